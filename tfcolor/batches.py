@@ -1,0 +1,160 @@
+"""Training data: photographs -> windows of lightness with the colours to predict, by step.
+
+Every draw is a function of (seed, number of the example), so that a run can go on from any step
+and several workers can share the work without a word between them.
+"""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfcolor import color, photos
+from tfcolor.bins import Bins
+from tfcolor.encoding import Encoder
+from tfcolor.errors import WorkError
+
+log = logging.getLogger(__name__)
+
+_CACHE_BYTES = 2 * 2**30  # of decoded pixels; photographs beyond that are decoded each time
+
+
+class Windows:
+    """Cuts windows out of photographs, of which as many as fit stay decoded in memory."""
+
+    def __init__(self, paths: list[Path], patch: int, cache_bytes: int = _CACHE_BYTES):
+        """Remember where the photographs are.
+
+        Args:
+            paths: of the photographs; those that cannot be read are skipped with a warning.
+            patch: side of the square windows in pixels.
+            cache_bytes: how many bytes of decoded pixels to keep.
+        """
+        self.paths, self.patch = paths, patch
+        self._cache: dict[int, np.ndarray] = {}
+        self._cache_left = cache_bytes
+        self._unreadable: set[int] = set()
+
+    def cut(self, index: np.int64, place: np.ndarray) -> np.ndarray:
+        """Cut a window.
+
+        Args:
+            index: of the photograph; in place of an unreadable one the next is used.
+            place: float32 [2] in [0, 1), how far down and right of all places where it fits.
+
+        Returns:
+            uint8 [patch, patch, 3], sRGB. Smaller photographs are extended by reflection.
+
+        Raises:
+            WorkError: where no photograph can be read.
+        """
+        rgb = self._readable(int(index))
+        spare = np.array(rgb.shape[:2]) - self.patch + 1
+        top, left = (place * spare).astype(int)
+        return rgb[top : top + self.patch, left : left + self.patch]
+
+    def _readable(self, index: int) -> np.ndarray:
+        for turn in range(len(self.paths)):
+            rgb = self._pixels((index + turn) % len(self.paths))
+            if rgb is not None:
+                return rgb
+        raise WorkError(f"none of the {len(self.paths)} photographs for training can be read")
+
+    def _pixels(self, index: int) -> np.ndarray | None:
+        if index in self._cache or index in self._unreadable:
+            return self._cache.get(index)
+        try:
+            rgb = photos.read(self.paths[index]).rgb
+        except photos.UnreadableImage as error:
+            self._unreadable.add(index)
+            log.warning("skipping %s: %s", self.paths[index], error)
+            return None
+        missing = [(0, max(0, self.patch - side)) for side in rgb.shape[:2]]
+        rgb = np.pad(rgb, [*missing, (0, 0)], mode="reflect")
+        if rgb.nbytes <= self._cache_left:
+            self._cache_left -= rgb.nbytes
+            self._cache[index] = rgb
+        return rgb
+
+
+class TargetMaker:
+    """Turns windows of sRGB into what a training step takes."""
+
+    def __init__(self, bins: Bins, encoding: str, context: int):
+        """Prepare the encoding.
+
+        Args:
+            bins: with the weights to use.
+            encoding: 'soft' (5 nearest bins) or 'hard' (1).
+            context: pixels on each side that the network uses up.
+        """
+        self._encode = Encoder(bins, neighbours=1) if encoding == "hard" else Encoder(bins)
+        self._weights = tf.constant(bins.weights, tf.float32)
+        self._context = context
+
+    def __call__(self, rgb: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Convert a batch of windows.
+
+        Args:
+            rgb: uint8 [B, P, P, 3], sRGB.
+
+        Returns:
+            lightness float32 [B, P, P, 1] in [0, 100]; and for the p = P - 2 * context pixels that
+            get a colour: the bins' indices int32 [B, p, p, k] and shares float32 [B, p, p, k] of
+            the target, and the weight of the pixel's own bin, float32 [B, p, p].
+        """
+        lab = color.rgb_to_lab(color.from_uint8(rgb))
+        inside = slice(self._context, -self._context)
+        indices, shares = self._encode(lab[:, inside, inside, 1:])
+        # v(Z) = w[argmax Z] (Zhang et al. 2016, eq. 3): the nearest bin has the largest share.
+        return lab[..., :1], indices, shares, tf.gather(self._weights, indices[..., 0])
+
+
+def training_batches(
+    windows: Windows,
+    make_targets: TargetMaker,
+    *,
+    seed: int,
+    first_step: int,
+    global_batch: int,
+    pipeline: tf.distribute.InputContext | None = None,
+) -> tf.data.Dataset:
+    """Endless batches from `first_step` on; the same step gives the same batch, whenever asked.
+
+    Args:
+        windows: where the pixels come from. Each epoch visits every photograph once, in a new
+            order, with a window from a new place, flipped left to right half of the time.
+        make_targets: what is made of them.
+        seed: of all draws.
+        first_step: the step of the first batch.
+        global_batch: examples per step over all replicas of all workers.
+        pipeline: which worker this is; each takes its own share of every step's examples.
+
+    Returns:
+        A dataset of batches for one replica each, in the order of the worker's replicas.
+    """
+    pipeline = pipeline or tf.distribute.InputContext()
+    share = global_batch // pipeline.num_input_pipelines
+    num_photos = len(windows.paths)
+
+    def window(number):
+        step, place_in_share = number // share, number % share
+        example = step * global_batch + pipeline.input_pipeline_id * share + place_in_share
+        index, epoch = example % num_photos, example // num_photos
+        order = tf.stack([tf.cast(seed, tf.int64), epoch])
+        index = tf.random.experimental.index_shuffle(index, order, tf.cast(num_photos - 1, tf.int64))
+        draws = tf.random.stateless_uniform([3], tf.stack([tf.cast(seed, tf.int64), example]))
+        rgb = tf.ensure_shape(
+            tf.numpy_function(windows.cut, [index, draws[:2]], tf.uint8, stateful=False),
+            [windows.patch, windows.patch, 3],
+        )
+        return tf.where(draws[2] < 0.5, rgb, rgb[:, ::-1])
+
+    return (
+        tf.data.Dataset.counter(start=first_step * share)
+        .map(window, num_parallel_calls=tf.data.AUTOTUNE)
+        .batch(global_batch // max(pipeline.num_replicas_in_sync, 1), drop_remainder=True)
+        .map(make_targets, num_parallel_calls=tf.data.AUTOTUNE)
+        .prefetch(tf.data.AUTOTUNE)
+    )

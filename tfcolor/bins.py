@@ -1,0 +1,182 @@
+"""The colour bins: square cells of the ab plane that occur in a dataset, with their statistics.
+
+NumPy alone, so that scripts can check a bins file before TensorFlow loads.
+"""
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from tfcolor.errors import InputError
+from tfcolor.files import read_npz, write_npz
+from tfcolor.prior import rebalancing_weights, smoothed_prior
+
+EXTENT = 110  # the plane is [-110, 110) on both axes; sRGB spans [-86.2, 98.2] x [-107.9, 94.5]
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Bins:
+    """The occupied cells of the ab plane, counted over a dataset. Written as `bins.npz`.
+
+    Cell (i, j) holds a in [-110 + i * window, -110 + (i + 1) * window) and b likewise with j.
+    Every field is a key of the file (`uniform_share` is written as `lambda`).
+
+    window: side of a cell in ab units.
+    extent: 110, half the side of the plane.
+    counts: int64 [n, n], pixels in each cell, n = 220 / window; a along the first axis.
+    cells: int64 [Q, 2], the cells (i, j) with at least `min_count` pixels, in row-major order.
+    centres: float64 [Q, 2], their geometric centres, ab units.
+    means: float64 [Q, 2], the mean ab of the pixels in each.
+    prior: float64 [Q], the distribution p~ over the bins, sum 1.
+    weights: float64 [Q], the rebalancing weights, sum(prior * weights) = 1.
+    uniform_share: lambda, the share of the uniform distribution in the weights.
+    smoothing: sigma of the prior's Gaussian, ab units.
+    min_count: pixels that make a cell occupied.
+    dataset, split: where the colours were counted.
+    num_images, num_pixels: how many were.
+    format_version: of the file.
+    """
+
+    window: int
+    counts: np.ndarray
+    cells: np.ndarray
+    centres: np.ndarray
+    means: np.ndarray
+    prior: np.ndarray
+    weights: np.ndarray
+    uniform_share: float
+    smoothing: float
+    min_count: int
+    dataset: str
+    split: str
+    num_images: int
+    num_pixels: int
+    extent: int = EXTENT
+    format_version: int = FORMAT_VERSION
+
+    @property
+    def num_bins(self) -> int:
+        """Q, the number of occupied cells."""
+        return len(self.cells)
+
+    def reweighted(self, uniform_share: float) -> "Bins":
+        """The same bins with the rebalancing weights of another lambda."""
+        weights = rebalancing_weights(self.prior, uniform_share)
+        return replace(self, uniform_share=uniform_share, weights=weights)
+
+    def save(self, path: Path) -> None:
+        """Write the bins as .npz, without pickles."""
+        write_npz(path, {_KEYS[f.name]: getattr(self, f.name) for f in fields(self)})
+
+    @classmethod
+    def load(cls, path: Path) -> "Bins":
+        """Read a file that `save` wrote.
+
+        Raises:
+            InputError: where it is missing, broken, of another version, or inconsistent.
+        """
+        arrays = read_npz(path, set(_KEYS.values()))
+        if arrays["format_version"] != FORMAT_VERSION:
+            raise InputError(f"{path} has format version {arrays['format_version']}, not {FORMAT_VERSION}")
+        # 0-d arrays become Python numbers and strings again.
+        values = {name: arrays[key] if arrays[key].ndim else arrays[key].item() for name, key in _KEYS.items()}
+        bins = cls(**values)
+        shapes = {"counts": (cells_per_axis(bins.window),) * 2, "cells": (bins.num_bins, 2)}
+        shapes |= {"centres": (bins.num_bins, 2), "means": (bins.num_bins, 2)}
+        shapes |= {"prior": (bins.num_bins,), "weights": (bins.num_bins,)}
+        for name, shape in shapes.items():
+            if getattr(bins, name).shape != shape:
+                raise InputError(f"{path}: {name} must have shape {shape}, got {getattr(bins, name).shape}")
+        return bins
+
+
+_KEYS = {f.name: {"uniform_share": "lambda"}.get(f.name, f.name) for f in fields(Bins)}
+
+
+def check_window(window: int) -> int:
+    """Return the window if it divides the plane's 220 ab units.
+
+    Raises:
+        InputError: otherwise.
+    """
+    if window < 1 or (2 * EXTENT) % window:
+        raise InputError(f"window must divide {2 * EXTENT} (10 and 5 are the usual ones), got {window}")
+    return window
+
+
+def cells_per_axis(window: int) -> int:
+    """n, the number of cells along each axis of the plane: 22 for window 10, 44 for window 5."""
+    return 2 * EXTENT // window
+
+
+def cell_of(ab: np.ndarray, window: int) -> np.ndarray:
+    """Find the cell (i, j) of colours: floor, not truncation, so that all cells are equally wide.
+
+    Args:
+        ab: float [..., 2], ab units; values outside the plane go to its outermost cells.
+        window: side of a cell in ab units.
+
+    Returns:
+        int64 [..., 2], each in [0, 220 / window).
+    """
+    cells = np.floor((ab + EXTENT) / window).astype(np.int64)
+    return np.clip(cells, 0, cells_per_axis(window) - 1)
+
+
+def centre_of(cells: np.ndarray, window: int) -> np.ndarray:
+    """The geometric centres, float64 [..., 2] in ab units, of cells int [..., 2]."""
+    return (cells + 0.5) * window - EXTENT
+
+
+def count_bins(
+    ab: np.ndarray,
+    pixels: np.ndarray,
+    window: int,
+    *,
+    uniform_share: float = 0.5,
+    smoothing: float = 0.0,
+    min_count: int = 1,
+    **origin: str | int,
+) -> Bins:
+    """Sort colours into cells, and keep the occupied ones.
+
+    Args:
+        ab: float [N, 2], colours in ab units.
+        pixels: int [N], how many pixels have each of them.
+        window: side of a cell in ab units; must divide 220.
+        uniform_share: lambda in [0, 1], see `prior.rebalancing_weights`.
+        smoothing: sigma in ab units, see `prior.smoothed_prior`.
+        min_count: a cell with fewer pixels is not occupied.
+        origin: the fields dataset, split, num_images and num_pixels of the result.
+
+    Returns:
+        The bins.
+
+    Raises:
+        InputError: where no cell has `min_count` pixels.
+    """
+    n = cells_per_axis(check_window(window))
+    flat = cell_of(ab, window) @ [n, 1]
+    counts = np.bincount(flat, weights=pixels, minlength=n * n)  # float64: exact to 2^53
+    sums = [np.bincount(flat, weights=pixels * ab[:, axis], minlength=n * n) for axis in (0, 1)]
+    occupied = np.flatnonzero(counts >= max(min_count, 1))
+    if not len(occupied):
+        raise InputError(f"min-count {min_count} leaves no bin: the fullest cell has {counts.max():.0f} pixels")
+    cells = np.stack([occupied // n, occupied % n], axis=1)
+    counts_grid = counts.astype(np.int64).reshape(n, n)
+    prior = smoothed_prior(counts_grid, cells, window, smoothing)
+    return Bins(
+        window=window,
+        counts=counts_grid,
+        cells=cells,
+        centres=centre_of(cells, window),
+        means=np.stack(sums, axis=1)[occupied] / counts[occupied, None],
+        prior=prior,
+        weights=rebalancing_weights(prior, uniform_share),
+        uniform_share=uniform_share,
+        smoothing=smoothing,
+        min_count=min_count,
+        **origin,
+    )

@@ -1,0 +1,37 @@
+"""What TF_CONFIG says about this process, without TensorFlow.
+
+TF_CONFIG={"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}
+"""
+
+import json
+import os
+
+from tfcolor.errors import InputError
+
+
+def has_cluster() -> bool:
+    """Whether TF_CONFIG names several machines' processes.
+
+    Raises:
+        InputError: where it is set and is no such JSON.
+    """
+    return bool(_config().get("cluster"))
+
+
+def is_chief() -> bool:
+    """Whether this process is the one that writes files: worker 0, or the only one there is."""
+    task = _config().get("task", {})
+    return task.get("type", "worker") in ("chief", "worker") and int(task.get("index", 0)) == 0
+
+
+def _config() -> dict:
+    text = os.environ.get("TF_CONFIG") or "{}"
+    try:
+        config = json.loads(text)
+        if config and not (config["cluster"]["worker"] and config["task"]["type"] == "worker"):
+            raise ValueError("tasks must be of type worker")
+        if config:
+            int(config["task"]["index"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"TF_CONFIG is not usable ({error!r}): it must be JSON with cluster and task") from error
+    return config

@@ -1,0 +1,120 @@
+"""sRGB <-> CIE Lab as tensor functions, and bringing a colour into the gamut without touching L.
+
+sRGB values are float in [0, 1] (uint8 / 255), L* is in [0, 100], a* and b* are in Lab units:
+sRGB spans a in [-86.2, 98.2] and b in [-107.9, 94.5]. White point D65, 2 degree observer.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+# Linear sRGB -> XYZ (Lindbloom, "RGB/XYZ Matrices", sRGB, D65), each row divided by the white
+# point so that white is (1, 1, 1): R = G = B then is neutral by construction.
+_XYZ_FROM_RGB = np.array(
+    [
+        [0.4124564, 0.3575761, 0.1804375],
+        [0.2126729, 0.7151522, 0.0721750],
+        [0.0193339, 0.1191920, 0.9503041],
+    ]
+)
+_WHITE_FROM_RGB = _XYZ_FROM_RGB / _XYZ_FROM_RGB.sum(axis=1, keepdims=True)
+_RGB_FROM_WHITE = np.linalg.inv(_WHITE_FROM_RGB)
+
+_EPSILON = 216 / 24389  # CIE 15: where the cube root gives way to a line
+_KAPPA = 24389 / 27
+_GAMUT_STEPS = 12  # bisections of chroma: 2^-12 of at most 135 Lab units is 0.03
+_GAMUT_SLACK = 1e-4  # of linear light: below a tenth of the darkest 8-bit step (1 / 255 / 12.92)
+
+
+def rgb_to_lab(rgb: tf.Tensor) -> tf.Tensor:
+    """Convert sRGB to Lab (IEC 61966-2-1, then CIE 15).
+
+    Args:
+        rgb: float32 [..., 3] in [0, 1].
+
+    Returns:
+        float32 [..., 3]: L* in [0, 100], a* and b* in Lab units. R = G = B gives a = b = 0 exactly.
+    """
+    linear = _linear_from_srgb(rgb)
+    f = _lab_curve(_multiply(linear, _WHITE_FROM_RGB))  # of X, Y, Z over the white point's
+    fx, fy, fz = tf.unstack(f, axis=-1)
+    lab = tf.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], axis=-1)
+    # Equal channels may differ in the last bit after a vectorised pow, so neutrality is stated.
+    is_gray = tf.reduce_all(rgb == rgb[..., :1], axis=-1, keepdims=True)
+    return tf.where(is_gray, lab * [1.0, 0.0, 0.0], lab)
+
+
+def lab_to_rgb(lab: tf.Tensor) -> tf.Tensor:
+    """Convert Lab to sRGB: the inverse of `rgb_to_lab`.
+
+    Args:
+        lab: float32 [..., 3]: L* in [0, 100], a* and b* in Lab units.
+
+    Returns:
+        float32 [..., 3]. Values outside [0, 1] are colours outside the sRGB gamut; see `into_gamut`.
+    """
+    linear = _linear_from_lab(lab)
+    is_low = linear <= 0.0031308
+    high = 1.055 * tf.where(is_low, 1.0, linear) ** (1 / 2.4) - 0.055
+    return tf.where(is_low, 12.92 * linear, high)
+
+
+def into_gamut(lab: tf.Tensor) -> tf.Tensor:
+    """Reduce chroma, at constant lightness and hue, until the colour exists in sRGB.
+
+    Bisection on the scale of (a, b); a colour inside the gamut stays as it is.
+
+    Args:
+        lab: float32 [..., 3]: L* in [0, 100], a* and b* in Lab units.
+
+    Returns:
+        float32 [..., 3], the same L*, and (a*, b*) times a number in [0, 1].
+    """
+    lightness, ab = lab[..., :1], lab[..., 1:]
+
+    def is_inside(scale):
+        linear = _linear_from_lab(tf.concat([lightness, ab * scale], axis=-1))
+        inside = (linear >= -_GAMUT_SLACK) & (linear <= 1 + _GAMUT_SLACK)
+        return tf.reduce_all(inside, axis=-1, keepdims=True)
+
+    low = tf.zeros_like(lightness)
+    high = tf.ones_like(lightness)
+    already = is_inside(high)
+    for _ in range(_GAMUT_STEPS):
+        middle = (low + high) / 2
+        inside = is_inside(middle)
+        low, high = tf.where(inside, middle, low), tf.where(inside, high, middle)
+    return tf.concat([lightness, ab * tf.where(already, 1.0, low)], axis=-1)
+
+
+def to_uint8(rgb: tf.Tensor) -> tf.Tensor:
+    """Round sRGB float [...] in [0, 1] to uint8 [...]; `into_gamut` comes first, or colours clip."""
+    return tf.cast(tf.round(tf.clip_by_value(rgb, 0.0, 1.0) * 255), tf.uint8)
+
+
+def from_uint8(rgb: tf.Tensor) -> tf.Tensor:
+    """Scale sRGB uint8 [...] to float32 [...] in [0, 1]."""
+    return tf.cast(rgb, tf.float32) / 255
+
+
+def _linear_from_srgb(rgb):
+    is_low = rgb <= 0.04045
+    high = ((tf.where(is_low, 1.0, rgb) + 0.055) / 1.055) ** 2.4  # the unused branch stays safe
+    return tf.where(is_low, rgb / 12.92, high)
+
+
+def _lab_curve(t):
+    is_low = t <= _EPSILON
+    cube_root = tf.where(is_low, 1.0, t) ** (1 / 3)
+    return tf.where(is_low, (_KAPPA * t + 16) / 116, cube_root)
+
+
+def _linear_from_lab(lab):
+    lightness, a, b = tf.unstack(lab, axis=-1)
+    fy = (lightness + 16) / 116
+    f = tf.stack([fy + a / 500, fy, fy - b / 200], axis=-1)
+    t = tf.where(f**3 > _EPSILON, f**3, (116 * f - 16) / _KAPPA)
+    return _multiply(t, _RGB_FROM_WHITE)
+
+
+def _multiply(x, matrix):
+    return tf.linalg.matvec(tf.constant(matrix, x.dtype), x)

@@ -1,0 +1,302 @@
+"""Dataset names -> photograph files; the scenes' download; the train / val / test split by name.
+
+Only the standard library is imported here: a script answers a wrong name at once.
+"""
+
+import hashlib
+import importlib.util
+import os
+import re
+import tempfile
+import zlib
+from collections import Counter, deque
+from dataclasses import dataclass, replace
+from http.client import HTTPException
+from lzma import LZMAError
+from pathlib import Path, PurePosixPath
+from urllib.error import HTTPError
+from urllib.request import urlopen
+from zipfile import BadZipFile, ZipFile, ZipInfo
+
+from tfcolor.console import Progress
+from tfcolor.errors import InputError, WorkError
+
+# Oliva and Torralba 2001, "Modeling the shape of the scene": 2,688 photographs of 256x256 pixels.
+SCENES_COUNTS = {
+    "coast": 360,
+    "forest": 328,
+    "highway": 260,
+    "insidecity": 308,
+    "mountain": 374,
+    "opencountry": 410,
+    "street": 292,
+    "tallbuilding": 356,
+}
+SCENES_FOLDER = "spatial_envelope_256x256_static_8outdoorcategories"
+SCENES_URL = f"http://people.csail.mit.edu/torralba/code/spatialenvelope/{SCENES_FOLDER}.zip"
+SCENES_FILE = re.compile(rf"({'|'.join(SCENES_COUNTS)})_[A-Za-z0-9_.-]+\.jpg")
+
+# Dataset name -> the categories of the scenes that it consists of.
+SCENES = {"scenes": tuple(SCENES_COUNTS)} | {category: (category,) for category in SCENES_COUNTS}
+SAMPLES = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")  # in scikit-image's own wheel
+NAMES = (*SCENES, "samples")
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+SPLITS = ("train", "val", "test", "all")
+HINT = f"or set TFCOLOR_DATA or --data-dir to the folder that holds {SCENES_FOLDER}"
+
+MB = 1_000_000
+ENTRY_BYTES = 5 * MB  # the largest photograph unpacked: 40 times the largest seen (126 kB)
+TIMEOUT = 30.0  # seconds without a byte before the download is given up
+
+# What `urllib` and `zipfile` raise for a bad line, server or archive (RuntimeError: it is encrypted).
+FAILURES = (OSError, EOFError, ValueError, RuntimeError, HTTPException, BadZipFile, LZMAError, zlib.error)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The photographs of one dataset: POSIX paths relative to `folder`, sorted."""
+
+    name: str
+    folder: Path
+    files: tuple[str, ...]
+
+    @property
+    def paths(self) -> list[Path]:
+        """The photographs' paths, in the order of `files`."""
+        return [self.folder / file for file in self.files]
+
+    @property
+    def message(self) -> str:
+        """One line that says how many photographs are here, and for the scenes which are not."""
+        if self.name not in SCENES or self.folder.name != SCENES_FOLDER:
+            return f"{self.name}: {len(self.files):,} images in {self.folder}"
+        expected = sum(SCENES_COUNTS[category] for category in SCENES[self.name])
+        of = "" if len(self.files) == expected else f" of {expected:,}"
+        line = f"{self.name}: {len(self.files):,}{of} photographs"
+        if len(SCENES[self.name]) == 1:
+            return line
+        counts = Counter(map(_category, self.files))
+        here = ", ".join(f"{category} {counts[category]}" for category in SCENES_COUNTS if counts[category])
+        missing = ", ".join(category for category in SCENES_COUNTS if not counts[category])
+        return f"{line} ({here}{'; missing: ' if missing else ''}{missing})"
+
+    def split(self, which: str) -> "Dataset":
+        """Select the photographs of one split, which their names decide (see `split_of`).
+
+        Args:
+            which: 'train', 'val', 'test' or 'all'.
+
+        Returns:
+            A dataset of the same name and folder. A small dataset may have no file in a split.
+
+        Raises:
+            InputError: another split was asked for.
+        """
+        if which not in SPLITS:
+            raise InputError(f"a split is one of {', '.join(SPLITS)}; got {which!r}")
+        return replace(self, files=tuple(file for file in self.files if which in ("all", split_of(file))))
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of sorted names and sizes, not of contents: a million files stay quick."""
+        digest = hashlib.sha256()
+        for file in sorted(self.files):
+            digest.update(os.fsencode(file) + b"\0%d\n" % (self.folder / file).stat().st_size)
+        return digest.hexdigest()
+
+
+def split_of(file: str) -> str:
+    """Name the split of a file: 15 % of all names are 'test', 5 % 'val', the others 'train'.
+
+    Only the name decides, so that a photograph keeps its split when others come or go.
+
+    Args:
+        file: POSIX path relative to the dataset's folder; its bytes (UTF-8 as a rule) are hashed.
+    """
+    percent = int(hashlib.md5(os.fsencode(file), usedforsecurity=False).hexdigest(), 16) % 100
+    return "test" if percent < 15 else "val" if percent < 20 else "train"
+
+
+def data_root(data_dir: str | None = None) -> Path:
+    """Choose the folder of the downloaded data: `data_dir`, else $TFCOLOR_DATA, else ./data."""
+    return Path(data_dir or os.environ.get("TFCOLOR_DATA") or "data")
+
+
+def check_name(name: str) -> str:
+    """Refuse a name that is neither a known dataset nor a folder, before any expensive work.
+
+    Args:
+        name: one of `NAMES`, which win over folders of the same name, or a folder's path.
+
+    Returns:
+        The name itself or the folder's own one, fit to be part of a file's name.
+
+    Raises:
+        InputError: it is neither; the message lists the known names.
+    """
+    try:
+        good = name in NAMES or (name != "" and Path(name).is_dir())
+    except OSError as error:  # a name too long, or a folder on the way that cannot be searched
+        raise InputError(f"dataset {name!r} cannot be read: {error.strerror}") from error
+    if not good:
+        raise InputError(f"unknown dataset {name!r}: neither a folder nor one of {', '.join(NAMES)}")
+    return name if name in NAMES else re.sub(r"[^\w.-]+", "-", Path(name).resolve().name).strip("-.") or "folder"
+
+
+def find(name: str, data_dir: str | None = None, download: bool = True) -> Dataset:
+    """Find a dataset's photographs, and download the scenes where they are not there.
+
+    Args:
+        name: 'scenes', one of its categories, 'samples', or a path to a folder of images.
+        data_dir: where the scenes' folder is or goes (default: see `data_root`).
+        download: whether scenes that are not there may be downloaded.
+
+    Returns:
+        The dataset, with at least one file.
+
+    Raises:
+        InputError: unknown name, a folder without images, or a category that is not there.
+        WorkError: the scenes could not be downloaded, or scikit-image lacks its photographs.
+    """
+    own_name = check_name(name)
+    if name in SCENES:
+        return _find_scenes(name, data_root(data_dir), download)
+    if name == "samples":
+        return _find_samples()
+    folder = Path(name)
+    files = _image_files(folder)
+    if not files:
+        raise InputError(f"no images in folder {name!r} (looked for {' '.join(SUFFIXES)})")
+    return Dataset(own_name, folder, files)
+
+
+def download_scenes(root: Path, url: str = SCENES_URL) -> Path:
+    """Download the scenes' archive, check it, and unpack its photographs below `root`.
+
+    Everything happens in a temporary folder inside `root`, removed on failure and Ctrl-C too; the
+    finished folder is then renamed into place, so that a half-unpacked one is never seen.
+
+    Args:
+        root: the folder to hold `SCENES_FOLDER`, which is returned; created where missing.
+        url: of the zip archive.
+
+    Raises:
+        InputError: `root` cannot be written to, or `SCENES_FOLDER` in it holds something already.
+        WorkError: the download failed, or the archive is not what it should be.
+    """
+    folder = root / SCENES_FOLDER
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        if folder.exists() and any(folder.iterdir()):
+            raise InputError(f"{folder} is not empty: move it away, and the photographs are downloaded")
+        temporary = tempfile.TemporaryDirectory(prefix=".scenes-", dir=root)
+    except OSError as error:
+        raise InputError(f"cannot write to {root} ({error.strerror}): choose another --data-dir") from error
+    with temporary:
+        try:
+            archive, unpacked = Path(temporary.name, "scenes.zip"), Path(temporary.name, SCENES_FOLDER)
+            _fetch(url, archive)
+            _unpack(archive, unpacked)
+            if not _scenes_files(folder):  # else another process was faster
+                unpacked.replace(folder)  # over an empty folder as well
+        except FAILURES as error:
+            if isinstance(error, HTTPError):
+                error.close()  # it holds the connection
+            raise WorkError(
+                f"downloading {url} failed ({str(error) or repr(error)}): "
+                f"download it by hand and unpack it into {folder}, {HINT}"
+            ) from error
+    return folder
+
+
+def _fetch(url: str, archive: Path) -> None:
+    with urlopen(url, timeout=TIMEOUT) as response, archive.open("wb") as file:
+        length = int(response.headers.get("Content-Length", 0))  # a server need not say it
+        received = 0
+        with Progress("downloading the scenes", -(-length // MB), "MB") as progress:
+            while block := response.read(MB):
+                received += file.write(block)
+                progress.update(-(-received // MB))
+    if received < length:
+        raise ValueError(f"only {received:,} of {length:,} bytes came")
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    folder.mkdir()
+    with ZipFile(archive) as opened:
+        for name, entry in _photographs(opened).items():
+            with opened.open(entry) as stream, (folder / name).open("xb") as file:
+                file.write(stream.read(ENTRY_BYTES))  # bounded: an entry's declared size may be a lie
+
+
+def _photographs(opened: ZipFile) -> dict[str, ZipInfo]:
+    """Select the archive's photographs by base name alone: its paths are not to be trusted."""
+    photographs = {}
+    for entry in opened.infolist():
+        name = PurePosixPath(entry.filename).name
+        if entry.is_dir() or not SCENES_FILE.fullmatch(name):
+            continue
+        if name in photographs:
+            raise ValueError(f"the archive holds {name} twice")
+        if entry.file_size > ENTRY_BYTES:
+            raise ValueError(f"{name} in the archive has {entry.file_size:,} bytes, more than a photograph")
+        photographs[name] = entry
+    counts = Counter(map(_category, photographs))
+    for category, expected in SCENES_COUNTS.items():
+        if counts[category] != expected:
+            raise ValueError(f"the archive holds {counts[category]} of {expected} photographs of {category}")
+    return photographs
+
+
+def _find_scenes(name: str, root: Path, download: bool) -> Dataset:
+    folder = root / SCENES_FOLDER
+    files = _scenes_files(folder)
+    if not files and not download:
+        raise InputError(f"no photographs in {folder}: download {SCENES_URL} and unpack it there, {HINT}")
+    files = files or _scenes_files(download_scenes(root))
+    chosen = tuple(file for file in files if _category(file) in SCENES[name])
+    if not chosen:
+        here = ", ".join(dict.fromkeys(map(_category, files)))
+        raise InputError(
+            f"no {name} in {folder}, only {here}: choose one of these, or move it away to download all"
+        )
+    return Dataset(name, folder, chosen)
+
+
+def _scenes_files(folder: Path) -> tuple[str, ...]:
+    paths = folder.iterdir() if folder.is_dir() else ()
+    return tuple(sorted(p.name for p in paths if SCENES_FILE.fullmatch(p.name) and p.is_file()))
+
+
+def _find_samples() -> Dataset:
+    package = importlib.util.find_spec("skimage")  # finds the folder; importing it would take a second
+    folder = Path(package.origin).parent / "data" if package else None
+    if not folder or not all((folder / file).is_file() for file in SAMPLES):
+        raise WorkError("the samples come with scikit-image: pip install --force-reinstall scikit-image")
+    return Dataset("samples", folder, SAMPLES)
+
+
+def _image_files(folder: Path) -> tuple[str, ...]:
+    """List the images below a folder; each folder is read once, however many links lead to it."""
+    files, seen = [], set(folder.resolve().parents)  # a link to a parent is a loop as well
+    waiting = deque([""])  # prefixes of paths relative to `folder`, links to folders last
+    while waiting:
+        prefix = waiting.popleft()
+        real = (folder / prefix).resolve()
+        if real in seen:
+            continue
+        seen.add(real)
+        with os.scandir(folder / prefix) as entries:
+            shown = sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
+        for entry in shown:
+            link = entry.is_symlink()
+            target = Path(entry) if link else entry  # on a link to itself an entry raises, a path does not
+            if entry.name.lower().endswith(SUFFIXES) and target.is_file():
+                files.append(prefix + entry.name)
+            elif target.is_dir():
+                (waiting.append if link else waiting.appendleft)(f"{prefix}{entry.name}/")
+    return tuple(sorted(files))
+
+
+def _category(file: str) -> str:
+    return file.partition("_")[0]

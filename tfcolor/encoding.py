@@ -1,0 +1,94 @@
+"""Colours -> bins for training, and predicted distributions over bins -> colours."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfcolor.bins import EXTENT, Bins, cells_per_axis
+
+SOFT_NEIGHBOURS = 5  # Zhang et al. 2016, section 2.1
+
+
+class Encoder:
+    """Encodes ab values as their k nearest occupied bins, without a dense [..., Q] target.
+
+    Each cell of the plane keeps the few bins that can be among the k nearest of any point in it,
+    so that only those are compared: exact, and independent of Q.
+    """
+
+    def __init__(self, bins: Bins, neighbours: int = SOFT_NEIGHBOURS):
+        """Prepare the candidates.
+
+        Args:
+            bins: the occupied bins; distances are to their geometric centres.
+            neighbours: k; 1 is the hard encoding (the pixel's own bin, or, where that does not
+                occur in `bins`, the nearest one).
+        """
+        self.window = bins.window
+        self.neighbours = min(neighbours, bins.num_bins)
+        candidates = _candidates(bins, self.neighbours)
+        self._candidates = tf.constant(candidates, tf.int32)  # [n * n, C]
+        self._centres = tf.constant(bins.centres[candidates], tf.float32)  # [n * n, C, 2]
+
+    def __call__(self, ab: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Encode colours.
+
+        Args:
+            ab: float32 [..., 2], ab units.
+
+        Returns:
+            indices int32 [..., k], nearest bin first, and shares float32 [..., k] with sum 1:
+            Gaussian in the distance with sigma = window / 2.
+        """
+        n = cells_per_axis(self.window)
+        cell = tf.clip_by_value(tf.cast(tf.floor((ab + EXTENT) / self.window), tf.int32), 0, n - 1)
+        cell = cell[..., 0] * n + cell[..., 1]
+        offsets = tf.gather(self._centres, cell) - ab[..., None, :]  # [..., C, 2]
+        squares = tf.reduce_sum(offsets**2, axis=-1)
+        # Of equal distances top_k takes the first: the pixel's own cell, as `floor` has it.
+        nearest, place = tf.math.top_k(-squares, self.neighbours)
+        indices = tf.gather(tf.gather(self._candidates, cell), place, batch_dims=place.shape.rank - 1)
+        sigma = self.window / 2
+        return indices, tf.nn.softmax(nearest / (2 * sigma**2))
+
+
+def _candidates(bins: Bins, neighbours: int) -> np.ndarray:
+    """For each cell, the bins that can be among the nearest of a point in it: int [n * n, C].
+
+    A bin whose smallest distance to the cell exceeds the k-th smallest of all largest distances
+    cannot be among the k nearest. Nearest first, so a cell's own bin leads; all cells keep as many
+    as the one that needs most.
+    """
+    n = cells_per_axis(bins.window)
+    middle = (np.stack(np.meshgrid(range(n), range(n), indexing="ij"), axis=-1) + 0.5) * bins.window - EXTENT
+    away = np.abs(bins.centres[None] - middle.reshape(-1, 1, 2))  # [n * n, Q, 2], per axis
+    half = bins.window / 2
+    smallest = np.linalg.norm(np.maximum(away - half, 0), axis=-1)
+    largest = np.linalg.norm(away + half, axis=-1)
+    bound = np.partition(largest, neighbours - 1, axis=1)[:, neighbours - 1 : neighbours]
+    needed = (smallest <= bound).sum(axis=1).max()
+    return np.argsort(smallest, axis=1, kind="stable")[:, :needed]
+
+
+def annealed_mean(ab_logits: tf.Tensor, colors: tf.Tensor, temperature: float | tf.Tensor) -> tf.Tensor:
+    """Decode predicted distributions: the mean colour after sharpening by T (eq. 5).
+
+    Args:
+        ab_logits: float32 [..., Q].
+        colors: float32 [Q, 2], the colour of each bin in ab units.
+        temperature: T in [0, 1], a float32 scalar: 1 is the mean, 0 the mode; the paper uses 0.38.
+
+    Returns:
+        ab, float32 [..., 2].
+    """
+    temperature = tf.convert_to_tensor(temperature, tf.float32)
+
+    def mode():
+        return tf.gather(colors, tf.argmax(ab_logits, axis=-1))
+
+    def mean():
+        # exp(log z / T) normalised is a softmax of logits / T. The maximum goes first, for a small
+        # T would overflow otherwise, and T stays above what the processor flushes to zero.
+        logits = ab_logits - tf.reduce_max(ab_logits, axis=-1, keepdims=True)
+        return tf.tensordot(tf.nn.softmax(logits / tf.maximum(temperature, 1e-30)), colors, axes=1)
+
+    return tf.cond(temperature == 0, mode, mean)

@@ -1,0 +1,248 @@
+"""A training run from data to model directory: what train.py does once its options are checked."""
+
+import logging
+import platform
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from tfcolor import __version__, cluster, photos, precision
+from tfcolor.batches import TargetMaker, Windows, training_batches
+from tfcolor.bins import Bins
+from tfcolor.colorizer import Colorizer
+from tfcolor.console import Progress
+from tfcolor.datasets import Dataset
+from tfcolor.errors import InputError, WorkError
+from tfcolor.evaluate import MeanGivenLightness, raw_aucs
+from tfcolor.files import write_json
+from tfcolor.modeldir import save_model
+from tfcolor.networks import network_class
+from tfcolor.options import TrainingOptions
+from tfcolor.previews import Previews
+from tfcolor.runs import Run
+from tfcolor.scan import scan
+from tfcolor.training import Position, Trainer, agree, make_strategy, steps_for, train
+
+log = logging.getLogger(__name__)
+
+_MAX_MEASURED = 200  # validation photographs for the final metrics; more change little and take long
+
+
+class Experiment:
+    """Everything of one run, tied together."""
+
+    def __init__(self, options: TrainingOptions, run: Run, dataset: Dataset, bins: Bins | None, resume: bool):
+        """Prepare the run; the directory is written to by the chief alone.
+
+        Args:
+            options: of the run; where it is resumed, those it began with.
+            run: its directory.
+            dataset: all of it; it is split here.
+            bins: counted already, or None to count them on the training split.
+            resume: whether to go on with the run that is in the directory.
+
+        Raises:
+            InputError: where options do not fit each other or the data.
+            WorkError: where no photograph can be read.
+        """
+        self._strategy = make_strategy()  # before anything else of TensorFlow
+        self._options, self._run, self._dataset = options, run, dataset
+        self._training = dataset.split("train")
+        if resume:
+            bins = Bins.load(run.bins_path)
+        self._bins = bins or self._count_bins()
+        self._check_batch()
+        network = network_class(options.network)
+        self._config = run.read_config() if resume else self._new_config(network)
+        make_targets = TargetMaker(self._bins, options.encoding, network.context)
+        self._make_targets = make_targets
+        self._trainer = Trainer(self._make_network, options.batch_size, self._strategy)
+        self._position = Position()
+        if resume and run.checkpoint_path.exists():
+            self._position = self._trainer.restore(run.checkpoint_path)
+        if cluster.is_chief():
+            unseen = dataset.split("val").paths
+            self._previews = Previews(unseen, self._bins, make_targets, network.context)
+            if not resume:
+                run.start(self._config)
+                self._bins.save(run.bins_path)
+
+    def run(self) -> None:
+        """Train, with checkpoints, previews and logs, and write the model."""
+        options, position = self._options, self._position
+        batches = self._strategy.distribute_datasets_from_function(self._batches)
+        with Progress("training", self._config["total_steps"], "steps", done=position.step) as self._progress:
+            self._say(self._summary())
+            train(
+                self._trainer,
+                iter(batches),
+                position,
+                self._config["total_steps"],
+                learning_rate=options.learning_rate,
+                on_calibrated=self._calibrated,
+                on_report=self._report,
+                on_checkpoint=self._checkpoint,
+                on_preview=self._preview,
+            )
+        if cluster.is_chief():
+            self._finish()
+        agree(self._strategy, 0.0)  # nobody leaves before the chief has written the model
+
+    def _count_bins(self) -> Bins:
+        paths = self._training.paths
+        with Progress("counting colours", len(paths), "images") as progress:
+            found = scan(paths, progress.update)
+            for path, reason in found.unreadable:
+                progress.log(f"skipping {path}: {reason}")
+        if not found.num_images:
+            raise WorkError(f"none of the {len(paths)} training photographs of {self._dataset.name} can be read")
+        options = self._options
+        return found.bins(options.window, self._dataset.name, "train", uniform_share=options.uniform_share)
+
+    def _check_batch(self) -> None:
+        replicas = self._strategy.num_replicas_in_sync
+        if self._options.batch_size % replicas:
+            raise InputError(f"--batch-size {self._options.batch_size} does not divide among {replicas} replicas")
+        if self._bins.num_bins < 8:
+            raise InputError(
+                f"{self._dataset.name} has {self._bins.num_bins} colour bins at window {self._bins.window}, "
+                "the network needs 8 or more; use a smaller --window or photographs with more colours"
+            )
+
+    def _new_config(self, network: type) -> dict:
+        options = self._options
+        widths = network.convolution_widths(options.patch)
+        dtype = precision.choose(
+            options.precision, widths, lambda: agree(self._strategy, precision.bfloat16_gain())
+        )
+        return {
+            "options": options.to_json(),
+            "total_steps": options.steps,
+            "precision": dtype.name,
+            "data": {
+                "dataset": self._dataset.name,
+                "photographs": self._dataset.message,
+                "splits": {split: len(self._dataset.split(split).files) for split in ("train", "val", "test")},
+                "fingerprint": self._training.fingerprint(),
+            },
+            "versions": {
+                "tfcolor": __version__,
+                "tensorflow": tf.__version__,
+                "numpy": np.__version__,
+                "python": platform.python_version(),
+            },
+        }
+
+    def _make_network(self, dtype: tf.DType | None = None) -> tf.Module:
+        options = self._options
+        return network_class(options.network)(
+            self._bins.num_bins,
+            activation=options.activation,
+            seed=options.seed,
+            compute_dtype=dtype or tf.as_dtype(self._config["precision"]),
+        )
+
+    def _batches(self, pipeline: tf.distribute.InputContext) -> tf.data.Dataset:
+        return training_batches(
+            Windows(self._training.paths, self._options.patch),
+            self._make_targets,
+            seed=self._options.seed,
+            first_step=self._position.step,
+            global_batch=self._options.batch_size,
+            pipeline=pipeline,
+        )
+
+    def _summary(self) -> str:
+        options = self._options
+        parameters = sum(np.prod(weight.shape) for weight in self._trainer.network.weights.values())
+        return (
+            f"{options.network} with {self._bins.num_bins} bins, {parameters / 1e3:.0f} k weights, "
+            f"{self._config['precision']}, {self._strategy.num_replicas_in_sync} replica(s), "
+            f"{len(self._training.files)} photographs, from step {self._position.step}"
+        )
+
+    def _say(self, line: str) -> None:
+        if cluster.is_chief():
+            self._progress.log(line)
+
+    def _calibrated(self, seconds_per_step: float) -> int:
+        seconds_per_step = agree(self._strategy, seconds_per_step)
+        total = steps_for(self._options.minutes, seconds_per_step)
+        self._config["total_steps"] = self._progress.total = total
+        if cluster.is_chief():
+            write_json(self._run.config_path, self._config)
+        self._say(f"{self._options.minutes:g} minutes are {total} steps of {seconds_per_step:.3f} s")
+        return total
+
+    def _report(self, position: Position, numbers: dict[str, float]) -> None:
+        if not cluster.is_chief():
+            return
+        colored = self._options.batch_size * (self._options.patch - 2 * self._trainer.network.context) ** 2
+        numbers["pixels_per_second"] = colored / numbers.pop("seconds_per_step")
+        self._log_scalars(position.step, "training", numbers | {"skipped_steps": position.skipped})
+        note = f"loss {numbers['loss']:.3f} ({numbers['plain_loss']:.3f} unweighted)"
+        note += f", {numbers['pixels_per_second'] / 1e3:.1f} k pixels/s"
+        self._progress.update(position.step, note + (f", {position.skipped} skipped" if position.skipped else ""))
+
+    def _checkpoint(self, position: Position) -> None:
+        if cluster.is_chief():
+            self._trainer.save(self._run.checkpoint_path, position)
+
+    def _preview(self, position: Position) -> None:
+        if not cluster.is_chief() or not len(self._previews):
+            return
+        picture, numbers = self._previews.look(self._trainer.network)
+        folder = self._run.folder / "previews"
+        folder.mkdir(exist_ok=True)
+        photos.write(folder / f"step-{position.step:07d}.png", picture)
+        self._log_scalars(position.step, "validation", numbers)
+        with self._writer.as_default(position.step):
+            tf.summary.image("preview", picture[None])
+        self._say(
+            f"step {position.step}: on unseen photographs loss {numbers['loss']:.3f} "
+            f"({numbers['plain_loss']:.3f} unweighted), raw AuC {numbers['raw_auc']:.2f} %"
+        )
+
+    @property
+    def _writer(self) -> tf.summary.SummaryWriter:
+        if not hasattr(self, "_events"):
+            self._events = tf.summary.create_file_writer(str(self._run.folder / "tensorboard"))
+        return self._events
+
+    def _log_scalars(self, step: int, group: str, numbers: dict[str, float]) -> None:
+        with self._writer.as_default(step):
+            for name, value in numbers.items():
+                tf.summary.scalar(f"{group}/{name}", value)
+
+    def _finish(self) -> None:
+        """Measure the model and write it."""
+        run, position = self._run, self._position
+        if not len(self._previews):
+            log.warning("%s has no photograph for validation: no previews, no metrics", self._dataset.name)
+        self._preview(position)
+        network = self._make_network(tf.float32)
+        arrays = self._trainer.arrays()
+        for name, weight in network.weights.items():
+            weight.assign(arrays[f"weights/{name}"])
+        options = {"name": self._options.network, "num_bins": self._bins.num_bins}
+        description = {"network": options | {"activation": self._options.activation}}
+        description |= self._config | {"steps": position.step, "seconds": round(position.seconds, 1)}
+        description |= {"skipped_steps": position.skipped, "metrics": self._measure(network)}
+        save_model(run.folder, network, self._bins, description)
+        run.checkpoint_path.unlink(missing_ok=True)
+        self._writer.close()
+
+    def _measure(self, network: tf.Module) -> dict:
+        paths = self._dataset.split("val").paths[:_MAX_MEASURED]
+        if not paths:
+            return {}
+        colorizer = Colorizer(network, self._bins)
+        predictors = {
+            "mean ab given L": MeanGivenLightness(self._training.paths),
+            "T = 1": lambda lightness: colorizer.predict_ab(lightness, 1.0),
+            "T = 0.38": lambda lightness: colorizer.predict_ab(lightness, 0.38),
+        }
+        with Progress("measuring", len(paths), "photographs") as progress:
+            aucs = raw_aucs(predictors, paths, progress.update)
+        return {"split": "val", "photographs": len(paths), "raw_auc_percent": aucs}

@@ -1,0 +1,104 @@
+"""Files that are there whole or not at all."""
+
+import contextlib
+import json
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from tfcolor.errors import InputError
+
+# What NumPy lets through when an .npz is broken; a bare array loads without the `with` protocol.
+_BROKEN_NPZ = (OSError, ValueError, EOFError, TypeError, AttributeError, KeyError, zipfile.BadZipFile, zlib.error)
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary file beside `path`; on success it takes that name, else it disappears.
+
+    Args:
+        path: the file to make or to replace, in a folder that exists.
+
+    Yields:
+        A binary file to write to.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write `content` as indented JSON, whole or not at all."""
+    with replacing(path) as file:
+        file.write((json.dumps(content, indent=2) + "\n").encode())
+
+
+def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write arrays, numbers and strings as an .npz without pickles, whole or not at all."""
+    with replacing(path) as file:
+        np.savez(file, **arrays)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read what `write_json` wrote.
+
+    Raises:
+        InputError: where the file is missing or no JSON object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is missing") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} cannot be read: not a JSON object")
+    return content
+
+
+def read_npz(path: Path, keys: set[str] | None = None) -> dict[str, np.ndarray]:
+    """Read what `write_npz` wrote; no pickle is ever loaded.
+
+    Args:
+        path: the file.
+        keys: the names that must be there, no more and no fewer; None for whatever is there.
+
+    Raises:
+        InputError: where the file is missing, broken, or holds other names.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            content = dict(arrays.items())
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is missing") from error
+    except _BROKEN_NPZ as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+    if keys is not None and content.keys() != keys:
+        missing, unknown = sorted(keys - content.keys()), sorted(content.keys() - keys)
+        raise InputError(f"{path} does not fit: missing {missing or 'nothing'}, unknown {unknown or 'nothing'}")
+    return content
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder for results and check that files can be written to it.
+
+    Raises:
+        InputError: where that cannot be done.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise InputError(f"cannot write to folder {path}: {error.strerror or error}") from error

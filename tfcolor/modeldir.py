@@ -1,0 +1,114 @@
+"""A model directory: `model.json`, `bins.npz` and `weights.npz`; nothing in it is pickled.
+
+TensorFlow loads only with the network, so that scripts can check a directory first.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ops import ACTIVATION_NAMES
+from tfcolor.bins import Bins
+from tfcolor.errors import InputError
+from tfcolor.files import read_json, read_npz, write_json, write_npz
+from tfcolor.networks import NETWORKS, network_class
+
+FORMAT_VERSION = 1
+SHIPPED = Path(__file__).parent / "models"
+DEFAULT_MODEL = "forest"
+
+
+def shipped_models() -> list[str]:
+    """The names of the models in the package."""
+    return sorted(path.parent.name for path in SHIPPED.glob("*/model.json"))
+
+
+def find_model(name: str) -> Path:
+    """Find a model by the name of a shipped one, or by its directory.
+
+    Raises:
+        InputError: where there is none, listing what is shipped.
+    """
+    if name in shipped_models():
+        return SHIPPED / name
+    folder = Path(name)
+    if folder.is_dir():
+        return folder
+    known = ", ".join(shipped_models()) or "none"
+    raise InputError(f"no model {name!r}: give a model directory or a shipped model ({known})")
+
+
+def save_model(folder: Path, network: Any, bins: Bins, description: dict[str, Any]) -> None:
+    """Write a model; `model.json` comes last, so that its presence says the model is whole.
+
+    Args:
+        folder: exists already.
+        network: a network of `tfcolor.networks`.
+        bins: the colours of its outputs.
+        description: the content of `model.json`; `network` in it has the arguments to rebuild it.
+    """
+    bins.save(folder / "bins.npz")
+    write_npz(folder / "weights.npz", {name: weight.numpy() for name, weight in network.weights.items()})
+    write_json(folder / "model.json", {"format_version": FORMAT_VERSION} | description)
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """Read and check `model.json`, and that the other files are there; no TensorFlow.
+
+    Raises:
+        InputError: where a file is missing, broken, or names what this version does not know.
+    """
+    description = read_json(folder / "model.json")
+    for name in ("bins.npz", "weights.npz"):
+        if not (folder / name).is_file():
+            raise InputError(f"{folder / name} is missing: the model directory is not whole")
+    version = description.get("format_version")
+    if version != FORMAT_VERSION:
+        raise InputError(f"{folder / 'model.json'} has format version {version}, not {FORMAT_VERSION}")
+    network = description.get("network")
+    if not isinstance(network, dict) or network.keys() != {"name", "num_bins", "activation"}:
+        raise InputError(f"{folder / 'model.json'}: network must have name, num_bins and activation, got {network}")
+    for key, known in (("name", NETWORKS), ("activation", ACTIVATION_NAMES)):
+        if network[key] not in known:
+            raise InputError(
+                f"{folder / 'model.json'}: unknown {key} {network[key]!r} of the network (known: {', '.join(known)})"
+            )
+    return description
+
+
+def load_model(folder: Path) -> tuple[Any, Bins, dict[str, Any]]:
+    """Rebuild a model; every weight must be there with its name and shape, and no other.
+
+    Returns:
+        The network (float32), its bins, and the content of `model.json`.
+
+    Raises:
+        InputError: where anything is missing or does not fit together.
+    """
+    description = read_description(folder)
+    bins = Bins.load(folder / "bins.npz")
+    options = description["network"]
+    if options["num_bins"] != bins.num_bins:
+        raise InputError(f"{folder}: model.json has {options['num_bins']} bins, bins.npz has {bins.num_bins}")
+    network = network_class(options["name"])(bins.num_bins, activation=options["activation"])
+    path = folder / "weights.npz"
+    assign_all(network.weights, read_npz(path, set(network.weights)), path)
+    return network, bins, description
+
+
+def assign_all(variables: dict[str, Any], arrays: dict[str, np.ndarray], path: Path) -> None:
+    """Give each variable the array of its name.
+
+    Raises:
+        InputError: naming `path`, where a shape or dtype differs; nothing is assigned then.
+    """
+    for name, variable in variables.items():
+        expected = (tuple(variable.shape), variable.dtype.as_numpy_dtype)
+        if (arrays[name].shape, arrays[name].dtype) != expected:
+            raise InputError(
+                f"{path} does not fit: {name} is {arrays[name].dtype} {arrays[name].shape}, "
+                f"the network has {np.dtype(expected[1])} {expected[0]}"
+            )
+    for name, variable in variables.items():
+        variable.assign(arrays[name])

@@ -1,0 +1,17 @@
+"""Networks by name: lightness in, one logit per colour bin and pixel out.
+
+A network `name` is the class in `tfcolor/networks/<name>.py`, a `tf.Module` with
+  `context`             the pixels that it needs around each coloured one;
+  `convolution_widths`  the output width of each convolution for an input's width;
+  `weights`             dict of name -> float32 variable, in a fixed order;
+  `__call__`            lightness float32 [B, H, W, 1] in [0, 100] -> ab_logits float32 [B, h, w, Q].
+"""
+
+import importlib
+
+NETWORKS = {"valid8": "Valid8"}  # names are known before TensorFlow is imported
+
+
+def network_class(name: str) -> type:
+    """The class of a network named in `NETWORKS`; imports TensorFlow."""
+    return getattr(importlib.import_module(f"tfcolor.networks.{name}"), NETWORKS[name])

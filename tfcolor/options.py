@@ -1,0 +1,84 @@
+"""The options of a training run: one place for names, defaults, help and checks. No TensorFlow."""
+
+import argparse
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from typing import Any
+
+from ops import ACTIVATION_NAMES
+from tfcolor.bins import check_window
+from tfcolor.errors import InputError
+from tfcolor.networks import NETWORKS
+
+DEFAULT_MINUTES = 15.0
+
+
+def _option(default: Any, help: str, kind: type | None = None, **argument: Any) -> Any:
+    argument |= {"help": help, "type": kind or type(default)}
+    return field(default=default, metadata=argument)
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """What determines a training run; written to its `config.json` and `model.json`.
+
+    The fields are the command line's options, with `-` for `_`, and `--lambda` for `uniform_share`.
+    """
+
+    dataset: str = _option("scenes", "scenes, one of its categories, samples, or a folder of photographs")
+    window: int = _option(10, "side of a colour bin in ab units; divides 220")
+    bins: str | None = _option(None, "bins.npz to use; else counted on the training split", str, metavar="FILE")
+    network: str = _option("valid8", "the network", choices=tuple(NETWORKS))
+    activation: str = _option("relu", "of all layers but the last", choices=ACTIVATION_NAMES)
+    encoding: str = _option("soft", "targets: the 5 nearest bins, or 1", choices=("soft", "hard"))
+    uniform_share: float = _option(0.5, "lambda of the rebalancing weights: 1 for none, 0 for most")
+    steps: int | None = _option(None, "how many steps to train", int)
+    minutes: float | None = _option(
+        None, f"train for about so long instead (default {DEFAULT_MINUTES:.0f}); made into steps once", float
+    )
+    batch_size: int = _option(64, "windows per step, over all replicas and machines")
+    patch: int = _option(32, "side of the windows in pixels; 16 less are coloured")
+    learning_rate: float = _option(1e-3, "peak of Adam's learning rate")
+    precision: str = _option(
+        "auto", "of the convolutions; auto: bfloat16 where it is faster", choices=("auto", "float32", "bfloat16")
+    )
+    seed: int = _option(0, "of weights and windows")
+
+    def __post_init__(self):
+        """Check the values.
+
+        Raises:
+            InputError: naming the option, its rule and the value.
+        """
+        check_window(self.window)
+        rules = {
+            "uniform_share": (0 <= self.uniform_share <= 1, "in [0, 1]"),
+            "steps": (self.steps is None or self.steps >= 1, "at least 1"),
+            "minutes": (self.minutes is None or 0 < self.minutes < float("inf"), "positive"),
+            "batch_size": (self.batch_size >= 1, "at least 1"),
+            "patch": (self.patch >= 17, "at least 17 (8 pixels of context on each side of the coloured one)"),
+            "learning_rate": (0 < self.learning_rate < float("inf"), "positive"),
+            "seed": (0 <= self.seed < 2**31, "in [0, 2^31)"),
+        }
+        for name, (holds, rule) in rules.items():
+            if not holds:
+                raise InputError(f"{option_name(name)} must be {rule}, got {getattr(self, name)}")
+        if self.steps and self.minutes:
+            raise InputError("give --steps or --minutes, not both")
+
+    @classmethod
+    def add_to(cls, parser: argparse.ArgumentParser) -> None:
+        """Add the options to a parser; those not given on the command line stay absent."""
+        for f in fields(cls):
+            argument = dict(f.metadata)
+            if f.default is not None and f.default is not MISSING:
+                argument["help"] += f" (default {f.default})"
+            parser.add_argument(option_name(f.name), dest=f.name, default=argparse.SUPPRESS, **argument)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values; `TrainingOptions(**values)` is the inverse."""
+        return asdict(self)
+
+
+def option_name(name: str) -> str:
+    """The command line's name of a field: `batch_size` is `--batch-size`."""
+    return "--lambda" if name == "uniform_share" else "--" + name.replace("_", "-")

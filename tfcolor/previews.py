@@ -1,0 +1,84 @@
+"""A look at a network in training: fixed photographs it has not seen, in pictures and numbers."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from tfcolor import color, photos
+from tfcolor.batches import TargetMaker
+from tfcolor.bins import Bins
+from tfcolor.encoding import annealed_mean
+from tfcolor.losses import cross_entropy
+from tfcolor.metrics import raw_auc
+from tfcolor.sheets import sheet
+
+_MAX_PHOTOS = 6
+_MAX_SIDE = 256  # larger photographs are reduced: a preview is a glance
+_TEMPERATURE = 0.38  # of the pictures (Zhang et al. 2016)
+
+
+class Previews:
+    """A few photographs, spread over those given, and what a network makes of them."""
+
+    def __init__(self, paths: list[Path], bins: Bins, make_targets: TargetMaker, context: int):
+        """Read the photographs; those that cannot be read or are tiny are left out."""
+        self._colors = tf.constant(bins.means, tf.float32)
+        self._make_targets, self._context = make_targets, context
+        self._photos = []
+        spread = paths[:: max(1, len(paths) // _MAX_PHOTOS)]
+        for _, photo in photos.read_all(spread):
+            if isinstance(photo, photos.Photo) and min(photo.rgb.shape[:2]) > 4 * context:
+                self._photos.append(_reduced(photo.rgb))
+            if len(self._photos) == _MAX_PHOTOS:
+                break
+
+    def __len__(self) -> int:
+        """How many photographs there are; may be 0."""
+        return len(self._photos)
+
+    def look(self, network: tf.Module) -> tuple[np.ndarray, dict[str, float]]:
+        """Colour the photographs.
+
+        Args:
+            network: a network of `tfcolor.networks`.
+
+        Returns:
+            A sheet uint8 [H, W, 3] with rows truth, gray and prediction, and the mean over the
+            photographs of loss, plain_loss (nats) and raw_auc (T = 1, per cent).
+        """
+        columns, numbers = zip(*(self._look_at(network, rgb) for rgb in self._photos), strict=True)
+        rows = [[(caption, column[caption]) for column in columns] for caption in columns[0]]
+        return sheet(rows), {name: float(np.mean([n[name] for n in numbers])) for name in numbers[0]}
+
+    def _look_at(self, network, rgb):
+        lightness, indices, shares, weights = self._make_targets(tf.constant(rgb[None]))
+        ab_logits = network(lightness)
+        errors = cross_entropy(ab_logits, indices, shares)
+        inside = slice(self._context, -self._context)
+        truth = color.rgb_to_lab(color.from_uint8(tf.constant(rgb[inside, inside])))
+        mean = annealed_mean(ab_logits, self._colors, 1.0)[0]
+        numbers = {
+            "loss": float(tf.reduce_mean(errors * weights)),
+            "plain_loss": float(tf.reduce_mean(errors)),
+            "raw_auc": raw_auc(tf.norm(mean - truth[..., 1:], axis=-1).numpy()),
+        }
+        vivid = annealed_mean(ab_logits, self._colors, _TEMPERATURE)[0]
+        pictures = {
+            "truth": rgb[inside, inside],
+            "gray": _shown(truth[..., :1], tf.zeros_like(vivid)),
+            f"prediction, T = {_TEMPERATURE}": _shown(truth[..., :1], vivid),
+        }
+        return pictures, numbers
+
+
+def _reduced(rgb: np.ndarray) -> np.ndarray:
+    image = Image.fromarray(rgb)
+    image.thumbnail((_MAX_SIDE, _MAX_SIDE))
+    return np.asarray(image)
+
+
+def _shown(lightness: tf.Tensor, ab: tf.Tensor) -> np.ndarray:
+    lab = tf.concat([lightness, ab], axis=-1)
+    return color.to_uint8(color.lab_to_rgb(color.into_gamut(lab))).numpy()

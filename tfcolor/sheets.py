@@ -1,0 +1,33 @@
+"""Sheets of captioned pictures, for looking at results side by side."""
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+_GAP = 6  # pixels between pictures
+_CAPTION = 20  # height of the strip above a picture
+
+
+def sheet(rows: list[list[tuple[str, np.ndarray]]]) -> np.ndarray:
+    """Lay out pictures in rows, each under its caption, on white.
+
+    Args:
+        rows: of (caption, picture uint8 [H, W, 3]); sizes may differ.
+
+    Returns:
+        uint8 [H', W', 3].
+    """
+    heights = [_CAPTION + max(picture.shape[0] for _, picture in row) for row in rows]
+    width = max(sum(picture.shape[1] + _GAP for _, picture in row) for row in rows) + _GAP
+    canvas = Image.new("RGB", (width, sum(heights) + _GAP * (len(rows) + 1)), "white")
+    draw = ImageDraw.Draw(canvas)
+    font = ImageFont.load_default(size=13)
+    top = _GAP
+    for row, height in zip(rows, heights, strict=True):
+        left = _GAP
+        for caption, picture in row:
+            draw.text((left, top), caption, fill="black", font=font)
+            canvas.paste(Image.fromarray(picture), (left, top + _CAPTION))
+            left += picture.shape[1] + _GAP
+        top += height + _GAP
+    return np.asarray(canvas)
+

@@ -1,0 +1,247 @@
+"""The training step on any `tf.distribute` strategy, and the loop around it."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfcolor import cluster
+from tfcolor.errors import WorkError
+from tfcolor.files import read_npz, write_npz
+from tfcolor.losses import cross_entropy
+from tfcolor.modeldir import assign_all
+from tfcolor.optimizers import Adam, clip_by_norm, cosine_with_warmup
+
+log = logging.getLogger(__name__)
+
+CLIP_NORM = 1.0
+MAX_SKIPPED_IN_A_ROW = 10
+REPORT_STEPS = 10  # the loop looks at losses so often, and lets the device run ahead in between
+CHECKPOINT_STEPS = 50
+PREVIEW_STEPS = 500
+CALIBRATION_STEPS = 20  # timed to make minutes into steps; the first few also compile
+
+
+def make_strategy() -> tf.distribute.Strategy:
+    """Choose the strategy: several machines by TF_CONFIG, all GPUs of this one, or one device.
+
+    Must come before any operation runs: collective operations are set up at the start.
+    """
+    if cluster.has_cluster():
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if len(tf.config.list_logical_devices("GPU")) > 1:
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()
+
+
+def agree(strategy: tf.distribute.Strategy, value: float) -> float:
+    """Make all workers of a strategy use one number: the mean of what each of them gives."""
+
+    @tf.function
+    def mean():
+        return strategy.run(lambda: tf.distribute.get_replica_context().all_reduce("MEAN", local))
+
+    local = tf.constant(value, tf.float32)
+    return float(strategy.experimental_local_results(mean())[0])
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a step did, equal on all replicas; scalars that stay on the device until they are read.
+
+    loss, plain_loss: the cross-entropy with and without rebalancing weights, mean over pixels, nats.
+    gradient_norm: before clipping.
+    is_finite: false where the step was skipped, the weights being left as they were.
+    """
+
+    loss: tf.Tensor
+    plain_loss: tf.Tensor
+    gradient_norm: tf.Tensor
+    is_finite: tf.Tensor
+
+
+class Trainer:
+    """A network, its optimizer and the step that improves it, on every replica of a strategy."""
+
+    def __init__(
+        self, make_network: Callable[[], tf.Module], global_batch: int, strategy: tf.distribute.Strategy
+    ):
+        """Create the variables in the strategy's scope.
+
+        Args:
+            make_network: returns a network of `tfcolor.networks`.
+            global_batch: windows per step over all replicas.
+            strategy: from `make_strategy`.
+        """
+        self.strategy = strategy
+        self._global_batch = global_batch
+        with strategy.scope():
+            self.network = make_network()
+            self._optimizer = Adam(self.network.weights)
+
+    @property
+    def state(self) -> dict[str, tf.Variable]:
+        """All variables that a checkpoint must hold, by name."""
+        weights = {f"weights/{name}": weight for name, weight in self.network.weights.items()}
+        return weights | self._optimizer.state
+
+    def step(self, batch: tuple, learning_rate: float) -> StepResult:
+        """Take one step.
+
+        Args:
+            batch: per replica, what `batches.TargetMaker` returns.
+            learning_rate: of this step.
+
+        Returns:
+            What happened; a loss or gradient that is not finite leaves all variables untouched.
+        """
+        return StepResult(*self._step(batch, tf.constant(learning_rate, tf.float32)))
+
+    @tf.function(reduce_retracing=True)
+    def _step(self, batch, learning_rate):
+        results = self.strategy.run(self._replica_step, args=(batch, learning_rate))
+        return [self.strategy.experimental_local_results(result)[0] for result in results]
+
+    def _replica_step(self, batch, learning_rate):
+        lightness, indices, shares, pixel_weights = batch
+        with tf.GradientTape() as tape:
+            errors = cross_entropy(self.network(lightness), indices, shares)  # [B, h, w]
+            pixels = self._global_batch * errors.shape[1] * errors.shape[2]
+            loss = tf.reduce_sum(errors * pixel_weights) / pixels
+        plain_loss = tf.reduce_sum(errors) / pixels
+        weights = self.network.weights
+        gradients = tape.gradient(loss, list(weights.values()))
+        # Summed here, by hand: each replica then updates its own copy with the same numbers.
+        replica = tf.distribute.get_replica_context()
+        gradients, loss, plain_loss = replica.all_reduce("SUM", [gradients, loss, plain_loss])
+        gradients, norm = clip_by_norm(gradients, CLIP_NORM)
+        is_finite = tf.math.is_finite(norm) & tf.math.is_finite(loss)
+        self._optimizer.apply(dict(zip(weights, gradients, strict=True)), learning_rate, is_finite)
+        return loss, plain_loss, norm, is_finite
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The values of `state`, as this process has them."""
+        local = self.strategy.experimental_local_results
+        return {name: local(variable)[0].numpy() for name, variable in self.state.items()}
+
+    def save(self, path: Path, position: "Position") -> None:
+        """Write a checkpoint, whole or not at all."""
+        write_npz(path, self.arrays() | position.to_arrays())
+
+    def restore(self, path: Path) -> "Position":
+        """Read a checkpoint; every variable must be there, and nothing else.
+
+        Raises:
+            InputError: where the file does not fit.
+        """
+        arrays = read_npz(path, set(self.state) | set(Position().to_arrays()))
+        assign_all(self.state, arrays, path)
+        return Position.from_arrays(arrays)
+
+
+@dataclass
+class Position:
+    """How far a run is: the steps taken, how many were skipped, and the seconds it took."""
+
+    step: int = 0
+    skipped: int = 0
+    skipped_in_a_row: int = 0
+    seconds: float = 0.0
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """For a checkpoint."""
+        return {f"position/{name}": np.array(value) for name, value in vars(self).items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Position":
+        """From a checkpoint."""
+        return cls(**{name: arrays[f"position/{name}"].item() for name in vars(cls())})
+
+    def count(self, results: list[StepResult]) -> None:
+        """Take note of finished steps.
+
+        Raises:
+            WorkError: after 10 steps in a row whose loss or gradient was not finite.
+        """
+        for result in results:
+            self.step += 1
+            if result.is_finite:
+                self.skipped_in_a_row = 0
+                continue
+            self.skipped += 1
+            self.skipped_in_a_row += 1
+            log.warning("step %d was skipped: its loss or gradient is not finite", self.step)
+            if self.skipped_in_a_row >= MAX_SKIPPED_IN_A_ROW:
+                raise WorkError(
+                    f"steps {self.step - MAX_SKIPPED_IN_A_ROW + 1} to {self.step} all had a loss or gradient that "
+                    "is not finite; the weights are those before them. Try a lower --learning-rate or "
+                    "--precision float32"
+                )
+
+
+def steps_for(minutes: float, seconds_per_step: float) -> int:
+    """The whole number of steps, at least the calibration's own, that fit into some minutes."""
+    return max(CALIBRATION_STEPS, round(60 * minutes / seconds_per_step))
+
+
+def train(
+    trainer: Trainer,
+    batches: Iterator,
+    position: Position,
+    total_steps: int | None,
+    *,
+    learning_rate: float,
+    on_calibrated: Callable[[float], int],
+    on_report: Callable[[Position, dict[str, float]], None],
+    on_checkpoint: Callable[[Position], None],
+    on_preview: Callable[[Position], None],
+) -> None:
+    """Take steps until the total; `position` moves along.
+
+    Args:
+        trainer: with its variables as of `position`.
+        batches: what `trainer.step` takes, from `position.step` on.
+        position: where to start.
+        total_steps: where to end, or None to ask `on_calibrated` for it.
+        learning_rate: the schedule's peak.
+        on_calibrated: gets the seconds per step once they are known, returns the total.
+        on_report: called every 10 steps with their mean losses, gradient norm and rate.
+        on_checkpoint: called every 50 steps and at the end.
+        on_preview: called every 500 steps.
+
+    Raises:
+        WorkError: after 10 steps in a row that were not finite.
+    """
+    results, reported = [], time.perf_counter()
+    while total_steps is None or position.step + len(results) < total_steps:
+        step = position.step + len(results)
+        rate = cosine_with_warmup(step, total_steps, learning_rate)
+        results.append(trainer.step(next(batches), rate))
+        if len(results) < REPORT_STEPS and step + 1 != total_steps:
+            continue
+        losses = _means(results)  # waits for the device
+        now = time.perf_counter()
+        seconds_per_step = (now - reported) / len(results)
+        position.seconds += now - reported
+        reported = now
+        position.count(results)
+        results = []
+        if total_steps is None and position.step >= CALIBRATION_STEPS:
+            total_steps = on_calibrated(seconds_per_step)
+        on_report(position, losses | {"learning_rate": rate, "seconds_per_step": seconds_per_step})
+        if position.step % CHECKPOINT_STEPS == 0 or position.step == total_steps:
+            on_checkpoint(position)
+        if position.step % PREVIEW_STEPS == 0:
+            on_preview(position)
+            reported = time.perf_counter()  # looking is not training
+
+
+def _means(results: list[StepResult]) -> dict[str, float]:
+    """The means over the steps that counted; NaN where none did."""
+    finite = [result for result in results if result.is_finite]
+    names = ("loss", "plain_loss", "gradient_norm")
+    return {name: float(np.mean([getattr(r, name) for r in finite])) if finite else float("nan") for name in names}

@@ -1,0 +1,86 @@
+#!/usr/bin/env python
+"""Train a network to colour photographs: python train.py --dataset forest
+
+Writes a model directory (runs/<dataset>-<network>-w<window>) that predict.py takes as --model, with
+checkpoints to --resume from, pictures in previews/, and TensorBoard files in tensorboard/.
+"""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from tfcolor import cluster, console, datasets
+from tfcolor.bins import Bins
+from tfcolor.errors import InputError
+from tfcolor.options import DEFAULT_MINUTES, TrainingOptions
+from tfcolor.runs import Run
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    TrainingOptions.add_to(parser)
+    parser.add_argument("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
+    parser.add_argument("--output", help="model directory (default runs/<dataset>-<network>-w<window>)")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in the model directory")
+    parser.add_argument("--overwrite", action="store_true", help="replace the run in the model directory")
+    args = vars(parser.parse_args(arguments))
+    places = {name: args.pop(name) for name in ("data_dir", "output", "resume", "overwrite")}
+    return args, argparse.Namespace(**places)
+
+
+def main(arguments=None):
+    """Check everything that can be checked without TensorFlow, then train."""
+    given, places = parse(arguments)
+    if places.resume and places.overwrite:
+        raise InputError("give --resume or --overwrite, not both")
+    options, bins = settle(given)
+    name = datasets.check_name(options.dataset)
+    run = Run(Path(places.output) if places.output else Path("runs") / f"{name}-{options.network}-w{options.window}")
+    if places.resume:
+        options, bins = run.saved_options(given), None
+        if run.is_finished:
+            print(f"{run.folder} is finished; nothing to resume")
+            return
+    elif cluster.is_chief():
+        run.check_new(places.overwrite)
+    dataset = datasets.find(options.dataset, places.data_dir)
+    training = dataset.split("train")
+    if not training.files:
+        raise InputError(f"{dataset.name}: none of its {len(dataset.files)} photographs falls into the training split")
+    if places.resume:
+        run.check_data(training.fingerprint())
+    if cluster.is_chief():
+        print(dataset.message)
+
+    from tfcolor.experiment import Experiment  # TensorFlow loads here
+
+    Experiment(options, run, dataset, bins, places.resume).run()
+    if cluster.is_chief():
+        print(f"model written to {run.folder}; use it with: python predict.py --model {run.folder} FILES")
+
+
+def settle(given):
+    """Complete the options given, from a bins file where there is one, and load that."""
+    options = TrainingOptions(**given)
+    if options.steps is None and options.minutes is None:
+        options = replace(options, minutes=DEFAULT_MINUTES)
+    if options.bins is None:
+        return options, None
+    bins = Bins.load(Path(options.bins))
+    if bins.split != "train":
+        raise InputError(
+            f"{options.bins} was counted on split {bins.split}; training may see only split train "
+            "(analyze_bins.py --split train)"
+        )
+    if given.get("window", bins.window) != bins.window:
+        raise InputError(f"--window {options.window} differs from the window {bins.window} of {options.bins}")
+    uniform_share = given.get("uniform_share", bins.uniform_share)
+    options = replace(options, window=bins.window, uniform_share=uniform_share)
+    return options, bins.reweighted(uniform_share)
+
+
+if __name__ == "__main__":
+    sys.exit(console.run(main))
