@@ -55,7 +55,8 @@ def main(arguments=None):
     if cluster.is_chief():
         print(dataset.message)
 
-    from tfcolor.experiment import Experiment  # TensorFlow loads here
+    console.load_tensorflow()
+    from tfcolor.experiment import Experiment
 
     Experiment(options, run, dataset, bins, places.resume).run()
     if cluster.is_chief():

@@ -86,6 +86,16 @@ def into_gamut(lab: tf.Tensor) -> tf.Tensor:
     return tf.concat([lightness, ab * tf.where(already, 1.0, low)], axis=-1)
 
 
+def visible(lab: tf.Tensor) -> tf.Tensor:
+    """Convert Lab float32 [..., 3] to the sRGB uint8 [..., 3] that shows it best: see `into_gamut`."""
+    return to_uint8(lab_to_rgb(into_gamut(lab)))
+
+
+def grayed(rgb: tf.Tensor) -> tf.Tensor:
+    """The gray sRGB uint8 [..., 3] with the lightness of sRGB uint8 [..., 3]."""
+    return visible(rgb_to_lab(from_uint8(rgb)) * [1.0, 0.0, 0.0])
+
+
 def to_uint8(rgb: tf.Tensor) -> tf.Tensor:
     """Round sRGB float [...] in [0, 1] to uint8 [...]; `into_gamut` comes first, or colours clip."""
     return tf.cast(tf.round(tf.clip_by_value(rgb, 0.0, 1.0) * 255), tf.uint8)

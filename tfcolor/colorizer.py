@@ -113,7 +113,7 @@ class Colorizer:
         ab = self._predict(lightness, temperature)[0]
         inside = slice(self.network.context, -self.network.context)
         lab = tf.concat([lightness[0, inside, inside], ab], axis=-1)
-        return color.to_uint8(color.lab_to_rgb(color.into_gamut(lab)))
+        return color.visible(lab)
 
 
 def check_temperature(temperature: float) -> float:

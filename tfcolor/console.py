@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 
@@ -21,7 +22,6 @@ def run(main: Callable[[], int | None]) -> int:
         2 after an `InputError` (a user's mistake), 1 after a `WorkError` or an `OSError` (the
         work failed), 130 after Ctrl-C. Other exceptions are bugs and keep their traceback.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greeting is not for users
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     try:
         return main() or 0
@@ -36,6 +36,26 @@ def run(main: Callable[[], int | None]) -> int:
 def _fail(message: object, status: int) -> int:
     print("error:", " ".join(str(message).split()), file=sys.stderr)
     return status
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow without what it prints about missing GPUs before its logging is set up."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as greeting:
+        os.dup2(greeting.fileno(), 2)  # the lines come from C++, past sys.stderr
+        try:
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
+        except BaseException:
+            greeting.seek(0)
+            os.write(terminal, greeting.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
 
 
 def clock(seconds: float) -> str:
@@ -115,11 +135,14 @@ def track(items: Iterable, title: str, total: int, unit: str) -> Iterator:
 
 
 def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """Print a table to standard output; the first column is left-aligned, the others right."""
+    """Print a table to standard output; the first column is left-aligned, the others right.
+
+    Without a single column name there is no header.
+    """
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", show_header=any(columns))
     for i, column in enumerate(columns):
         table.add_column(column, justify="right" if i else "left")
     for row in rows:

@@ -94,6 +94,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure, and print a table."""
     args = _arguments(arguments)
     dataset = datasets.find(args.dataset, args.data_dir)
+    console.load_tensorflow()
     from tfcolor.colorizer import Colorizer
 
     colorizer = Colorizer.load(args.model)

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from tfcolor.files import replacing
 
 _MAX_PIXELS = 300_000_000  # larger pictures are more likely bombs than photographs
-_READERS = 4  # threads that decode at once; Pillow decodes outside Python's lock
+_READERS = 4  # threads that decode at once, outside Python's lock, and pictures that wait decoded
 # What Pillow's decoders let through for a broken file; each format has its own ways.
 _BROKEN_IMAGE = (
     OSError,
@@ -65,17 +65,30 @@ def read(path: str | Path) -> Photo:
     Raises:
         UnreadableImage: for anything that cannot be decoded, truncated files included.
     """
+    return _opened(path, lambda image: _photo(ImageOps.exif_transpose(image)))
+
+
+def read_size(path: str | Path) -> tuple[int, int]:
+    """Read an image file's width and height from its header, before any EXIF rotation.
+
+    Raises:
+        UnreadableImage: for anything that is no image or larger than can be read.
+    """
+    return _opened(path, lambda image: image.size)
+
+
+def _opened(path, use):
     try:
         with Image.open(path) as image:
             if image.width * image.height > _MAX_PIXELS:
                 raise UnreadableImage(f"{image.width}x{image.height} pixels, more than {_MAX_PIXELS:,}")
-            return _photo(ImageOps.exif_transpose(image))
+            return use(image)
     except UnreadableImage:
         raise
     except Image.UnidentifiedImageError as error:
         raise UnreadableImage("not an image that can be read") from error
     except _BROKEN_IMAGE as error:
-        raise UnreadableImage(f"{error}" or type(error).__name__) from error
+        raise UnreadableImage(getattr(error, "strerror", None) or str(error) or type(error).__name__) from error
 
 
 def _photo(image: Image.Image) -> Photo:
@@ -120,7 +133,7 @@ def read_all(paths: Iterable[Path]) -> Iterator[tuple[Path, Photo | UnreadableIm
 
     remaining = iter(paths)
     with ThreadPoolExecutor(_READERS) as pool:
-        pending = [pool.submit(attempt, path) for path in islice(remaining, 2 * _READERS)]
+        pending = [pool.submit(attempt, path) for path in islice(remaining, _READERS)]
         while pending:
             yield pending.pop(0).result()
             pending += [pool.submit(attempt, path) for path in islice(remaining, 1)]

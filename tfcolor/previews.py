@@ -67,8 +67,8 @@ class Previews:
         vivid = annealed_mean(ab_logits, self._colors, _TEMPERATURE)[0]
         pictures = {
             "truth": rgb[inside, inside],
-            "gray": _shown(truth[..., :1], tf.zeros_like(vivid)),
-            f"prediction, T = {_TEMPERATURE}": _shown(truth[..., :1], vivid),
+            "gray": color.grayed(tf.constant(rgb[inside, inside])).numpy(),
+            f"prediction, T = {_TEMPERATURE}": color.visible(tf.concat([truth[..., :1], vivid], -1)).numpy(),
         }
         return pictures, numbers
 
@@ -78,7 +78,3 @@ def _reduced(rgb: np.ndarray) -> np.ndarray:
     image.thumbnail((_MAX_SIDE, _MAX_SIDE))
     return np.asarray(image)
 
-
-def _shown(lightness: tf.Tensor, ab: tf.Tensor) -> np.ndarray:
-    lab = tf.concat([lightness, ab], axis=-1)
-    return color.to_uint8(color.lab_to_rgb(color.into_gamut(lab))).numpy()

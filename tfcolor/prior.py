@@ -1,7 +1,6 @@
 """Counts of colours -> prior over the bins -> rebalancing weights (Zhang et al. 2016, section 2.2)."""
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 
 def smoothed_prior(counts: np.ndarray, cells: np.ndarray, window: int, sigma: float) -> np.ndarray:
@@ -19,6 +18,8 @@ def smoothed_prior(counts: np.ndarray, cells: np.ndarray, window: int, sigma: fl
     Returns:
         float64 [Q], all positive where the counts of the cells are, with sum 1.
     """
+    from scipy.ndimage import gaussian_filter  # half of a script's start, so only where it is used
+
     density = counts / counts.sum()
     if sigma > 0:
         density = gaussian_filter(density, sigma / window, mode="constant")  # nothing beyond the plane

@@ -211,7 +211,7 @@ def train(
         on_calibrated: gets the seconds per step once they are known, returns the total.
         on_report: called every 10 steps with their mean losses, gradient norm and rate.
         on_checkpoint: called every 50 steps and at the end.
-        on_preview: called every 500 steps.
+        on_preview: called every 500 steps, the end excepted.
 
     Raises:
         WorkError: after 10 steps in a row that were not finite.
@@ -235,7 +235,7 @@ def train(
         on_report(position, losses | {"learning_rate": rate, "seconds_per_step": seconds_per_step})
         if position.step % CHECKPOINT_STEPS == 0 or position.step == total_steps:
             on_checkpoint(position)
-        if position.step % PREVIEW_STEPS == 0:
+        if position.step % PREVIEW_STEPS == 0 and position.step != total_steps:
             on_preview(position)
             reported = time.perf_counter()  # looking is not training
 

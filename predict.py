@@ -1,0 +1,152 @@
+#!/usr/bin/env python
+"""Colour photographs: python predict.py --T 0.38 photo.jpg
+
+Takes files, folders and globs of any size and writes results of the same name to a folder. Without
+any, it colours the photographs that scikit-image carries, to show what it does.
+"""
+
+import argparse
+import glob
+import sys
+import time
+from pathlib import Path
+
+from tfcolor import console, datasets, photos
+from tfcolor.errors import InputError
+from tfcolor.files import make_folder
+from tfcolor.modeldir import DEFAULT_MODEL, find_model, read_description
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("inputs", nargs="*", metavar="FILE", help="photographs, folders of them, or globs")
+    add("--T", type=float, default=0.38, help="temperature in [0, 1]: 0 vivid and patchy, 1 smooth and dull (0.38)")
+    add("--model", default=DEFAULT_MODEL, help=f"a shipped model or a model directory (default {DEFAULT_MODEL})")
+    add("--output", default="colorized", help="folder for the results (default colorized)")
+    add("--tile", default="auto", help="side of the tiles in pixels; changes memory, not the picture")
+    add("--compare", action="store_true", help="also write input, result and truth side by side")
+    add("--overwrite", action="store_true", help="replace results that exist")
+    return parser.parse_args(arguments)
+
+
+def main(arguments=None):
+    """Check everything that can be checked without TensorFlow, then colour."""
+    args = parse(arguments)
+    if not 0 <= args.T <= 1:
+        raise InputError(f"--T must be in [0, 1], got {args.T:g}")
+    tile = tile_size(args.tile)
+    model = find_model(args.model)
+    read_description(model)
+    folder = Path(args.output)
+    targets = plan(args.inputs, folder, args.compare, args.overwrite)
+    sizes, failures = measure(targets)
+    make_folder(folder)
+
+    console.load_tensorflow()
+    from tfcolor.colorizer import AUTO_TILE, Colorizer
+
+    started = time.perf_counter()
+    colorizer = Colorizer.load(model)
+    colored, more_failures = colorize_all(colorizer, targets, sizes, args.T, tile or AUTO_TILE)
+    seconds = time.perf_counter() - started
+    megapixels = sum(width * height for width, height in sizes.values()) / 1e6
+    print(f"{colored} photographs, {megapixels:.1f} megapixels, coloured in {seconds:.1f} s: {folder}")
+    return 2 if failures + more_failures else 0
+
+
+def tile_size(text):
+    """The side of a tile, or None for 'auto'."""
+    if text == "auto":
+        return None
+    if not text.isdecimal() or not int(text):
+        raise InputError(f"--tile must be auto or a number of pixels from 1 up, got {text}")
+    return int(text)
+
+
+def plan(inputs, folder, compare, overwrite):
+    """Find the photographs and the names of their results: {photograph: (result, comparison)}."""
+    paths = [path for text in inputs for path in expand(text)] if inputs else datasets.find("samples").paths
+    targets, taken = {}, {}
+    for path in dict.fromkeys(paths):
+        result = folder / photos.output_name(path)
+        comparison = folder / f"{result.stem}-compare.png" if compare else None
+        for target in filter(None, (result, comparison)):
+            if target in taken:
+                raise InputError(f"{path} and {taken[target]} would both be written to {target}; colour them apart")
+            if target.exists() and any(target.samefile(other) for other in paths if other.exists()):
+                raise InputError(f"{target} is an input, it cannot be a result as well; give another --output")
+            if target.exists() and not overwrite:
+                raise InputError(f"{target} exists; give --overwrite to replace it, or another --output")
+            taken[target] = path
+        targets[path] = (result, comparison)
+    return targets
+
+
+def expand(text):
+    """The photographs that an argument means: a file, a folder's images, or a glob's matches."""
+    path = Path(text)
+    if path.is_dir():
+        found = sorted(p for p in path.iterdir() if p.suffix.lower() in datasets.SUFFIXES and p.is_file())
+        if not found:
+            raise InputError(f"no images in folder {text}")
+        return found
+    if path.exists():
+        return [path]
+    found = sorted(Path(match) for match in glob.glob(text, recursive=True) if Path(match).is_file())
+    if not found:
+        raise InputError(f"{text} matches no file")
+    return found
+
+
+def measure(targets):
+    """Read the sizes of all photographs; those that are no images are said, and dropped from `targets`."""
+    sizes, failures = {}, 0
+    for path in list(targets):
+        try:
+            sizes[path] = photos.read_size(path)
+        except photos.UnreadableImage as error:
+            failures += 1
+            del targets[path]
+            print(f"cannot read {path}: {error}", file=sys.stderr)
+    if not targets:
+        raise InputError(f"none of the {failures} files is an image that can be read")
+    return sizes, failures
+
+
+def colorize_all(colorizer, targets, sizes, temperature, tile):
+    """Colour and write each photograph; returns how many were, and how many could not be read."""
+    tiles = {path: -(-width // tile) * -(-height // tile) for path, (width, height) in sizes.items()}
+    done, failures = 0, 0
+    with console.Progress("colouring", sum(tiles.values()), "tiles") as progress:
+        for path, photo in photos.read_all(targets):
+            if isinstance(photo, photos.UnreadableImage):
+                failures += 1
+                progress.log(f"cannot read {path}: {photo}")
+            else:
+                before = done
+                rgb = colorizer.colorize(
+                    photo.rgb, temperature, tile, lambda n, _, before=before: progress.update(before + n, path.name)
+                )
+                write(targets[path], photo, rgb)
+            done += tiles[path]
+    return len(targets) - failures, failures
+
+
+def write(target, photo, rgb):
+    """Write the result, and where it is asked for the comparison."""
+    from tfcolor.color import grayed
+    from tfcolor.sheets import sheet
+
+    result, comparison = target
+    photos.write(result, rgb, photo.alpha)
+    if comparison:
+        pictures = [("input", grayed(photo.rgb).numpy()), ("result", rgb)]
+        pictures += [("truth", photo.rgb)] if photo.has_color else []
+        photos.write(comparison, sheet([pictures]))
+
+
+if __name__ == "__main__":
+    sys.exit(console.run(main))

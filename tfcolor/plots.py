@@ -1,0 +1,75 @@
+"""Plots of what a dataset's colours look like. Matplotlib, without a display."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+from tfcolor import color
+from tfcolor.bins import EXTENT, Bins, cells_per_axis
+from tfcolor.files import replacing
+from tfcolor.scan import Scan
+
+BIN_LIGHTNESS = 50.0  # at which bins are painted; colours beyond sRGB there lose chroma
+_PLANE = (-EXTENT, EXTENT, -EXTENT, EXTENT)
+
+
+def bin_colors(ab: np.ndarray) -> np.ndarray:
+    """The sRGB colours, uint8 [..., 3], of ab values [..., 2] at L* = 50."""
+    lightness = np.full([*ab.shape[:-1], 1], BIN_LIGHTNESS)
+    lab = tf.constant(np.concatenate([lightness, ab], axis=-1), tf.float32)
+    return color.visible(lab).numpy()
+
+
+def plot_density(found: Scan, title: str, path: Path) -> None:
+    """Plot the density of ab values on a logarithmic scale, one square unit at a time.
+
+    Args:
+        found: the colours of a dataset.
+        title: of the plot.
+        path: the .png to write.
+    """
+    edges = np.arange(-EXTENT, EXTENT + 1)
+    counts, _, _ = np.histogram2d(*found.ab.T, bins=(edges, edges), weights=found.pixels)
+    share = np.where(counts > 0, counts / counts.sum(), np.nan)
+    figure, axes = _plane(title)
+    image = axes.imshow(share.T, origin="lower", extent=_PLANE, norm=LogNorm(), cmap="viridis")
+    figure.colorbar(image, label="share of all pixels per square ab unit", shrink=0.8)
+    _save(figure, path)
+
+
+def plot_bins(bins: Bins, title: str, path: Path) -> None:
+    """Paint the occupied bins in their own colours at L* = 50; unoccupied cells stay empty.
+
+    Args:
+        bins: the occupied bins.
+        title: of the plot.
+        path: the .png to write.
+    """
+    n = cells_per_axis(bins.window)
+    picture = np.zeros([n, n, 4], np.uint8)  # transparent
+    picture[bins.cells[:, 1], bins.cells[:, 0], :3] = bin_colors(bins.centres)  # b upwards, a to the right
+    picture[bins.cells[:, 1], bins.cells[:, 0], 3] = 255
+    figure, axes = _plane(title)
+    axes.imshow(picture, origin="lower", extent=_PLANE, interpolation="nearest")
+    lines = np.arange(-EXTENT, EXTENT + 1, bins.window)
+    axes.vlines(lines, -EXTENT, EXTENT, color="0.85", linewidth=0.3)
+    axes.hlines(lines, -EXTENT, EXTENT, color="0.85", linewidth=0.3)
+    _save(figure, path)
+
+
+def _plane(title: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(7, 6), layout="constrained")
+    axes = figure.add_subplot(title=title, xlabel="a*  (green to red)", ylabel="b*  (blue to yellow)")
+    axes.set(xlim=(-EXTENT, EXTENT), ylim=(-EXTENT, EXTENT), aspect="equal")
+    axes.axhline(0, color="0.7", linewidth=0.6, zorder=0)
+    axes.axvline(0, color="0.7", linewidth=0.6, zorder=0)
+    return figure, axes
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with replacing(path) as file:
+        figure.savefig(file, format="png", dpi=120)
