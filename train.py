@@ -58,7 +58,11 @@ def main(arguments=None):
     console.load_tensorflow()
     from tfcolor.experiment import Experiment
 
-    Experiment(options, run, dataset, bins, places.resume).run()
+    try:
+        Experiment(options, run, dataset, bins, places.resume).run()
+    except KeyboardInterrupt:
+        print(f"stopped; go on with: python train.py --resume --output {run.folder}", file=sys.stderr)
+        return 130
     if cluster.is_chief():
         print(f"model written to {run.folder}; use it with: python predict.py --model {run.folder} FILES")
 

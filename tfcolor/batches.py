@@ -30,11 +30,15 @@ class Windows:
             paths: of the photographs; those that cannot be read are skipped with a warning.
             patch: side of the square windows in pixels.
             cache_bytes: how many bytes of decoded pixels to keep.
+
+        Raises:
+            WorkError: where no photograph can be read.
         """
         self.paths, self.patch = paths, patch
         self._cache: dict[int, np.ndarray] = {}
         self._cache_left = cache_bytes
         self._unreadable: set[int] = set()
+        self._readable(0)  # fails here, where the error is still one of Python's
 
     def cut(self, index: np.int64, place: np.ndarray) -> np.ndarray:
         """Cut a window.
@@ -45,9 +49,6 @@ class Windows:
 
         Returns:
             uint8 [patch, patch, 3], sRGB. Smaller photographs are extended by reflection.
-
-        Raises:
-            WorkError: where no photograph can be read.
         """
         rgb = self._readable(int(index))
         spare = np.array(rgb.shape[:2]) - self.patch + 1

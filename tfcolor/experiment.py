@@ -74,17 +74,20 @@ class Experiment:
         batches = self._strategy.distribute_datasets_from_function(self._batches)
         with Progress("training", self._config["total_steps"], "steps", done=position.step) as self._progress:
             self._say(self._summary())
-            train(
-                self._trainer,
-                iter(batches),
-                position,
-                self._config["total_steps"],
-                learning_rate=options.learning_rate,
-                on_calibrated=self._calibrated,
-                on_report=self._report,
-                on_checkpoint=self._checkpoint,
-                on_preview=self._preview,
-            )
+            try:
+                train(
+                    self._trainer,
+                    iter(batches),
+                    position,
+                    self._config["total_steps"],
+                    learning_rate=options.learning_rate,
+                    on_calibrated=self._calibrated,
+                    on_report=self._report,
+                    on_checkpoint=self._checkpoint,
+                    on_preview=self._preview,
+                )
+            except tf.errors.ResourceExhaustedError as error:
+                raise WorkError("out of memory; use a smaller --batch-size or --patch") from error
         if cluster.is_chief():
             self._finish()
         agree(self._strategy, 0.0)  # nobody leaves before the chief has written the model

@@ -1,0 +1,79 @@
+"""Fixtures that several test files share: real photographs, made ones, bins and a tiny model."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported anywhere
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfcolor.bins import Bins, centre_of, count_bins
+from tfcolor.datasets import SCENES_FOLDER
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The folder with the photographs of the scenes; skips where they are not there."""
+    root = Path(os.environ.get("TFCOLOR_DATA") or REPOSITORY.parent / "shared" / "data")
+    if not any((root / SCENES_FOLDER).glob("*.jpg")):
+        pytest.skip(f"no photographs in {root / SCENES_FOLDER}; set TFCOLOR_DATA to the folder that holds it")
+    return root
+
+
+@pytest.fixture(scope="session")
+def scenes_folder(data_root: Path) -> Path:
+    """The folder of the scenes' photographs themselves."""
+    return data_root / SCENES_FOLDER
+
+
+@pytest.fixture(scope="session")
+def make_bins() -> Callable[..., Bins]:
+    """Make bins of chosen number and window: random cells of the plane, with random counts."""
+
+    def make(num_bins: int = 16, window: int = 10, seed: int = 0, **options: float) -> Bins:
+        rng = np.random.default_rng(seed)
+        n = 220 // window
+        plane = np.stack(np.meshgrid(range(n), range(n), indexing="ij"), axis=-1).reshape(-1, 2)
+        near = plane[np.linalg.norm(centre_of(plane, window), axis=1) < 80]  # as colours are
+        ab = (
+            centre_of(rng.permutation(near)[:num_bins], window)
+            + rng.uniform(-0.4, 0.4, [num_bins, 2]) * window
+        )
+        pixels = rng.integers(1, 1000, num_bins)
+        origin = {"dataset": "made", "split": "train", "num_images": 1, "num_pixels": int(pixels.sum())}
+        return count_bins(ab, pixels, window, **options, **origin)
+
+    return make
+
+
+@pytest.fixture
+def photo_folder(tmp_path: Path) -> Path:
+    """Six small PNG photographs of different sizes, smooth with some noise."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(6):
+        rows, columns = np.ogrid[0 : 1 : (40 + i) * 1j, 0 : 1 : (48 - i) * 1j]
+        smooth = np.stack([rows + 0 * columns, 0 * rows + columns, (rows + columns + i) % 1], axis=-1)
+        rgb = 255 * smooth * rng.uniform(0.3, 1, 3) + rng.normal(0, 4, smooth.shape)
+        Image.fromarray(np.clip(rgb, 0, 255).astype(np.uint8)).save(folder / f"photo{i}.png")
+    return folder
+
+
+@pytest.fixture
+def model_folder(tmp_path: Path, make_bins: Callable[..., Bins]) -> Path:
+    """A model directory of 16 bins with random weights."""
+    from tfcolor.modeldir import save_model
+    from tfcolor.networks.valid8 import Valid8
+
+    folder = tmp_path / "model"
+    folder.mkdir()
+    network = {"name": "valid8", "num_bins": 16, "activation": "relu"}
+    save_model(folder, Valid8(16, seed=1), make_bins(16), {"network": network})
+    return folder

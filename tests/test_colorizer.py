@@ -1,0 +1,240 @@
+"""The colorizer: tiles that cannot be told, every pixel coloured, and lightness left alone."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from skimage.color import rgb2lab
+
+from tfcolor import color
+from tfcolor.bins import Bins, count_bins
+from tfcolor.colorizer import Colorizer
+from tfcolor.errors import InputError
+from tfcolor.networks.valid8 import Valid8
+
+SIZES = [(1, 1), (1, 50), (50, 1), (3, 5), (9, 8), (17, 40)]
+
+
+def ring(radius: float) -> Bins:
+    """16 bins around the neutral axis: whatever a pixel's bin, it is a colour."""
+    angles = np.arange(16) * 2 * np.pi / 16
+    ab = radius * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    origin = {"dataset": "made", "split": "train", "num_images": 1, "num_pixels": 16}
+    return count_bins(ab, np.ones(16, int), 10, **origin)
+
+
+@pytest.fixture(scope="module")
+def colorizer() -> Colorizer:
+    bins = ring(40)
+    assert bins.num_bins == 16
+    return Colorizer(Valid8(16, seed=3), bins)
+
+
+def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """uint8 [H, W, 3], from black to white, in many colours."""
+    rng = np.random.default_rng(seed)
+    ramp = np.linspace(0, 1, height * width).reshape(height, width, 1)
+    return np.clip(255 * ramp + rng.normal(0, 30, [height, width, 3]), 0, 255).astype(np.uint8)
+
+
+def lightness_of(rgb: np.ndarray) -> np.ndarray:
+    return rgb2lab(rgb)[..., 0].astype(np.float32)
+
+
+def mirrored(i: np.ndarray, length: int) -> np.ndarray:
+    """Which of `length` pixels is seen at place i where mirrors stand on the first and the last."""
+    period = max(2 * (length - 1), 1)
+    i = i % period
+    return np.minimum(i, period - i)
+
+
+def direct_logits(colorizer: Colorizer, lightness: np.ndarray) -> np.ndarray:
+    """The network on the whole picture at once, extended by its mirror images: float32 [H, W, Q]."""
+    around = [mirrored(np.arange(-8, side + 8), side) for side in lightness.shape]
+    padded = lightness[np.ix_(*around)]
+    return colorizer.network(tf.constant(padded[None, ..., None]))[0].numpy()
+
+
+# Tiles and borders
+
+
+def test_the_size_of_the_tiles_changes_nothing(colorizer):
+    lightness = lightness_of(picture(40, 50))
+    results = [colorizer.predict_ab(lightness, 0.38, tile) for tile in (256, 7, 16, 33)]
+    assert np.ptp(results[0]) > 10  # there is something to differ in
+    for result in results[1:]:
+        np.testing.assert_allclose(result, results[0], atol=1e-3)
+
+
+def test_tiles_of_one_pixel(colorizer):
+    lightness = lightness_of(picture(5, 6))
+    expected = colorizer.predict_ab(lightness, 0.38)
+    np.testing.assert_allclose(colorizer.predict_ab(lightness, 0.38, tile=1), expected, atol=1e-3)
+
+
+def test_tiles_leave_no_trace_in_the_picture(colorizer):
+    rgb = picture(40, 50)
+    whole = colorizer.colorize(rgb, 0.38).astype(int)
+    for tile in (7, 33):
+        assert np.abs(colorizer.colorize(rgb, 0.38, tile) - whole).max() <= 1
+
+
+def test_progress_names_every_tile(colorizer):
+    seen = []
+    colorizer.colorize(picture(20, 33), 1.0, 16, lambda done, total: seen.append((done, total)))
+    assert seen == [(done, 6) for done in range(1, 7)]  # 2 rows of 3
+
+
+@pytest.mark.parametrize("tile", [7, 256])
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_every_pixel_is_coloured(colorizer, size, tile):
+    gray = np.repeat(np.random.default_rng(1).integers(60, 200, [*size, 1], np.uint8), 3, axis=-1)
+    result = colorizer.colorize(gray, 0, tile)
+    assert result.shape == gray.shape and result.dtype == np.uint8
+    # At T = 0 each pixel has the chroma of a bin, 40, or what sRGB can show of it.
+    chroma = np.linalg.norm(rgb2lab(result)[..., 1:], axis=-1)
+    assert chroma.min() > 10
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_equals_the_network_on_the_whole_picture_extended_by_reflection(colorizer, size):
+    lightness = lightness_of(picture(*size))
+    logits = direct_logits(colorizer, lightness).astype(np.float64)
+    shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    expected = shares / shares.sum(axis=-1, keepdims=True) @ colorizer.bins.means
+    for tile in (256, 16):
+        np.testing.assert_allclose(colorizer.predict_ab(lightness, 1.0, tile), expected, atol=1e-3)
+
+
+# Temperature
+
+
+@pytest.mark.parametrize("temperature", [0, 0.01, 0.38, 1])
+def test_temperatures(colorizer, temperature):
+    lightness = lightness_of(picture(17, 40))
+    ab = colorizer.predict_ab(lightness, temperature)
+    logits = direct_logits(colorizer, lightness).astype(np.float64)
+    means = colorizer.bins.means
+    if temperature == 0:
+        np.testing.assert_array_equal(ab, means.astype(np.float32)[logits.argmax(axis=-1)])
+        assert len(np.unique(ab.reshape(-1, 2), axis=0)) > 3
+        return
+    # Zhang et al. 2016, eq. 5, on probabilities: exp(log z / T), normalised.
+    shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    shares = (shares / shares.sum(axis=-1, keepdims=True)) ** (1 / temperature)
+    expected = (shares / shares.sum(axis=-1, keepdims=True)) @ means
+    # float32 logits are good to 1e-6; divided by T, times a chroma of 40.
+    np.testing.assert_allclose(ab, expected, atol=1e-3 + 1e-4 / temperature)
+
+
+def test_a_lower_temperature_is_more_vivid(colorizer):
+    lightness = lightness_of(picture(17, 40))
+    chroma = [np.linalg.norm(colorizer.predict_ab(lightness, T), axis=-1).mean() for T in (1, 0.38, 0.01, 0)]
+    assert chroma == sorted(chroma)
+    assert chroma[0] < chroma[-1] - 1
+
+
+# Lightness, and the colour of the input
+
+
+@pytest.mark.parametrize("radius", [15, 40, 85])
+@pytest.mark.parametrize("temperature", [0, 0.38])
+def test_lightness_stays_within_the_rounding_of_8_bits(radius, temperature):
+    """85 is beyond sRGB for nearly all: such colours must lose chroma, not lightness."""
+    bins = ring(radius)
+    rgb = picture(64, 64, seed=radius)
+    result = Colorizer(Valid8(bins.num_bins, seed=3), bins).colorize(rgb, temperature).astype(np.float64)
+    lightness = rgb2lab(rgb)[..., 0]
+    lowest = rgb2lab(np.clip((result - 0.5) / 255, 0, 1))[..., 0]
+    highest = rgb2lab(np.clip((result + 0.5) / 255, 0, 1))[..., 0]
+    assert (lightness >= lowest - 0.01).all()
+    assert (lightness <= highest + 0.01).all()
+
+
+def test_black_stays_black_and_white_white(colorizer):
+    rgb = picture(64, 64)
+    rgb[::3, ::3], rgb[1::3, ::3] = 0, 255
+    for temperature in (0, 0.38):
+        result = colorizer.colorize(rgb, temperature)
+        for level in (0, 255):
+            assert (result[(rgb == level).all(axis=-1)] == level).all()
+
+
+def test_the_colour_of_the_input_is_not_looked_at(colorizer):
+    """Two pictures of equal lightness to the last bit, and of quite different colours."""
+    rgb = np.random.default_rng(5).integers(0, 256, [400_000, 3], np.uint8)
+    lightness = color.rgb_to_lab(color.from_uint8(tf.constant(rgb)))[:, 0].numpy()
+    order = np.argsort(lightness, kind="stable")
+    first, second = order[:-1], order[1:]
+    differs = np.abs(rgb[first].astype(int) - rgb[second]).max(axis=-1) > 60
+    twins = np.flatnonzero((lightness[first] == lightness[second]) & differs)[:900]
+    assert len(twins) == 900
+    one, other = (rgb[chosen[twins]].reshape(30, 30, 3) for chosen in (first, second))
+    results = [colorizer.colorize(rgb, 1.0).astype(int) for rgb in (one, other)]
+    assert np.abs(results[0] - results[1]).max() <= 1  # of rounding
+
+
+def test_the_input_is_left_as_it_is(colorizer):
+    rgb = picture(9, 12)
+    before = rgb.copy()
+    colorizer.colorize(rgb)
+    np.testing.assert_array_equal(rgb, before)
+
+
+# What cannot be coloured
+
+
+@pytest.mark.parametrize(
+    ("rgb", "what"),
+    [
+        (np.zeros([4, 5, 3], np.float32), r"float32 \(4, 5, 3\)"),
+        (np.zeros([4, 5, 3], np.uint16), r"uint16 \(4, 5, 3\)"),
+        (np.zeros([4, 5], np.uint8), r"uint8 \(4, 5\)"),
+        (np.zeros([4, 5, 4], np.uint8), r"uint8 \(4, 5, 4\)"),
+        (np.zeros([1, 4, 5, 3], np.uint8), r"uint8 \(1, 4, 5, 3\)"),
+        (np.zeros([0, 5, 3], np.uint8), r"uint8 \(0, 5, 3\)"),
+    ],
+    ids=lambda value: f"{value.dtype}-{value.shape}" if isinstance(value, np.ndarray) else "",
+)
+def test_other_pictures_are_refused(colorizer, rgb, what):
+    with pytest.raises(ValueError, match=rf"rgb must be uint8 \[H, W, 3\].*got {what}"):
+        colorizer.colorize(rgb)
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 1), (4,), (0, 5)], ids=str)
+def test_other_lightness_is_refused(colorizer, shape):
+    with pytest.raises(ValueError, match=r"lightness must be .*\[H, W\].*got .*\(" + str(shape)[1:-1]):
+        colorizer.predict_ab(np.zeros(shape, np.float32))
+
+
+def test_gray_levels_are_not_taken_for_lightness(colorizer):
+    """Levels 0 ... 255 in place of L* are the most common mistake; their type gives them away."""
+    with pytest.raises(ValueError, match="uint8"):
+        colorizer.predict_ab(np.full([4, 5], 255, np.uint8))
+
+
+@pytest.mark.parametrize("temperature", [-0.1, 1.1, float("nan")])
+def test_temperatures_out_of_range_are_refused(colorizer, temperature):
+    for use in (colorizer.colorize, lambda rgb, T: colorizer.predict_ab(rgb[..., 0].astype(np.float32), T)):
+        with pytest.raises(ValueError, match=rf"temperature must be in \[0, 1\], got {temperature}"):
+            use(picture(4, 5), temperature)
+
+
+@pytest.mark.parametrize("tile", [0, -16])
+def test_tiles_without_pixels_are_refused(colorizer, tile):
+    with pytest.raises(ValueError, match=f"tile must be at least 1 pixel, got {tile}"):
+        colorizer.colorize(picture(4, 5), 0.38, tile)
+
+
+# Loading
+
+
+def test_a_model_directory_is_loaded_by_path_or_text(model_folder):
+    rgb = picture(12, 10)
+    results = [Colorizer.load(model).colorize(rgb) for model in (model_folder, str(model_folder))]
+    np.testing.assert_array_equal(*results)
+    assert np.ptp(results[0], axis=-1).max() > 10
+
+
+def test_a_missing_model_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"no model .*give a model directory or a shipped model"):
+        Colorizer.load(tmp_path / "missing")

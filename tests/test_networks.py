@@ -1,0 +1,134 @@
+"""Every network keeps its promises; valid8 computes what eight correlations in NumPy do."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ops import ACTIVATION_NAMES
+from ops.activations import ACTIVATIONS
+from tfcolor.networks import NETWORKS, network_class
+from tfcolor.networks.valid8 import Valid8
+
+RNG = np.random.default_rng(0)
+
+
+def lightness(height: int, width: int, batch: int = 1) -> tf.Tensor:
+    return tf.constant(RNG.uniform(0, 100, [batch, height, width, 1]), tf.float32)
+
+
+def test_names_and_implementations_match():
+    assert set(ACTIVATION_NAMES) == set(ACTIVATIONS)
+    for name, class_name in NETWORKS.items():
+        assert network_class(name).__name__ == class_name
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+class TestEveryNetwork:
+    def test_each_pixel_with_its_context_gets_a_logit_per_bin(self, name):
+        network = network_class(name)(19)
+        around = 2 * network.context
+        for height, width in ((around + 1, around + 1), (around + 16, around + 7)):
+            logits = network(lightness(height, width, batch=2))
+            assert logits.shape == [2, height - around, width - around, 19]
+            assert logits.dtype == tf.float32
+
+    def test_weights_are_named_float32_variables(self, name):
+        network = network_class(name)(19, compute_dtype=tf.bfloat16)
+        assert network.weights
+        assert all(weight.dtype == tf.float32 for weight in network.weights.values())
+        ids = {id(weight) for weight in network.weights.values()}
+        assert ids == {id(variable) for variable in network.trainable_variables}
+        assert list(network.weights) == list(network_class(name)(19).weights)
+
+    def test_the_seed_decides_the_weights(self, name):
+        make = network_class(name)
+        first, again, other = (make(19, seed=seed).weights for seed in (3, 3, 4))
+        for key, weight in first.items():
+            np.testing.assert_array_equal(weight, again[key])
+        assert any((weight.numpy() != other[key].numpy()).any() for key, weight in first.items())
+
+    def test_every_weight_gets_a_gradient(self, name):
+        network = network_class(name)(19)
+        side = 2 * network.context + 4
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(network(lightness(side, side)) ** 2)
+        for gradient in tape.gradient(loss, list(network.weights.values())):
+            assert np.abs(gradient).max() > 0
+
+    def test_logits_are_not_activated(self, name):
+        logits = network_class(name)(64)(lightness(40, 40)).numpy()
+        assert 0.2 < (logits < 0).mean() < 0.8
+
+    def test_bfloat16_gives_nearly_the_same(self, name):
+        x = lightness(40, 40)
+        exact, rounded = (network_class(name)(32, compute_dtype=d)(x) for d in (tf.float32, tf.bfloat16))
+        assert rounded.dtype == tf.float32
+        # 8 bits of mantissa: 2^-9 a rounding, a few of them in each layer.
+        assert 0 < np.abs(rounded - exact).max() < 0.05 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("num_bins", [8, 19, 165])
+def test_valid8_has_channels_in_steps_of_an_eighth(num_bins):
+    weights = Valid8(num_bins).weights
+    assert list(weights) == [f"conv{k}/{part}" for k in range(1, 9) for part in ("filter", "bias")]
+    eighth = num_bins // 8
+    channels = [1, *(eighth * k for k in range(1, 8)), num_bins]
+    for k in range(1, 9):
+        assert weights[f"conv{k}/filter"].shape == [3, 3, channels[k - 1], channels[k]]
+        assert weights[f"conv{k}/bias"].shape == [channels[k]]
+
+
+def test_valid8_colours_16x16_of_32x32_pixels():
+    assert Valid8(16)(lightness(32, 32)).shape == [1, 16, 16, 16]
+    assert Valid8.convolution_widths(32) == [30, 28, 26, 24, 22, 20, 18, 16]
+
+
+def test_valid8_refuses_fewer_than_8_bins():
+    with pytest.raises(ValueError, match="num_bins must be at least 8, got 7"):
+        Valid8(7)
+
+
+def test_valid8_starts_with_he_weights():
+    """He et al. 2015, equation 10: N(0, 2 / (9 * channels in)), the biases 0."""
+    weights = Valid8(128, seed=5).weights
+    for k in range(1, 9):
+        values = weights[f"conv{k}/filter"].numpy().ravel().astype(np.float64)
+        expected = np.sqrt(2 / (9 * weights[f"conv{k}/filter"].shape[2]))
+        n = len(values)
+        # Within 4 standard errors of a normal sample's mean and deviation.
+        assert abs(values.mean()) < 4 * expected / np.sqrt(n)
+        assert abs(values.std() - expected) < 4 * expected / np.sqrt(2 * n)
+        assert not weights[f"conv{k}/bias"].numpy().any()
+    first = [weights[f"conv{k}/filter"].numpy().ravel()[:100] for k in range(1, 9)]
+    assert np.abs(np.corrcoef(first) - np.eye(8)).max() < 0.5  # no layer repeats another's numbers
+
+
+@pytest.mark.parametrize(("height", "width"), [(17, 17), (32, 32), (41, 22)])
+def test_valid8_equals_numpy(height, width):
+    network = Valid8(19, seed=2)
+    for weight in network.weights.values():  # biases too
+        weight.assign_add(tf.constant(RNG.normal(0, 0.05, weight.shape), tf.float32))
+    x = lightness(height, width)
+    expected = x.numpy().astype(np.float64) / 50 - 1
+    weights = {name: weight.numpy().astype(np.float64) for name, weight in network.weights.items()}
+    for k in range(1, 9):
+        windows = np.lib.stride_tricks.sliding_window_view(
+            expected, (3, 3), axis=(1, 2)
+        )  # [B, h, w, C, 3, 3]
+        expected = np.einsum("bhwcij,ijck->bhwk", windows, weights[f"conv{k}/filter"], optimize=True)
+        expected += weights[f"conv{k}/bias"]
+        if k < 8:
+            expected = np.maximum(expected, 0)
+    np.testing.assert_allclose(network(x), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_valid8_looks_at_17x17_pixels_and_no_others():
+    network = Valid8(16, seed=1)
+    x = lightness(41, 41)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        logit = tf.reduce_sum(network(x)[0, 12, 12] ** 2)
+    seen = tape.gradient(logit, x)[0, ..., 0].numpy() != 0
+    rows, columns = np.nonzero(seen)
+    # The pixel itself is at 12 + 8 in the input.
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (12, 28, 12, 28)

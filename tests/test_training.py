@@ -1,0 +1,296 @@
+"""Training: exact resumption, workers that agree, steps that must not count, and the directory of a run."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import train
+from tfcolor import console
+from tfcolor.bins import Bins
+from tfcolor.datasets import split_of
+from tfcolor.errors import WorkError
+from tfcolor.networks.valid8 import Valid8
+from tfcolor.training import MAX_SKIPPED_IN_A_ROW, Position, Trainer, steps_for
+
+ROOT = Path(__file__).parent.parent
+COMMON = ["--window", "20", "--batch-size", "4", "--patch", "20", "--precision", "float32"]
+
+
+@pytest.fixture(scope="module")
+def photos_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photographs")
+    random = np.random.default_rng(0)
+    for name in [f"p{number}.png" for number in range(12)] + [name_in_split("val")]:
+        coarse = random.integers(0, 256, (4, 5, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((44, 36), Image.Resampling.BICUBIC).save(folder / name)
+    return folder
+
+
+def name_in_split(split):
+    return next(name for name in (f"x{i}.png" for i in range(1000)) if split_of(name) == split)
+
+
+def command(folder, output, *options):
+    options = ["--dataset", folder, "--output", output, *COMMON, *options]
+    return [sys.executable, "train.py", *map(str, options)]
+
+
+def start(command, **environment):
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"} | environment
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, cwd=ROOT, env=environment, **pipes)
+
+
+def finish(process):
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    return output
+
+
+def weights_of(run):
+    with np.load(run / "weights.npz") as arrays:
+        return dict(arrays)
+
+
+def run_script(*arguments):
+    return console.run(lambda: train.main([str(argument) for argument in arguments]))
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(photos_folder, tmp_path_factory):
+    run = tmp_path_factory.mktemp("runs") / "uninterrupted"
+    finish(start(command(photos_folder, run, "--steps", 160)))
+    return run
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes_to_bit_identical_weights(photos_folder, uninterrupted, tmp_path):
+    run = tmp_path / "killed"
+    process = start(command(photos_folder, run, "--steps", 160))
+    deadline = time.monotonic() + 120
+    while not (run / "checkpoint.npz").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (run / "model.json").exists(), "the run was over before it could be killed"
+    output = finish(start([*command(photos_folder, run), "--resume"]))
+    assert "from step 0" not in output
+    resumed, reference = weights_of(run), weights_of(uninterrupted)
+    assert resumed.keys() == reference.keys()
+    for name, weight in reference.items():
+        np.testing.assert_array_equal(resumed[name], weight, err_msg=name)
+
+
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+@pytest.mark.slow
+def test_two_processes_find_the_weights_of_one(photos_folder, tmp_path):
+    workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    processes = []
+    for index in range(2):
+        config = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+        arguments = command(photos_folder, tmp_path / "two", "--steps", 10)
+        processes.append(start(arguments, TF_CONFIG=json.dumps(config)))
+    outputs = [finish(process) for process in processes]
+    assert "2 replica(s)" in outputs[0]
+    finish(start(command(photos_folder, tmp_path / "one", "--steps", 10)))
+    one, two = weights_of(tmp_path / "one"), weights_of(tmp_path / "two")
+    for name, weight in one.items():
+        np.testing.assert_allclose(two[name], weight, rtol=0, atol=1e-5, err_msg=name)
+
+
+REPLICAS = """
+import sys, numpy as np, tensorflow as tf
+from tfcolor.training import Trainer
+from tfcolor.networks.valid8 import Valid8
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+def batch(b):
+    shape = [b, 2, 2, 1]
+    return (100 * tf.random.stateless_uniform([b, 18, 18, 1], [1, 2]),
+            tf.random.stateless_uniform(shape, [1, 3], maxval=16, dtype=tf.int32), tf.ones(shape), tf.ones(shape[:3]))
+whole = batch(4)
+halves = tf.data.Dataset.from_tensor_slices(whole).batch(2)
+final = {}
+for name, strategy in (("one", tf.distribute.get_strategy()), ("two", mirrored)):
+    trainer = Trainer(lambda: Valid8(16), 4, strategy)
+    for _ in range(3):
+        data = whole if name == "one" else next(iter(mirrored.distribute_datasets_from_function(lambda c: halves)))
+        trainer.step(data, 1e-3)
+    final[name] = trainer.arrays()
+    for variable in trainer.state.values():
+        copies = [copy.numpy() for copy in strategy.experimental_local_results(variable)]
+        assert all(np.array_equal(copies[0], copy) for copy in copies), "replicas drifted apart"
+print(max(np.abs(final["one"][k] - final["two"][k]).max() for k in final["one"]))
+"""
+
+
+@pytest.mark.slow
+def test_two_replicas_of_one_process_stay_equal_and_match_one_device():
+    difference = finish(start([sys.executable, "-W", "ignore", "-c", REPLICAS])).splitlines()[-1]
+    assert float(difference) <= 1e-5
+
+
+@pytest.fixture
+def trainer():
+    return Trainer(lambda: Valid8(16), 2, tf.distribute.get_strategy())
+
+
+def batch(lightness=50.0, pixel_weight=1.0):
+    lightness = tf.fill([2, 18, 18, 1], lightness) + tf.random.stateless_normal([2, 18, 18, 1], [1, 2])
+    target = tf.fill([2, 2, 2, 1], 3)
+    return lightness, target, tf.ones([2, 2, 2, 1]), tf.fill([2, 2, 2], pixel_weight)
+
+
+@pytest.mark.parametrize("bad", [{"lightness": float("nan")}, {"pixel_weight": float("inf")}])
+def test_a_step_that_is_not_finite_changes_nothing(trainer, bad):
+    trainer.step(batch(), 1e-3)
+    before = trainer.arrays()
+    result = trainer.step(batch(**bad), 1e-3)
+    assert not result.is_finite
+    for name, value in trainer.arrays().items():
+        np.testing.assert_array_equal(value, before[name], err_msg=name)
+    assert trainer.step(batch(), 1e-3).is_finite
+    assert any((trainer.arrays()[name] != before[name]).any() for name in before)
+
+
+def test_ten_bad_steps_in_a_row_end_the_run_and_nine_do_not(trainer):
+    good, bad = trainer.step(batch(), 1e-3), trainer.step(batch(lightness=float("nan")), 1e-3)
+    position = Position()
+    position.count([bad] * (MAX_SKIPPED_IN_A_ROW - 1) + [good] + [bad] * (MAX_SKIPPED_IN_A_ROW - 1))
+    assert (position.step, position.skipped) == (19, 18)
+    with pytest.raises(WorkError, match="steps 11 to 20 .* not finite"):
+        position.count([bad])
+
+
+def test_losses_are_those_of_tensorflow(trainer):
+    lightness, target, shares, pixel_weights = batch(pixel_weight=2.5)
+    logits = trainer.network(lightness)
+    expected = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(target[..., 0], logits))
+    result = trainer.step((lightness, target, shares, pixel_weights), 1e-3)
+    np.testing.assert_allclose(result.plain_loss, expected, rtol=1e-5)
+    np.testing.assert_allclose(result.loss, 2.5 * expected, rtol=1e-5)
+
+
+def test_a_small_problem_is_learned():
+    """Two bins told apart by lightness: the loss goes from about log(64) to nearly nothing."""
+    trainer = Trainer(lambda: Valid8(64), 2, tf.distribute.get_strategy())
+    lightness = tf.concat([tf.fill([1, 18, 18, 1], 20.0), tf.fill([1, 18, 18, 1], 80.0)], axis=0)
+    target = tf.concat([tf.fill([1, 2, 2, 1], 3), tf.fill([1, 2, 2, 1], 11)], axis=0)
+    data = lightness, target, tf.ones([2, 2, 2, 1]), tf.ones([2, 2, 2])
+    losses = [float(trainer.step(data, 3e-3).loss) for _ in range(100)]
+    assert losses[0] > 3
+    assert losses[-1] < 0.05
+
+
+def test_bfloat16_trains_float32_variables():
+    trainer = Trainer(lambda: Valid8(16, compute_dtype=tf.bfloat16), 2, tf.distribute.get_strategy())
+    losses = [float(trainer.step(batch(), 1e-3).loss) for _ in range(10)]
+    assert losses[-1] < losses[0]
+    assert all(weight.dtype == tf.float32 for weight in trainer.network.weights.values())
+
+
+def test_minutes_become_steps():
+    assert steps_for(minutes=15, seconds_per_step=0.5) == 1800
+    assert steps_for(minutes=0.001, seconds_per_step=0.5) == 20  # the calibration's own
+
+
+def test_checkpoints_hold_everything_and_fit_strictly(trainer, tmp_path):
+    trainer.step(batch(), 1e-3)
+    saved = trainer.arrays()
+    trainer.save(tmp_path / "c.npz", Position(step=7, skipped=2, seconds=1.5))
+    trainer.step(batch(), 1e-3)
+    assert trainer.restore(tmp_path / "c.npz") == Position(step=7, skipped=2, seconds=1.5)
+    for name, value in trainer.arrays().items():
+        np.testing.assert_array_equal(value, saved[name], err_msg=name)
+    other = Trainer(lambda: Valid8(24), 2, tf.distribute.get_strategy())
+    with pytest.raises(ValueError, match=r"c\.npz does not fit"):
+        other.restore(tmp_path / "c.npz")
+
+
+def test_a_finished_run_is_whole_and_is_not_overwritten(uninterrupted, photos_folder, capsys):
+    model = json.loads((uninterrupted / "model.json").read_text())
+    bins = Bins.load(uninterrupted / "bins.npz")
+    assert model["network"] == {"name": "valid8", "num_bins": bins.num_bins, "activation": "relu"}
+    assert model["steps"] == model["options"]["steps"] == 160
+    assert bins.split == "train"
+    assert not (uninterrupted / "checkpoint.npz").exists()
+    assert any((uninterrupted / "tensorboard").iterdir())
+    again = ["--dataset", photos_folder, "--output", uninterrupted, *COMMON, "--steps", 160]
+    assert run_script(*again) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert run_script(*again, "--resume") == 0
+    assert "finished" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dataset", "nowhere"], "forest"),  # lists the known ones
+        (["--dataset", "samples", "--window", "7"], "must divide 220"),
+        (["--dataset", "samples", "--patch", "16"], "--patch must be at least 17"),
+        (["--dataset", "samples", "--lambda", "1.5"], r"--lambda must be in \[0, 1\]"),
+        (["--dataset", "samples", "--steps", "5", "--minutes", "1"], "not both"),
+        (["--dataset", "samples", "--bins", "nowhere.npz"], "nowhere.npz is missing"),
+        (["--dataset", "samples", "--resume"], "no run to resume"),
+        (["--dataset", "samples", "--steps", "5", "--precision", "bfloat16", "--patch", "140"], "safe widths"),
+    ],
+)
+def test_usage_errors_are_one_line(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run_script(*arguments) == 2
+    error = capsys.readouterr().err.splitlines()
+    assert len([line for line in error if line.startswith("error: ")]) == 1
+    assert re.search(message, error[-1])
+    assert not list(tmp_path.glob("runs/*"))
+
+
+def test_a_changed_option_does_not_resume(photos_folder, tmp_path, capsys):
+    (tmp_path / "config.json").write_text(
+        json.dumps({"options": train.TrainingOptions(dataset=str(photos_folder), steps=9).to_json()})
+    )
+    changed = ["--dataset", photos_folder, "--output", tmp_path, "--batch-size", 32, "--resume"]
+    assert run_script(*changed) == 2
+    assert "--batch-size 32 differs from the 64" in capsys.readouterr().err
+
+
+def test_bins_that_saw_test_photographs_are_refused(uninterrupted, photos_folder, tmp_path, capsys):
+    replace(Bins.load(uninterrupted / "bins.npz"), split="all").save(tmp_path / "bins.npz")
+    assert run_script("--dataset", photos_folder, "--bins", tmp_path / "bins.npz", "--steps", 2) == 2
+    assert "split all" in capsys.readouterr().err
+
+
+def test_a_run_by_time_over_a_folder_with_a_broken_file(photos_folder, tmp_path, capsys):
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    for path in photos_folder.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    broken = folder / name_in_split("train")
+    broken.write_bytes(b"no image")
+    run = tmp_path / "run"
+    assert run_script("--dataset", folder, "--output", run, *COMMON, "--minutes", 0.01, "--lambda", 1) == 0
+    assert f"skipping {broken}" in capsys.readouterr().err
+    model = json.loads((run / "model.json").read_text())
+    assert model["total_steps"] == model["steps"] >= 20
+    assert set(model["metrics"]["raw_auc_percent"]) == {"mean ab given L", "T = 1", "T = 0.38"}
+    assert [path.suffix for path in (run / "previews").iterdir()] == [".png"]
+    np.testing.assert_allclose(Bins.load(run / "bins.npz").weights, 1)
