@@ -21,14 +21,18 @@ COMMONEST = 10
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--window", type=int, default=10, help="side of a bin in ab units; divides 220: 10 (default) or 5")
     add("--dataset", default="scenes", help="scenes (default), one of its categories, samples, or a folder")
     add("--split", default="train", choices=datasets.SPLITS, help="photographs to count (default train)")
-    add("--lambda", dest="uniform_share", type=float, default=0.5, help="of the weights, in [0, 1] (default 0.5)")
+    add(
+        "--lambda",
+        dest="uniform_share",
+        type=float,
+        default=0.5,
+        help="of the weights, in [0, 1] (default 0.5)",
+    )
     add("--smoothing", type=float, default=0.0, help="sigma of the prior's Gaussian in ab units (default 0)")
     add("--min-count", type=int, default=1, help="pixels that make a bin occupied (default 1)")
     add("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
@@ -148,7 +152,12 @@ def report(summary, images_per_second):
     ]
     console.print_table(f"{s['dataset']}, split {s['split']}, window {s['window']}", ["", ""], rows)
     rows = [
-        [f"{rank} [on {c['srgb_at_L50']}]    [/]", *(f"{x:.1f}" for x in c["ab"]), f"{c['share']:.1%}", c["srgb_at_L50"]]
+        [
+            f"{rank} [on {c['srgb_at_L50']}]    [/]",
+            *(f"{x:.1f}" for x in c["ab"]),
+            f"{c['share']:.1%}",
+            c["srgb_at_L50"],
+        ]
         for rank, c in enumerate(s["commonest"], start=1)
     ]
     console.print_table("commonest colours", ["", "a*", "b*", "share", "sRGB at L* = 50"], rows)

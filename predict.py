@@ -9,6 +9,7 @@ import argparse
 import glob
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from tfcolor import console, datasets, photos
@@ -18,13 +19,20 @@ from tfcolor.modeldir import DEFAULT_MODEL, find_model, read_description
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("inputs", nargs="*", metavar="FILE", help="photographs, folders of them, or globs")
-    add("--T", type=float, default=0.38, help="temperature in [0, 1]: 0 vivid and patchy, 1 smooth and dull (0.38)")
-    add("--model", default=DEFAULT_MODEL, help=f"a shipped model or a model directory (default {DEFAULT_MODEL})")
+    add(
+        "--T",
+        type=float,
+        default=0.38,
+        help="temperature in [0, 1]: 0 vivid and patchy, 1 smooth and dull (0.38)",
+    )
+    add(
+        "--model",
+        default=DEFAULT_MODEL,
+        help=f"a shipped model or a model directory (default {DEFAULT_MODEL})",
+    )
     add("--output", default="colorized", help="folder for the results (default colorized)")
     add("--tile", default="auto", help="side of the tiles in pixels; changes memory, not the picture")
     add("--compare", action="store_true", help="also write input, result and truth side by side")
@@ -95,7 +103,8 @@ def expand(text):
         return found
     if path.exists():
         return [path]
-    found = sorted(Path(match) for match in glob.glob(text, recursive=True) if Path(match).is_file())
+    matches = glob.glob(text, recursive=True)  # noqa: PTH207  (Path.glob refuses absolute patterns)
+    found = sorted(Path(match) for match in matches if Path(match).is_file())
     if not found:
         raise InputError(f"{text} matches no file")
     return found
@@ -126,13 +135,15 @@ def colorize_all(colorizer, targets, sizes, temperature, tile):
                 failures += 1
                 progress.log(f"cannot read {path}: {photo}")
             else:
-                before = done
-                rgb = colorizer.colorize(
-                    photo.rgb, temperature, tile, lambda n, _, before=before: progress.update(before + n, path.name)
-                )
-                write(targets[path], photo, rgb)
+                on_tile = partial(show, progress, done, path.name)
+                write(targets[path], photo, colorizer.colorize(photo.rgb, temperature, tile, on_tile))
             done += tiles[path]
     return len(targets) - failures, failures
+
+
+def show(progress, done_before, name, tiles):
+    """Move the progress on by the tiles of the photograph in work."""
+    progress.update(done_before + tiles, name)
 
 
 def write(target, photo, rgb):

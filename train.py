@@ -18,9 +18,7 @@ from tfcolor.runs import Run
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     TrainingOptions.add_to(parser)
     parser.add_argument("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
     parser.add_argument("--output", help="model directory (default runs/<dataset>-<network>-w<window>)")

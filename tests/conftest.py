@@ -41,10 +41,7 @@ def make_bins() -> Callable[..., Bins]:
         n = 220 // window
         plane = np.stack(np.meshgrid(range(n), range(n), indexing="ij"), axis=-1).reshape(-1, 2)
         near = plane[np.linalg.norm(centre_of(plane, window), axis=1) < 80]  # as colours are
-        ab = (
-            centre_of(rng.permutation(near)[:num_bins], window)
-            + rng.uniform(-0.4, 0.4, [num_bins, 2]) * window
-        )
+        ab = centre_of(rng.permutation(near)[:num_bins], window) + rng.uniform(-0.4, 0.4, [num_bins, 2]) * window
         pixels = rng.integers(1, 1000, num_bins)
         origin = {"dataset": "made", "split": "train", "num_images": 1, "num_pixels": int(pixels.sum())}
         return count_bins(ab, pixels, window, **options, **origin)

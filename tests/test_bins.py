@@ -166,9 +166,7 @@ def test_smoothing_is_a_gaussian_in_the_plane(window, sigma):
     # sigma is in ab units: a neighbouring cell is `window` of them away.
     squares = (((cells - [n // 2, n // 2 - 1]) * window) ** 2).sum(axis=1)
     expected = np.exp(-squares / (2 * sigma**2))
-    np.testing.assert_allclose(
-        smoothed_prior(counts, cells, window, sigma), expected / expected.sum(), atol=2e-5
-    )
+    np.testing.assert_allclose(smoothed_prior(counts, cells, window, sigma), expected / expected.sum(), atol=2e-5)
 
 
 def test_smoothing_does_not_follow_the_list_of_bins():

@@ -300,9 +300,7 @@ def test_scenes_messages(tmp_path, offline):
     )
     assert datasets.find("forest", root).message == "forest: 328 photographs"
     assert datasets.find("mountain", root).message == "mountain: 93 of 374 photographs"
-    with pytest.raises(
-        InputError, match=r"no highway in .*, only coast, forest, mountain, opencountry, street:"
-    ):
+    with pytest.raises(InputError, match=r"no highway in .*, only coast, forest, mountain, opencountry, street:"):
         datasets.find("highway", root)
 
 

@@ -13,10 +13,7 @@ ORIGIN = {"dataset": "made", "split": "train", "num_images": 1, "num_pixels": 1}
 def colors_near(bins, number=3000) -> np.ndarray:
     """Half in occupied cells, half anywhere in the plane and beyond it."""
     rng = np.random.default_rng(3)
-    near = (
-        bins.centres[rng.integers(0, bins.num_bins, number)]
-        + rng.uniform(-0.5, 0.5, [number, 2]) * bins.window
-    )
+    near = bins.centres[rng.integers(0, bins.num_bins, number)] + rng.uniform(-0.5, 0.5, [number, 2]) * bins.window
     return np.concatenate([near, rng.uniform(-130, 130, [number, 2])]).astype(np.float32)
 
 
@@ -90,9 +87,7 @@ def test_any_shape_and_in_a_graph(make_bins):
 
 def random_logits(scale: float) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(5)
-    return rng.normal(0, scale, [7, 6, 40]).astype(np.float32), rng.uniform(-100, 100, [40, 2]).astype(
-        np.float32
-    )
+    return rng.normal(0, scale, [7, 6, 40]).astype(np.float32), rng.uniform(-100, 100, [40, 2]).astype(np.float32)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7, 0.38, 0.1])
@@ -112,9 +107,7 @@ def test_annealed_mean_follows_equation_5(temperature):
 def test_temperature_goes_from_the_mean_to_the_mode():
     logits, colors = random_logits(1)
     mode = colors[logits.argmax(axis=-1)]
-    results = [
-        annealed_mean(tf.constant(logits), tf.constant(colors), t).numpy() for t in (1, 0.38, 0.1, 1e-3)
-    ]
+    results = [annealed_mean(tf.constant(logits), tf.constant(colors), t).numpy() for t in (1, 0.38, 0.1, 1e-3)]
     distances = [np.linalg.norm(result - mode, axis=-1).mean() for result in results]
     assert distances == sorted(distances, reverse=True)
     assert distances[0] > 20

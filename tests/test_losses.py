@@ -57,13 +57,9 @@ def test_the_gradient_equals_finite_differences():
 def test_worked_by_hand():
     """Logits 0 over 8 bins: ln 8, whatever the target; 3 : 1 odds, all on the likelier: ln(4 / 3)."""
     zeros = tf.zeros([1, 8])
-    assert float(cross_entropy(zeros, tf.constant([[2, 5]]), tf.constant([[0.3, 0.7]]))[0]) == pytest.approx(
-        np.log(8)
-    )
+    assert float(cross_entropy(zeros, tf.constant([[2, 5]]), tf.constant([[0.3, 0.7]]))[0]) == pytest.approx(np.log(8))
     logits = tf.constant([[np.log(3.0), 0.0]], tf.float32)
-    assert float(cross_entropy(logits, tf.constant([[0]]), tf.ones([1, 1]))[0]) == pytest.approx(
-        np.log(4 / 3)
-    )
+    assert float(cross_entropy(logits, tf.constant([[0]]), tf.ones([1, 1]))[0]) == pytest.approx(np.log(4 / 3))
 
 
 def test_a_confident_error_costs_its_logit():

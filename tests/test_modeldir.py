@@ -52,9 +52,7 @@ def test_a_folder_is_found_by_its_path_and_else_the_shipped_ones_are_listed(mode
     assert find_model(str(model_folder)) == model_folder
     for name in shipped_models():
         read_description(find_model(name))
-    with pytest.raises(
-        InputError, match="no model 'nowhere': give a model directory or a shipped model"
-    ) as refusal:
+    with pytest.raises(InputError, match="no model 'nowhere': give a model directory or a shipped model") as refusal:
         find_model("nowhere")
     assert all(name in str(refusal.value) for name in shipped_models())
 
@@ -131,9 +129,7 @@ def test_another_models_bins_are_refused(model_folder, make_bins):
 def test_nothing_is_assigned_where_one_array_does_not_fit(tmp_path):
     variables = {name: tf.Variable([1.0, 2.0]) for name in ("first", "second")}
     arrays = {"first": np.zeros(2, np.float32), "second": np.zeros(3, np.float32)}
-    with pytest.raises(
-        InputError, match=r"weights.npz does not fit: second is float32 \(3,\), .* float32 \(2,\)"
-    ):
+    with pytest.raises(InputError, match=r"weights.npz does not fit: second is float32 \(3,\), .* float32 \(2,\)"):
         assign_all(variables, arrays, tmp_path / "weights.npz")
     np.testing.assert_array_equal(variables["first"], [1, 2])
 

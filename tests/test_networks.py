@@ -112,9 +112,7 @@ def test_valid8_equals_numpy(height, width):
     expected = x.numpy().astype(np.float64) / 50 - 1
     weights = {name: weight.numpy().astype(np.float64) for name, weight in network.weights.items()}
     for k in range(1, 9):
-        windows = np.lib.stride_tricks.sliding_window_view(
-            expected, (3, 3), axis=(1, 2)
-        )  # [B, h, w, C, 3, 3]
+        windows = np.lib.stride_tricks.sliding_window_view(expected, (3, 3), axis=(1, 2))  # [B, h, w, C, 3, 3]
         expected = np.einsum("bhwcij,ijck->bhwk", windows, weights[f"conv{k}/filter"], optimize=True)
         expected += weights[f"conv{k}/bias"]
         if k < 8:

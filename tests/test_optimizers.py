@@ -25,8 +25,7 @@ def make(seed=0, steps=12):
     rng = np.random.default_rng(seed)
     start = {"filter": rng.normal(size=[3, 2]), "bias": rng.normal(size=4)}
     gradients = [
-        {name: rng.normal(0, 10 ** rng.uniform(-4, 2), w.shape) for name, w in start.items()}
-        for _ in range(steps)
+        {name: rng.normal(0, 10 ** rng.uniform(-4, 2), w.shape) for name, w in start.items()} for _ in range(steps)
     ]
     weights = {name: tf.Variable(value, dtype=tf.float32) for name, value in start.items()}
     return start, gradients, weights, Adam(weights)

@@ -296,9 +296,7 @@ def test_broken_archives_are_refused_in_one_line(tmp_path):
 def test_bare_arrays_pickles_and_tables_are_refused(tmp_path):
     np.save(tmp_path / "a.npy", np.arange(3))
     np.savez(tmp_path / "b.npz", a=np.array([{}], dtype=object))
-    np.savez(
-        tmp_path / "c.npz", a=np.zeros(1, [(f"field{i}", "f4") for i in range(900)])
-    )  # NumPy's error has 3 lines
+    np.savez(tmp_path / "c.npz", a=np.zeros(1, [(f"field{i}", "f4") for i in range(900)]))  # NumPy's error has 3 lines
     for path in (tmp_path / "a.npy", tmp_path / "b.npz", tmp_path / "c.npz", tmp_path):
         with pytest.raises(InputError, match=str(path)) as refusal:
             files.read_npz(path)

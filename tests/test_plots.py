@@ -59,9 +59,7 @@ def test_colours_beyond_srgb_keep_their_hue_and_do_not_clip():
 
 
 def test_the_density_lies_where_the_colours_are(tmp_path):
-    blocks = (
-        COLORS[:3, None] + np.stack(np.meshgrid(range(-4, 5), range(-4, 5)), axis=-1).reshape(-1, 2) + 0.5
-    )
+    blocks = COLORS[:3, None] + np.stack(np.meshgrid(range(-4, 5), range(-4, 5)), axis=-1).reshape(-1, 2) + 0.5
     pixels = np.repeat([1000, 30, 1], 81)
     plot_density(Scan(blocks.reshape(-1, 2), pixels, 1), "three blocks", tmp_path / "density.png")
     plane = Plane(tmp_path / "density.png")
@@ -70,9 +68,7 @@ def test_the_density_lies_where_the_colours_are(tmp_path):
     np.testing.assert_allclose(common, [253, 231, 37], atol=3)
     np.testing.assert_allclose(rare, [68, 1, 84], atol=3)
     assert rare[1] < some[1] < common[1]
-    empty = np.array(
-        [[32.0, 55.0], [5.0, -35.0], [-45.0, 15.0], [-55.0, 32.0], [55.0, -32.0], [-80.0, -80.0]]
-    )
+    empty = np.array([[32.0, 55.0], [5.0, -35.0], [-45.0, 15.0], [-55.0, 32.0], [55.0, -32.0], [-80.0, -80.0]])
     np.testing.assert_array_equal(plane.at(empty), 255)
 
 

@@ -37,9 +37,7 @@ def test_bfloat16_is_refused_where_it_is_not(patch):
 
 @pytest.mark.parametrize("patch", UNSAFE)
 def test_a_gpu_has_no_unsafe_widths(patch, monkeypatch):
-    monkeypatch.setattr(
-        tf.config, "list_physical_devices", lambda kind=None: ["GPU"] if kind == "GPU" else []
-    )
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["GPU"] if kind == "GPU" else [])
     assert precision.choose("bfloat16", Valid8.convolution_widths(patch), never) == tf.bfloat16
     assert precision.choose("auto", Valid8.convolution_widths(patch), lambda: 2.0) == tf.bfloat16
 

@@ -307,9 +307,7 @@ def test_a_model_that_is_not_whole(predict, tmp_path, results, model_folder, nam
 
 def test_a_model_that_is_unknown_or_foreign(predict, tmp_path, model_folder):
     save(tmp_path / "a.png")
-    assert refused(
-        predict("a.png", model="nonsense"), "no model 'nonsense': give a model directory or a shipped"
-    )
+    assert refused(predict("a.png", model="nonsense"), "no model 'nonsense': give a model directory or a shipped")
     assert refused(predict("a.png", model=tmp_path), "model.json is missing")
     description = (model_folder / "model.json").read_text()
     (model_folder / "model.json").write_text(description.replace("valid8", "vgg16"))

@@ -45,9 +45,7 @@ def test_equals_scikit_image_and_a_histogram(pictures, window):
     assert (bins.num_images, bins.num_pixels, bins.dataset, bins.split) == (5, len(ab), "made", "train")
     for axis in (0, 1):
         sums, _, _ = np.histogram2d(ab[:, 0], ab[:, 1], bins=[edges, edges], weights=ab[:, axis])
-        np.testing.assert_allclose(
-            bins.means[:, axis], (sums / np.maximum(expected, 1))[expected > 0], atol=1e-2
-        )
+        np.testing.assert_allclose(bins.means[:, axis], (sums / np.maximum(expected, 1))[expected > 0], atol=1e-2)
 
 
 def test_quantisation_errors_are_mean_distances(pictures):

@@ -178,7 +178,7 @@ def test_ten_bad_steps_in_a_row_end_the_run_and_nine_do_not(trainer):
     position = Position()
     position.count([bad] * (MAX_SKIPPED_IN_A_ROW - 1) + [good] + [bad] * (MAX_SKIPPED_IN_A_ROW - 1))
     assert (position.step, position.skipped) == (19, 18)
-    with pytest.raises(WorkError, match="steps 11 to 20 .* not finite"):
+    with pytest.raises(WorkError, match=r"steps 11 to 20 .* not finite"):
         position.count([bad])
 
 
@@ -252,7 +252,10 @@ def test_a_finished_run_is_whole_and_is_not_overwritten(uninterrupted, photos_fo
         (["--dataset", "samples", "--steps", "5", "--minutes", "1"], "not both"),
         (["--dataset", "samples", "--bins", "nowhere.npz"], "nowhere.npz is missing"),
         (["--dataset", "samples", "--resume"], "no run to resume"),
-        (["--dataset", "samples", "--steps", "5", "--precision", "bfloat16", "--patch", "140"], "safe widths"),
+        (
+            ["--dataset", "samples", "--steps", "5", "--precision", "bfloat16", "--patch", "140"],
+            "safe widths",
+        ),
     ],
 )
 def test_usage_errors_are_one_line(arguments, message, capsys, tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ and several workers can share the work without a word between them.
 """
 
 import logging
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from tfcolor.errors import WorkError
 
 log = logging.getLogger(__name__)
 
+_LOCKS = 64  # more than threads that read
 _CACHE_BYTES = 2 * 2**30  # of decoded pixels; photographs beyond that are decoded each time
 
 
@@ -38,6 +40,8 @@ class Windows:
         self._cache: dict[int, np.ndarray] = {}
         self._cache_left = cache_bytes
         self._unreadable: set[int] = set()
+        self._lock = threading.Lock()  # of the cache and what is left for it
+        self._reading = [threading.Lock() for _ in range(_LOCKS)]  # so that no photograph is read twice at once
         self._readable(0)  # fails here, where the error is still one of Python's
 
     def cut(self, index: np.int64, place: np.ndarray) -> np.ndarray:
@@ -63,8 +67,14 @@ class Windows:
         raise WorkError(f"none of the {len(self.paths)} photographs for training can be read")
 
     def _pixels(self, index: int) -> np.ndarray | None:
-        if index in self._cache or index in self._unreadable:
-            return self._cache.get(index)
+        if index in self._cache:
+            return self._cache[index]
+        with self._reading[index % _LOCKS]:
+            if index in self._cache or index in self._unreadable:
+                return self._cache.get(index)
+            return self._read(index)
+
+    def _read(self, index: int) -> np.ndarray | None:
         try:
             rgb = photos.read(self.paths[index]).rgb
         except photos.UnreadableImage as error:
@@ -73,9 +83,10 @@ class Windows:
             return None
         missing = [(0, max(0, self.patch - side)) for side in rgb.shape[:2]]
         rgb = np.pad(rgb, [*missing, (0, 0)], mode="reflect")
-        if rgb.nbytes <= self._cache_left:
-            self._cache_left -= rgb.nbytes
-            self._cache[index] = rgb
+        with self._lock:
+            if rgb.nbytes <= self._cache_left:
+                self._cache_left -= rgb.nbytes
+                self._cache[index] = rgb
         return rgb
 
 

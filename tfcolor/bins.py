@@ -78,18 +78,34 @@ class Bins:
             InputError: where it is missing, broken, of another version, or inconsistent.
         """
         arrays = read_npz(path, set(_KEYS.values()))
-        if arrays["format_version"] != FORMAT_VERSION:
-            raise InputError(f"{path} has format version {arrays['format_version']}, not {FORMAT_VERSION}")
         # 0-d arrays become Python numbers and strings again.
         values = {name: arrays[key] if arrays[key].ndim else arrays[key].item() for name, key in _KEYS.items()}
+        version = arrays["format_version"].tolist()
+        if version != FORMAT_VERSION:
+            raise InputError(f"{path} has format version {version}, not {FORMAT_VERSION}")
         bins = cls(**values)
-        shapes = {"counts": (cells_per_axis(bins.window),) * 2, "cells": (bins.num_bins, 2)}
-        shapes |= {"centres": (bins.num_bins, 2), "means": (bins.num_bins, 2)}
-        shapes |= {"prior": (bins.num_bins,), "weights": (bins.num_bins,)}
-        for name, shape in shapes.items():
-            if getattr(bins, name).shape != shape:
-                raise InputError(f"{path}: {name} must have shape {shape}, got {getattr(bins, name).shape}")
+        try:
+            bins._check()
+        except ValueError as error:
+            raise InputError(f"{path} does not hold bins: {error}") from error
         return bins
+
+    def _check(self) -> None:
+        """Raise ValueError where the fields do not fit each other."""
+        for f in fields(self):
+            kind = type(getattr(self, f.name))
+            allowed = (int, float) if f.type is float else (f.type,)
+            if kind not in allowed:
+                raise ValueError(f"{f.name} must be {f.type.__name__}, got {kind.__name__}")
+        check_window(self.window)
+        n, q = cells_per_axis(self.window), max(1, len(self.cells))
+        shapes = {"counts": (n, n), "cells": (q, 2), "centres": (q, 2), "means": (q, 2)}
+        for name, shape in (shapes | {"prior": (q,), "weights": (q,)}).items():
+            array = getattr(self, name)
+            if array.shape != shape or array.dtype.kind not in "if" or not np.isfinite(array).all():
+                raise ValueError(f"{name} must be finite numbers {shape}, got {array.dtype} {array.shape}")
+        if self.cells.dtype.kind != "i" or self.cells.min() < 0 or self.cells.max() >= n:
+            raise ValueError(f"cells must be whole numbers from 0 to {n - 1}")
 
 
 _KEYS = {f.name: {"uniform_share": "lambda"}.get(f.name, f.name) for f in fields(Bins)}

@@ -93,7 +93,8 @@ def visible(lab: tf.Tensor) -> tf.Tensor:
 
 def grayed(rgb: tf.Tensor) -> tf.Tensor:
     """The gray sRGB uint8 [..., 3] with the lightness of sRGB uint8 [..., 3]."""
-    return visible(rgb_to_lab(from_uint8(rgb)) * [1.0, 0.0, 0.0])
+    gray = visible(rgb_to_lab(from_uint8(rgb)) * [1.0, 0.0, 0.0])
+    return tf.repeat(gray[..., 1:2], 3, axis=-1)  # rounding may tell equal channels apart by one
 
 
 def to_uint8(rgb: tf.Tensor) -> tf.Tensor:
@@ -127,4 +128,7 @@ def _linear_from_lab(lab):
 
 
 def _multiply(x, matrix):
-    return tf.linalg.matvec(tf.constant(matrix, x.dtype), x)
+    """Matrix times each vector of x [..., 3]; by hand, since GPUs multiply matrices in fewer bits."""
+    columns = tf.unstack(x, axis=-1)
+    rows = matrix.astype(x.dtype.as_numpy_dtype)
+    return tf.stack([sum(m * column for m, column in zip(row, columns, strict=True)) for row in rows], axis=-1)

@@ -44,7 +44,7 @@ class Colorizer:
         rgb: np.ndarray,
         temperature: float = 0.38,
         tile: int = AUTO_TILE,
-        on_tile: Callable[[int, int], Any] = lambda done, total: None,
+        on_tile: Callable[[int], Any] = lambda done: None,
     ) -> np.ndarray:
         """Colour a photograph, keeping its lightness.
 
@@ -52,7 +52,7 @@ class Colorizer:
             rgb: uint8 [H, W, 3], sRGB, of any size from 1x1; its colour, if any, is not looked at.
             temperature: T in [0, 1], 0 for the most likely colour, 1 for the mean.
             tile: side of the tiles in pixels, at least 1.
-            on_tile: called with the tiles done and their number.
+            on_tile: called with the number of tiles done.
 
         Returns:
             uint8 [H, W, 3], sRGB. Colours beyond sRGB lose chroma, not lightness.
@@ -64,10 +64,9 @@ class Colorizer:
             raise ValueError(f"rgb must be uint8 [H, W, 3] and not empty, got {rgb.dtype} {rgb.shape}")
         padded = _reflect(rgb, self.network.context)
         result = np.empty_like(rgb)
-        tiles = list(self._tiles(*rgb.shape[:2], temperature, tile))
-        for done, (inside, around) in enumerate(tiles, start=1):
+        for done, (inside, around) in enumerate(self._tiles(*rgb.shape[:2], temperature, tile), start=1):
             result[inside] = self._recolor(padded[around], temperature)
-            on_tile(done, len(tiles))
+            on_tile(done)
         return result
 
     def predict_ab(self, lightness: np.ndarray, temperature: float = 0.38, tile: int = AUTO_TILE) -> np.ndarray:

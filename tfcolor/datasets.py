@@ -257,9 +257,7 @@ def _find_scenes(name: str, root: Path, download: bool) -> Dataset:
     chosen = tuple(file for file in files if _category(file) in SCENES[name])
     if not chosen:
         here = ", ".join(dict.fromkeys(map(_category, files)))
-        raise InputError(
-            f"no {name} in {folder}, only {here}: choose one of these, or move it away to download all"
-        )
+        raise InputError(f"no {name} in {folder}, only {here}: choose one of these, or move it away to download all")
     return Dataset(name, folder, chosen)
 
 

@@ -5,7 +5,6 @@ import platform
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from tfcolor import __version__, cluster, photos, precision
 from tfcolor.batches import TargetMaker, Windows, training_batches
@@ -116,9 +115,7 @@ class Experiment:
     def _new_config(self, network: type) -> dict:
         options = self._options
         widths = network.convolution_widths(options.patch)
-        dtype = precision.choose(
-            options.precision, widths, lambda: agree(self._strategy, precision.bfloat16_gain())
-        )
+        dtype = precision.choose(options.precision, widths, lambda: agree(self._strategy, precision.bfloat16_gain()))
         return {
             "options": options.to_json(),
             "total_steps": options.steps,

@@ -15,7 +15,18 @@ import numpy as np
 from tfcolor.errors import InputError
 
 # What NumPy lets through when an .npz is broken; a bare array loads without the `with` protocol.
-_BROKEN_NPZ = (OSError, ValueError, EOFError, TypeError, AttributeError, KeyError, zipfile.BadZipFile, zlib.error)
+_BROKEN_NPZ = (
+    OSError,
+    ValueError,
+    EOFError,
+    TypeError,
+    AttributeError,
+    KeyError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
@@ -60,8 +71,8 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read: {_line(error)}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} cannot be read: not a JSON object")
     return content
@@ -78,16 +89,20 @@ def read_npz(path: Path, keys: set[str] | None = None) -> dict[str, np.ndarray]:
         InputError: where the file is missing, broken, or holds other names.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             content = dict(arrays.items())
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing") from error
     except _BROKEN_NPZ as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+        raise InputError(f"{path} cannot be read: {_line(error)}") from error
     if keys is not None and content.keys() != keys:
         missing, unknown = sorted(keys - content.keys()), sorted(content.keys() - keys)
         raise InputError(f"{path} does not fit: missing {missing or 'nothing'}, unknown {unknown or 'nothing'}")
     return content
+
+
+def _line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def make_folder(path: Path) -> None:

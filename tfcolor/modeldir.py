@@ -70,7 +70,7 @@ def read_description(folder: Path) -> dict[str, Any]:
     if not isinstance(network, dict) or network.keys() != {"name", "num_bins", "activation"}:
         raise InputError(f"{folder / 'model.json'}: network must have name, num_bins and activation, got {network}")
     for key, known in (("name", NETWORKS), ("activation", ACTIVATION_NAMES)):
-        if network[key] not in known:
+        if not isinstance(network[key], str) or network[key] not in known:
             raise InputError(
                 f"{folder / 'model.json'}: unknown {key} {network[key]!r} of the network (known: {', '.join(known)})"
             )
@@ -91,7 +91,10 @@ def load_model(folder: Path) -> tuple[Any, Bins, dict[str, Any]]:
     options = description["network"]
     if options["num_bins"] != bins.num_bins:
         raise InputError(f"{folder}: model.json has {options['num_bins']} bins, bins.npz has {bins.num_bins}")
-    network = network_class(options["name"])(bins.num_bins, activation=options["activation"])
+    try:
+        network = network_class(options["name"])(bins.num_bins, activation=options["activation"])
+    except ValueError as error:
+        raise InputError(f"{folder}: {error}") from error
     path = folder / "weights.npz"
     assign_all(network.weights, read_npz(path, set(network.weights)), path)
     return network, bins, description

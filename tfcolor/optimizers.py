@@ -92,5 +92,5 @@ def cosine_with_warmup(step: int, total_steps: int | None, peak: float) -> float
         The rate of this step.
     """
     rise = min(1.0, (step + 1) / WARMUP_STEPS)
-    fall = 1.0 if total_steps is None else (1 + math.cos(math.pi * step / total_steps)) / 2
+    fall = 1.0 if total_steps is None else (1 + math.cos(math.pi * min(1.0, step / total_steps))) / 2
     return peak * rise * fall

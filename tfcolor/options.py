@@ -39,7 +39,9 @@ class TrainingOptions:
     patch: int = _option(32, "side of the windows in pixels; 16 less are coloured")
     learning_rate: float = _option(1e-3, "peak of Adam's learning rate")
     precision: str = _option(
-        "auto", "of the convolutions; auto: bfloat16 where it is faster", choices=("auto", "float32", "bfloat16")
+        "auto",
+        "of the convolutions; auto: bfloat16 where it is faster",
+        choices=("auto", "float32", "bfloat16"),
     )
     seed: int = _option(0, "of weights and windows")
 

@@ -35,7 +35,10 @@ def choose(precision: str, widths: list[int], measure_gain: Callable[[], float])
 
     Raises:
         InputError: where bfloat16 is asked for at widths that are not safe on this device.
+        ValueError: for any other precision.
     """
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise ValueError(f"precision must be auto, float32 or bfloat16, got {precision!r}")
     if precision == "float32":
         return tf.float32
     safe = bool(tf.config.list_physical_devices("GPU")) or all(map(is_safe, widths))

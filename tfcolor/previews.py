@@ -77,4 +77,3 @@ def _reduced(rgb: np.ndarray) -> np.ndarray:
     image = Image.fromarray(rgb)
     image.thumbnail((_MAX_SIDE, _MAX_SIDE))
     return np.asarray(image)
-

@@ -30,4 +30,3 @@ def sheet(rows: list[list[tuple[str, np.ndarray]]]) -> np.ndarray:
             left += picture.shape[1] + _GAP
         top += height + _GAP
     return np.asarray(canvas)
-

@@ -67,9 +67,7 @@ class StepResult:
 class Trainer:
     """A network, its optimizer and the step that improves it, on every replica of a strategy."""
 
-    def __init__(
-        self, make_network: Callable[[], tf.Module], global_batch: int, strategy: tf.distribute.Strategy
-    ):
+    def __init__(self, make_network: Callable[[], tf.Module], global_batch: int, strategy: tf.distribute.Strategy):
         """Create the variables in the strategy's scope.
 
         Args:

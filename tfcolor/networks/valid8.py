@@ -16,9 +16,7 @@ class Valid8(tf.Module):
     num_layers = 8
     context = num_layers  # each VALID 3x3 convolution uses up one pixel on every side
 
-    def __init__(
-        self, num_bins: int, activation: str = "relu", seed: int = 0, compute_dtype: tf.DType = tf.float32
-    ):
+    def __init__(self, num_bins: int, activation: str = "relu", seed: int = 0, compute_dtype: tf.DType = tf.float32):
         """Create the weights.
 
         Args:
