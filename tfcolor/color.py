@@ -22,7 +22,7 @@ _RGB_FROM_WHITE = np.linalg.inv(_WHITE_FROM_RGB)
 _EPSILON = 216 / 24389  # CIE 15: where the cube root gives way to a line
 _KAPPA = 24389 / 27
 _GAMUT_STEPS = 12  # bisections of chroma: 2^-12 of at most 135 Lab units is 0.03
-_GAMUT_SLACK = 1e-4  # of linear light: below a tenth of the darkest 8-bit step (1 / 255 / 12.92)
+_GAMUT_SLACK = 4e-6  # of linear light: float32 rounds by about 1e-6 here, and black must stay black
 
 
 def rgb_to_lab(rgb: tf.Tensor) -> tf.Tensor:

@@ -83,8 +83,8 @@ class Colorizer:
         Raises:
             ValueError: for other shapes, T or tile out of range.
         """
-        if lightness.ndim != 2 or not lightness.size:
-            raise ValueError(f"lightness must be [H, W] and not empty, got {lightness.shape}")
+        if lightness.ndim != 2 or lightness.dtype.kind != "f" or not lightness.size:
+            raise ValueError(f"lightness must be float [H, W] and not empty, got {lightness.dtype} {lightness.shape}")
         padded = _reflect(lightness.astype(np.float32), self.network.context)
         result = np.empty([*lightness.shape, 2], np.float32)
         for inside, around in self._tiles(*lightness.shape, temperature, tile):

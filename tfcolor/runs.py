@@ -39,7 +39,7 @@ class Run:
         """
         if not self.folder.exists() or (self.folder.is_dir() and not any(self.folder.iterdir())):
             return
-        if not self.config_path.is_file():
+        if self._options() is None:
             raise InputError(f"{self.folder} exists and is no training run; give another --output")
         if not overwrite:
             state = "a finished run" if self.is_finished else "an unfinished run (continue it with --resume)"
@@ -66,9 +66,9 @@ class Run:
         Raises:
             InputError: where there is no run, or an option was given another value.
         """
-        if not self.config_path.is_file():
+        saved = self._options()
+        if saved is None:
             raise InputError(f"{self.folder} holds no run to resume; leave out --resume to start one")
-        saved = TrainingOptions(**read_json(self.config_path)["options"])
         for name, value in given.items():
             if value != getattr(saved, name):
                 raise InputError(
@@ -76,6 +76,13 @@ class Run:
                     f"{self.folder} began with; resume with the same options"
                 )
         return saved
+
+    def _options(self) -> TrainingOptions | None:
+        """The options in `config.json`, or None where that is not there or not a run's."""
+        try:
+            return TrainingOptions(**self.read_config()["options"])
+        except (InputError, KeyError, TypeError):
+            return None
 
     def read_config(self) -> dict[str, Any]:
         """The content of `config.json`."""
