@@ -69,6 +69,8 @@ class Dataset:
     @property
     def message(self) -> str:
         """One line that says how many photographs are here, and for the scenes which are not."""
+        if self.name == "samples" and self.files and set(self.files) <= set(SAMPLES):
+            return f"{self.name}: {len(self.files)} photographs that scikit-image carries"
         if self.name not in SCENES or self.folder.name != SCENES_FOLDER:
             return f"{self.name}: {len(self.files):,} images in {self.folder}"
         expected = sum(SCENES_COUNTS[category] for category in SCENES[self.name])
