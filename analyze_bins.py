@@ -13,7 +13,7 @@ from pathlib import Path
 from tfcolor import console, datasets
 from tfcolor.bins import cells_per_axis, check_window
 from tfcolor.errors import InputError
-from tfcolor.files import make_folder, write_json
+from tfcolor.files import check_folder, make_folder, write_json
 from tfcolor.prior import entropy_bits
 
 FILES = ("bins.npz", "bins.json", "density.png", "bins.png")
@@ -29,6 +29,7 @@ def parse(arguments):
     add(
         "--lambda",
         dest="uniform_share",
+        metavar="LAMBDA",
         type=float,
         default=0.5,
         help="of the weights, in [0, 1] (default 0.5)",
@@ -55,7 +56,7 @@ def main(arguments=None):
     paths = dataset.split(args.split).paths
     if not paths:
         raise InputError(f"{name}: none of its {len(dataset.files)} photographs falls into split {args.split}")
-    make_folder(folder)
+    check_folder(folder)
 
     console.load_tensorflow()
     found, seconds = scan_files(paths)
@@ -167,6 +168,7 @@ def write(folder, found, bins, summary):
     """Write the four files."""
     from tfcolor.plots import plot_bins, plot_density
 
+    make_folder(folder)
     title = f"{bins.dataset}, {bins.num_images:,} photographs"
     bins.save(folder / "bins.npz")
     write_json(folder / "bins.json", summary)

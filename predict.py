@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tfcolor import console, datasets, photos
 from tfcolor.errors import InputError
-from tfcolor.files import make_folder
+from tfcolor.files import check_folder, make_folder
 from tfcolor.modeldir import DEFAULT_MODEL, find_model, read_description
 
 
@@ -51,18 +51,20 @@ def main(arguments=None):
     folder = Path(args.output)
     targets = plan(args.inputs, folder, args.compare, args.overwrite)
     sizes, failures = measure(targets)
-    make_folder(folder)
+    check_folder(folder)
 
     console.load_tensorflow()
     from tfcolor.colorizer import AUTO_TILE, Colorizer
 
-    started = time.perf_counter()
     colorizer = Colorizer.load(model)
-    colored, more_failures = colorize_all(colorizer, targets, sizes, args.T, tile or AUTO_TILE)
+    make_folder(folder)
+    started = time.perf_counter()
+    colored = colorize_all(colorizer, targets, sizes, args.T, tile or AUTO_TILE)
     seconds = time.perf_counter() - started
-    megapixels = sum(width * height for width, height in sizes.values()) / 1e6
-    print(f"{colored} photographs, {megapixels:.1f} megapixels, coloured in {seconds:.1f} s: {folder}")
-    return 2 if failures + more_failures else 0
+    megapixels = sum(sizes[path][0] * sizes[path][1] for path in colored) / 1e6
+    files = "photograph" if len(colored) == 1 else "photographs"
+    print(f"{len(colored)} {files}, {megapixels:.1f} megapixels, coloured in {seconds:.1f} s: {folder}")
+    return 2 if failures or len(colored) < len(targets) else 0
 
 
 def tile_size(text):
@@ -76,7 +78,8 @@ def tile_size(text):
 
 def plan(inputs, folder, compare, overwrite):
     """Find the photographs and the names of their results: {photograph: (result, comparison)}."""
-    paths = [path for text in inputs for path in expand(text)] if inputs else datasets.find("samples").paths
+    paths = [path for text in inputs for path in expand(text)] if inputs else datasets.sample_photographs()
+    sources = {path.resolve() for path in paths}
     targets, taken = {}, {}
     for path in dict.fromkeys(paths):
         result = folder / photos.output_name(path)
@@ -84,7 +87,7 @@ def plan(inputs, folder, compare, overwrite):
         for target in filter(None, (result, comparison)):
             if target in taken:
                 raise InputError(f"{path} and {taken[target]} would both be written to {target}; colour them apart")
-            if target.exists() and any(target.samefile(other) for other in paths if other.exists()):
+            if target.resolve() in sources:
                 raise InputError(f"{target} is an input, it cannot be a result as well; give another --output")
             if target.exists() and not overwrite:
                 raise InputError(f"{target} exists; give --overwrite to replace it, or another --output")
@@ -95,6 +98,8 @@ def plan(inputs, folder, compare, overwrite):
 
 def expand(text):
     """The photographs that an argument means: a file, a folder's images, or a glob's matches."""
+    if not text:
+        raise InputError("a file name is empty; leave it out to colour the samples")
     path = Path(text)
     if path.is_dir():
         found = sorted(p for p in path.iterdir() if p.suffix.lower() in datasets.SUFFIXES and p.is_file())
@@ -126,19 +131,19 @@ def measure(targets):
 
 
 def colorize_all(colorizer, targets, sizes, temperature, tile):
-    """Colour and write each photograph; returns how many were, and how many could not be read."""
+    """Colour and write each photograph; returns those that were, the others being said."""
     tiles = {path: -(-width // tile) * -(-height // tile) for path, (width, height) in sizes.items()}
-    done, failures = 0, 0
+    done, colored = 0, []
     with console.Progress("colouring", sum(tiles.values()), "tiles") as progress:
         for path, photo in photos.read_all(targets):
             if isinstance(photo, photos.UnreadableImage):
-                failures += 1
                 progress.log(f"cannot read {path}: {photo}")
             else:
                 on_tile = partial(show, progress, done, path.name)
                 write(targets[path], photo, colorizer.colorize(photo.rgb, temperature, tile, on_tile))
+                colored.append(path)
             done += tiles[path]
-    return len(targets) - failures, failures
+    return colored
 
 
 def show(progress, done_before, name, tiles):

@@ -13,6 +13,7 @@ from pathlib import Path
 from tfcolor import cluster, console, datasets
 from tfcolor.bins import Bins
 from tfcolor.errors import InputError
+from tfcolor.files import check_folder
 from tfcolor.options import DEFAULT_MINUTES, TrainingOptions
 from tfcolor.runs import Run
 
@@ -44,6 +45,7 @@ def main(arguments=None):
             return
     elif cluster.is_chief():
         run.check_new(places.overwrite)
+        check_folder(run.folder)
     dataset = datasets.find(options.dataset, places.data_dir)
     training = dataset.split("train")
     if not training.files:

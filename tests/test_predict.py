@@ -95,7 +95,7 @@ def test_a_name_with_brackets_is_a_file_before_it_is_a_glob(predict, tmp_path, r
 
 def test_without_files_the_samples_are_coloured(predict, results):
     assert predict().status == 0
-    assert names(results) == sorted(SAMPLES)
+    assert {*SAMPLES} <= {*names(results)}
     assert pixels(results / "chelsea.png").shape == (300, 451, 3)
 
 

@@ -39,6 +39,7 @@ SCENES_FILE = re.compile(rf"({'|'.join(SCENES_COUNTS)})_[A-Za-z0-9_.-]+\.jpg")
 # Dataset name -> the categories of the scenes that it consists of.
 SCENES = {"scenes": tuple(SCENES_COUNTS)} | {category: (category,) for category in SCENES_COUNTS}
 SAMPLES = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")  # in scikit-image's own wheel
+GRAY_SAMPLES = ("camera.png", "grass.png")  # beside them: photographs to colour, not to learn from
 NAMES = (*SCENES, "samples")
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
@@ -172,6 +173,16 @@ def find(name: str, data_dir: str | None = None, download: bool = True) -> Datas
     return Dataset(own_name, folder, files)
 
 
+def sample_photographs() -> list[Path]:
+    """List all photographs that scikit-image carries, also those without colour.
+
+    Raises:
+        WorkError: scikit-image lacks them.
+    """
+    folder = _find_samples().folder
+    return [folder / file for file in sorted(SAMPLES + GRAY_SAMPLES)]
+
+
 def download_scenes(root: Path, url: str = SCENES_URL) -> Path:
     """Download the scenes' archive, check it, and unpack its photographs below `root`.
 
@@ -271,7 +282,7 @@ def _scenes_files(folder: Path) -> tuple[str, ...]:
 def _find_samples() -> Dataset:
     package = importlib.util.find_spec("skimage")  # finds the folder; importing it would take a second
     folder = Path(package.origin).parent / "data" if package else None
-    if not folder or not all((folder / file).is_file() for file in SAMPLES):
+    if not folder or not all((folder / file).is_file() for file in SAMPLES + GRAY_SAMPLES):
         raise WorkError("the samples come with scikit-image: pip install --force-reinstall scikit-image")
     return Dataset("samples", folder, SAMPLES)
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 import tensorflow as tf
+from scipy.spatial import KDTree
 
-from tfcolor.bins import EXTENT, Bins, cells_per_axis
+from tfcolor.bins import EXTENT, Bins, cells_per_axis, centre_of
 
 SOFT_NEIGHBOURS = 5  # Zhang et al. 2016, section 2.1
 
@@ -54,19 +55,19 @@ class Encoder:
 def _candidates(bins: Bins, neighbours: int) -> np.ndarray:
     """For each cell, the bins that can be among the nearest of a point in it: int [n * n, C].
 
-    A bin whose smallest distance to the cell exceeds the k-th smallest of all largest distances
-    cannot be among the k nearest. Nearest first, so a cell's own bin leads; all cells keep as many
-    as the one that needs most.
+    A point in the cell is at most h from its middle, h being half a diagonal. So its k nearest are
+    at most d + h away from it, d being the distance from the middle to its k-th nearest, and at most
+    d + 2 h from the middle. Nearest first, so that a cell's own bin leads; all cells keep as many as
+    the one that needs most.
     """
     n = cells_per_axis(bins.window)
-    middle = (np.stack(np.meshgrid(range(n), range(n), indexing="ij"), axis=-1) + 0.5) * bins.window - EXTENT
-    away = np.abs(bins.centres[None] - middle.reshape(-1, 1, 2))  # [n * n, Q, 2], per axis
-    half = bins.window / 2
-    smallest = np.linalg.norm(np.maximum(away - half, 0), axis=-1)
-    largest = np.linalg.norm(away + half, axis=-1)
-    bound = np.partition(largest, neighbours - 1, axis=1)[:, neighbours - 1 : neighbours]
-    needed = (smallest <= bound).sum(axis=1).max()
-    return np.argsort(smallest, axis=1, kind="stable")[:, :needed]
+    cells = np.stack(np.meshgrid(range(n), range(n), indexing="ij"), axis=-1).reshape(-1, 2)
+    middles = centre_of(cells, bins.window)
+    tree = KDTree(bins.centres)
+    kth_distance = tree.query(middles, k=[neighbours])[0][:, 0]
+    reach = kth_distance + bins.window * (2**0.5 + 1e-9)
+    needed = tree.query_ball_point(middles, reach, return_length=True).max()
+    return tree.query(middles, k=range(1, needed + 1))[1]
 
 
 def annealed_mean(ab_logits: tf.Tensor, colors: tf.Tensor, temperature: float | tf.Tensor) -> tf.Tensor:

@@ -105,6 +105,18 @@ def _line(error: Exception) -> str:
     return str(error).partition("\n")[0]
 
 
+def check_folder(path: Path) -> None:
+    """Check that a folder could be made and written to, without making it.
+
+    Raises:
+        InputError: where it could not.
+    """
+    existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        reason = "is not writable" if existing.is_dir() else "is no folder"
+        raise InputError(f"cannot write to folder {path}: {existing} {reason}")
+
+
 def make_folder(path: Path) -> None:
     """Make a folder for results and check that files can be written to it.
 

@@ -63,6 +63,7 @@ def read_description(folder: Path) -> dict[str, Any]:
     for name in ("bins.npz", "weights.npz"):
         if not (folder / name).is_file():
             raise InputError(f"{folder / name} is missing: the model directory is not whole")
+    Bins.load(folder / "bins.npz")
     version = description.get("format_version")
     if version != FORMAT_VERSION:
         raise InputError(f"{folder / 'model.json'} has format version {version}, not {FORMAT_VERSION}")

@@ -30,7 +30,7 @@ class TrainingOptions:
     network: str = _option("valid8", "the network", choices=tuple(NETWORKS))
     activation: str = _option("relu", "of all layers but the last", choices=ACTIVATION_NAMES)
     encoding: str = _option("soft", "targets: the 5 nearest bins, or 1", choices=("soft", "hard"))
-    uniform_share: float = _option(0.5, "lambda of the rebalancing weights: 1 for none, 0 for most")
+    uniform_share: float = _option(0.5, "of the rebalancing weights: 1 for none, 0 for most", metavar="LAMBDA")
     steps: int | None = _option(None, "how many steps to train", int)
     minutes: float | None = _option(
         None, f"train for about so long instead (default {DEFAULT_MINUTES:.0f}); made into steps once", float
@@ -52,6 +52,10 @@ class TrainingOptions:
             InputError: naming the option, its rule and the value.
         """
         check_window(self.window)
+        for f in fields(self):
+            choices = f.metadata.get("choices")
+            if choices and getattr(self, f.name) not in choices:
+                raise InputError(f"{option_name(f.name)} must be {' or '.join(choices)}, got {getattr(self, f.name)!r}")
         rules = {
             "uniform_share": (0 <= self.uniform_share <= 1, "in [0, 1]"),
             "steps": (self.steps is None or self.steps >= 1, "at least 1"),

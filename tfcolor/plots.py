@@ -1,5 +1,6 @@
 """Plots of what a dataset's colours look like. Matplotlib, without a display."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -71,5 +72,7 @@ def _plane(title: str) -> tuple[Figure, Axes]:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    with replacing(path) as file:
+    with replacing(path) as file, warnings.catch_warnings():
+        # A dataset's name may be in letters that the font lacks; they show as boxes.
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
         figure.savefig(file, format="png", dpi=120)
