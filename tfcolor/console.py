@@ -43,19 +43,20 @@ def load_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
     terminal = os.dup(2)
+    is_loaded = False
     with tempfile.TemporaryFile() as greeting:
         os.dup2(greeting.fileno(), 2)  # the lines come from C++, past sys.stderr
         try:
             import tensorflow as tf
 
             tf.config.list_physical_devices()
-        except BaseException:
-            greeting.seek(0)
-            os.write(terminal, greeting.read())
-            raise
+            is_loaded = True
         finally:
             os.dup2(terminal, 2)
             os.close(terminal)
+            greeting.seek(0)
+            if not is_loaded:
+                sys.stderr.write(greeting.read().decode(errors="replace"))
 
 
 def clock(seconds: float) -> str:

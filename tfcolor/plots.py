@@ -37,7 +37,7 @@ def plot_density(found: Scan, title: str, path: Path) -> None:
     counts, _, _ = np.histogram2d(*found.ab.T, bins=(edges, edges), weights=found.pixels)
     share = np.where(counts > 0, counts / counts.sum(), np.nan)
     figure, axes = _plane(title)
-    image = axes.imshow(share.T, origin="lower", extent=_PLANE, norm=LogNorm(), cmap="viridis")
+    image = axes.imshow(share.T, origin="lower", extent=_PLANE, norm=LogNorm(), interpolation="nearest")
     figure.colorbar(image, label="share of all pixels per square ab unit", shrink=0.8)
     _save(figure, path)
 
