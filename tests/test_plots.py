@@ -80,7 +80,7 @@ def test_few_colours_are_plotted_as_well(num_colors, tmp_path):
     plot_density(Scan(ab, np.full(num_colors, 7), 1), "few", tmp_path / "density.png")
     plane = Plane(tmp_path / "density.png")
     # A cell is three pixels wide, and Matplotlib's versions differ by one in where they put it.
-    shown = np.stack([plane.at(ab + [a, b]) for a in (0.2, 0.5, 0.8) for b in (0.2, 0.5, 0.8)])
+    shown = np.stack([plane.at(ab + np.array([a, b])) for a in (0.2, 0.5, 0.8) for b in (0.2, 0.5, 0.8)])
     assert (np.ptp(shown, axis=-1).max(axis=0) > 50).all()
 
 
