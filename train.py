@@ -35,17 +35,19 @@ def main(arguments=None):
     given, places = parse(arguments)
     if places.resume and places.overwrite:
         raise InputError("give --resume or --overwrite, not both")
-    options, bins = settle(given)
+    options = settle(given)
     name = datasets.check_name(options.dataset)
     run = Run(Path(places.output) if places.output else Path("runs") / f"{name}-{options.network}-w{options.window}")
     if places.resume:
-        options, bins = run.saved_options(given), None
+        options = run.saved_options(given)
         if run.is_finished:
             print(f"{run.folder} is finished; nothing to resume")
             return
     elif cluster.is_chief():
         run.check_new(places.overwrite)
         check_folder(run.folder)
+    is_counted = places.resume and run.bins_path.exists()
+    bins = None if is_counted else load_bins(options)
     dataset = datasets.find(options.dataset, places.data_dir)
     training = dataset.split("train")
     if not training.files:
@@ -61,19 +63,20 @@ def main(arguments=None):
     try:
         Experiment(options, run, dataset, bins, places.resume).run()
     except KeyboardInterrupt:
-        print(f"stopped; go on with: python train.py --resume --output {run.folder}", file=sys.stderr)
+        go_on = f"; go on with: python train.py --resume --output {run.folder}" if run.config_path.exists() else ""
+        print(f"stopped by Ctrl-C{go_on}", file=sys.stderr)
         return 130
     if cluster.is_chief():
         print(f"model written to {run.folder}; use it with: python predict.py --model {run.folder} FILES")
 
 
 def settle(given):
-    """Complete the options given, from a bins file where there is one, and load that."""
+    """Complete the options given, from a bins file where there is one."""
     options = TrainingOptions(**given)
     if options.steps is None and options.minutes is None:
         options = replace(options, minutes=DEFAULT_MINUTES)
     if options.bins is None:
-        return options, None
+        return options
     bins = Bins.load(Path(options.bins))
     if bins.split != "train":
         raise InputError(
@@ -82,9 +85,12 @@ def settle(given):
         )
     if given.get("window", bins.window) != bins.window:
         raise InputError(f"--window {options.window} differs from the window {bins.window} of {options.bins}")
-    uniform_share = given.get("uniform_share", bins.uniform_share)
-    options = replace(options, window=bins.window, uniform_share=uniform_share)
-    return options, bins.reweighted(uniform_share)
+    return replace(options, window=bins.window, uniform_share=given.get("uniform_share", bins.uniform_share))
+
+
+def load_bins(options):
+    """The bins of --bins with the run's own weights; None where they are to be counted."""
+    return options.bins and Bins.load(Path(options.bins)).reweighted(options.uniform_share)
 
 
 if __name__ == "__main__":

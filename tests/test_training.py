@@ -93,6 +93,18 @@ def test_a_killed_run_resumes_to_bit_identical_weights(photos_folder, uninterrup
         np.testing.assert_array_equal(resumed[name], weight, err_msg=name)
 
 
+@pytest.mark.slow
+def test_a_run_killed_before_its_bins_were_written_resumes(photos_folder, uninterrupted, tmp_path):
+    """All that a kill in the first moment leaves: the configuration, and half of the next file."""
+    (tmp_path / "config.json").write_bytes((uninterrupted / "config.json").read_bytes())
+    (tmp_path / ".bins.npz.1.tmp").write_bytes(b"half")
+    assert run_script("--dataset", photos_folder, "--output", tmp_path, "--resume") == 0
+    assert not list(tmp_path.glob(".*"))
+    resumed = weights_of(tmp_path)
+    for name, weight in weights_of(uninterrupted).items():
+        np.testing.assert_array_equal(resumed[name], weight, err_msg=name)
+
+
 def free_ports(count):
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [s.getsockname()[1] for s in sockets]

@@ -14,7 +14,7 @@ from tfcolor.console import Progress
 from tfcolor.datasets import Dataset
 from tfcolor.errors import InputError, WorkError
 from tfcolor.evaluate import MeanGivenLightness, raw_aucs
-from tfcolor.files import write_json
+from tfcolor.files import remove_leftovers, write_json
 from tfcolor.modeldir import save_model
 from tfcolor.networks import network_class
 from tfcolor.options import TrainingOptions
@@ -48,7 +48,7 @@ class Experiment:
         self._strategy = make_strategy()  # before anything else of TensorFlow
         self._options, self._run, self._dataset = options, run, dataset
         self._training = dataset.split("train")
-        if resume:
+        if resume and run.bins_path.exists():
             bins = Bins.load(run.bins_path)
         self._bins = bins or self._count_bins()
         self._check_batch()
@@ -65,7 +65,8 @@ class Experiment:
             self._previews = Previews(unseen, self._bins, make_targets, network.context)
             if not resume:
                 run.start(self._config)
-                self._bins.save(run.bins_path)
+            remove_leftovers(run.folder)
+            self._bins.save(run.bins_path)
 
     def run(self) -> None:
         """Train, with checkpoints, previews and logs, and write the model."""

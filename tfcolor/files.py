@@ -49,6 +49,12 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove what `replacing` left in a folder when a process was killed; nobody else may write there."""
+    for temporary in folder.glob(".*.tmp"):
+        temporary.unlink()
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write `content` as indented JSON, whole or not at all."""
     with replacing(path) as file:

@@ -12,7 +12,7 @@ from tfcolor.errors import InputError
 from tfcolor.files import make_folder, read_json, write_json
 from tfcolor.options import TrainingOptions, option_name
 
-_FILES = ("model.json", "weights.npz", "checkpoint.npz", "bins.npz", "config.json")  # in order of removal
+_FILES = ("model.json", "weights.npz", "checkpoint.npz", "bins.npz")
 _FOLDERS = ("previews", "tensorboard")
 
 
@@ -46,12 +46,15 @@ class Run:
             raise InputError(f"{self.folder} holds {state}; give --overwrite to replace it, or another --output")
 
     def start(self, config: dict[str, Any]) -> None:
-        """Make the directory, remove what an earlier run left, and write `config.json`."""
+        """Make the directory, remove what an earlier run left, and write `config.json`.
+
+        A process killed in between leaves a run that can be resumed or overwritten.
+        """
         make_folder(self.folder)
-        for name in _FILES:
-            (self.folder / name).unlink(missing_ok=True)
         for name in _FOLDERS:
             shutil.rmtree(self.folder / name, ignore_errors=True)
+        for name in _FILES:
+            (self.folder / name).unlink(missing_ok=True)
         write_json(self.config_path, config)
 
     def saved_options(self, given: dict[str, Any]) -> TrainingOptions:

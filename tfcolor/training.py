@@ -22,7 +22,7 @@ CLIP_NORM = 1.0
 MAX_SKIPPED_IN_A_ROW = 10
 REPORT_STEPS = 10  # the loop looks at losses so often, and lets the device run ahead in between
 CHECKPOINT_STEPS = 50
-PREVIEW_STEPS = 500
+PREVIEW_STEPS = 250
 CALIBRATION_STEPS = 20  # timed to make minutes into steps; the first few also compile
 
 
@@ -209,7 +209,7 @@ def train(
         on_calibrated: gets the seconds per step once they are known, returns the total.
         on_report: called every 10 steps with their mean losses, gradient norm and rate.
         on_checkpoint: called every 50 steps and at the end.
-        on_preview: called every 500 steps, the end excepted.
+        on_preview: called every 250 steps, the end excepted.
 
     Raises:
         WorkError: after 10 steps in a row that were not finite.
