@@ -117,17 +117,19 @@ def expand(text):
 
 def measure(targets):
     """Read the sizes of all photographs; those that are no images are said, and dropped from `targets`."""
-    sizes, failures = {}, 0
+    sizes, failures = {}, []
     for path in list(targets):
         try:
             sizes[path] = photos.read_size(path)
         except photos.UnreadableImage as error:
-            failures += 1
+            failures.append(f"cannot read {path}: {error}")
             del targets[path]
-            print(f"cannot read {path}: {error}", file=sys.stderr)
     if not targets:
-        raise InputError(f"none of the {failures} files is an image that can be read")
-    return sizes, failures
+        more = f" (nor any of {len(failures) - 1} others)" if len(failures) > 1 else ""
+        raise InputError(failures[0] + more)
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    return sizes, len(failures)
 
 
 def colorize_all(colorizer, targets, sizes, temperature, tile):
