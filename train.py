@@ -63,8 +63,9 @@ def main(arguments=None):
     try:
         Experiment(options, run, dataset, bins, places.resume).run()
     except KeyboardInterrupt:
-        go_on = f"; go on with: python train.py --resume --output {run.folder}" if run.config_path.exists() else ""
-        print(f"stopped by Ctrl-C{go_on}", file=sys.stderr)
+        if cluster.is_chief():
+            begun = "; give the same command with --resume to go on" if run.config_path.exists() else ""
+            print(f"stopped by Ctrl-C{begun}", file=sys.stderr)
         return 130
     if cluster.is_chief():
         print(f"model written to {run.folder}; use it with: python predict.py --model {run.folder} FILES")

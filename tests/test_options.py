@@ -112,7 +112,8 @@ SAVED = TrainingOptions(dataset="forest", steps=50, uniform_share=0.3)
 @pytest.fixture
 def unfinished(tmp_path) -> Run:
     run = Run(tmp_path / "run")
-    run.start({"options": SAVED.to_json(), "total_steps": 50, "data": {"fingerprint": "abc"}})
+    about = {"total_steps": 50, "precision": "float32", "versions": {}, "data": {"fingerprint": "abc"}}
+    run.start({"options": SAVED.to_json()} | about)
     return run
 
 

@@ -1,5 +1,6 @@
 """Training: exact resumption, workers that agree, steps that must not count, and the directory of a run."""
 
+import itertools
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from tfcolor.datasets import split_of
 from tfcolor.errors import WorkError
 from tfcolor.networks.valid8 import Valid8
 from tfcolor.training import MAX_SKIPPED_IN_A_ROW, Position, Trainer, steps_for
+from tfcolor.training import train as train_loop
 
 ROOT = Path(__file__).parent.parent
 COMMON = ["--window", "20", "--batch-size", "4", "--patch", "20", "--precision", "float32"]
@@ -282,7 +284,10 @@ def test_usage_errors_are_one_line(arguments, message, capsys, tmp_path, monkeyp
 
 def test_a_changed_option_does_not_resume(photos_folder, tmp_path, capsys):
     (tmp_path / "config.json").write_text(
-        json.dumps({"options": train.TrainingOptions(dataset=str(photos_folder), steps=9).to_json()})
+        json.dumps(
+            {"options": train.TrainingOptions(dataset=str(photos_folder), steps=9).to_json()}
+            | {"total_steps": 9, "precision": "float32", "data": {}, "versions": {}}
+        )
     )
     changed = ["--dataset", photos_folder, "--output", tmp_path, "--batch-size", 32, "--resume"]
     assert run_script(*changed) == 2
@@ -310,3 +315,39 @@ def test_a_run_by_time_over_a_folder_with_a_broken_file(photos_folder, tmp_path,
     assert set(model["metrics"]["raw_auc_percent"]) == {"mean ab given L", "T = 1", "T = 0.38"}
     assert [path.suffix for path in (run / "previews").iterdir()] == [".png"]
     np.testing.assert_allclose(Bins.load(run / "bins.npz").weights, 1)
+
+
+@pytest.mark.parametrize(
+    "config",
+    ["{bad", "[]", "null", '{"cluster": {}}']
+    + [
+        json.dumps({"cluster": {"worker": workers}, "task": {"type": kind, "index": index}})
+        for workers, kind, index in [
+            ("localhost:1", "worker", 0),
+            (["localhost:1"], "worker", 5),
+            (["localhost:1"], "worker", -1),
+            (["localhost:1"], "ps", 0),
+        ]
+    ],
+)
+def test_an_unusable_cluster_is_one_line(config, monkeypatch, capsys):
+    monkeypatch.setenv("TF_CONFIG", config)
+    assert run_script("--dataset", "samples", "--steps", 2) == 2
+    assert capsys.readouterr().err.startswith("error: TF_CONFIG is not usable")
+
+
+def test_a_run_by_time_is_saved_before_its_total_is_known(trainer):
+    """The rates of the first steps cannot be repeated once the total is known, so they must not have to be."""
+    happened = []
+    train_loop(
+        trainer,
+        itertools.repeat(batch()),
+        Position(),
+        None,
+        learning_rate=1e-3,
+        on_calibrated=lambda seconds: happened.append("calibrated") or 30,
+        on_report=lambda position, numbers: None,
+        on_checkpoint=lambda position: happened.append(position.step),
+        on_preview=lambda position: None,
+    )
+    assert happened == [20, "calibrated", 30]

@@ -21,17 +21,19 @@ def has_cluster() -> bool:
 def is_chief() -> bool:
     """Whether this process is the one that writes files: worker 0, or the only one there is."""
     task = _config().get("task", {})
-    return task.get("type", "worker") in ("chief", "worker") and int(task.get("index", 0)) == 0
+    return task.get("index", 0) == 0
 
 
 def _config() -> dict:
-    text = os.environ.get("TF_CONFIG") or "{}"
     try:
-        config = json.loads(text)
-        if config and not (config["cluster"]["worker"] and config["task"]["type"] == "worker"):
-            raise ValueError("tasks must be of type worker")
-        if config:
-            int(config["task"]["index"])
+        config = json.loads(os.environ.get("TF_CONFIG") or "{}")
+        if config == {}:
+            return config
+        workers, task = config["cluster"]["worker"], config["task"]
+        if not isinstance(workers, list) or not all(isinstance(worker, str) for worker in workers):
+            raise ValueError("worker must be a list of addresses")
+        if task["type"] != "worker" or not isinstance(task["index"], int) or task["index"] not in range(len(workers)):
+            raise ValueError(f"task must be of type worker with an index below {len(workers)}")
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"TF_CONFIG is not usable ({error!r}): it must be JSON with cluster and task") from error
     return config

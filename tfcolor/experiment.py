@@ -2,6 +2,7 @@
 
 import logging
 import platform
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -25,7 +26,9 @@ from tfcolor.training import Position, Trainer, agree, make_strategy, steps_for,
 
 log = logging.getLogger(__name__)
 
-_MAX_MEASURED = 200  # validation photographs for the final metrics; more change little and take long
+# What the final metrics are measured on: more would change little and could take longer than training.
+_MEASURED_PIXELS = 5_000_000  # of validation photographs, at least one
+_BASELINE_PHOTOS = 500  # of training photographs, spread over all
 
 
 class Experiment:
@@ -63,6 +66,8 @@ class Experiment:
         if cluster.is_chief():
             unseen = dataset.split("val").paths
             self._previews = Previews(unseen, self._bins, make_targets, network.context)
+            if not len(self._previews):
+                log.warning("%s has no photograph for validation: no previews, no metrics", dataset.name)
             if not resume:
                 run.start(self._config)
             remove_leftovers(run.folder)
@@ -219,8 +224,6 @@ class Experiment:
     def _finish(self) -> None:
         """Measure the model and write it."""
         run, position = self._run, self._position
-        if not len(self._previews):
-            log.warning("%s has no photograph for validation: no previews, no metrics", self._dataset.name)
         self._preview(position)
         network = self._make_network(tf.float32)
         arrays = self._trainer.arrays()
@@ -235,15 +238,30 @@ class Experiment:
         self._writer.close()
 
     def _measure(self, network: tf.Module) -> dict:
-        paths = self._dataset.split("val").paths[:_MAX_MEASURED]
+        paths = self._measurable()
         if not paths:
             return {}
+        training = self._training.paths
         colorizer = Colorizer(network, self._bins)
         predictors = {
-            "mean ab given L": MeanGivenLightness(self._training.paths),
+            "mean ab given L": MeanGivenLightness(training[:: 1 + len(training) // _BASELINE_PHOTOS]),
             "T = 1": lambda lightness: colorizer.predict_ab(lightness, 1.0),
             "T = 0.38": lambda lightness: colorizer.predict_ab(lightness, 0.38),
         }
         with Progress("measuring", len(paths), "photographs") as progress:
             aucs = raw_aucs(predictors, paths, progress.update)
         return {"split": "val", "photographs": len(paths), "raw_auc_percent": aucs}
+
+    def _measurable(self) -> list[Path]:
+        """The first validation photographs that can be read, up to a number of pixels."""
+        chosen, pixels = [], 0
+        for path in self._dataset.split("val").paths:
+            try:
+                width, height = photos.read_size(path)
+            except photos.UnreadableImage:
+                continue
+            pixels += width * height
+            if chosen and pixels > _MEASURED_PIXELS:
+                break
+            chosen.append(path)
+        return chosen

@@ -83,7 +83,9 @@ class Run:
     def _options(self) -> TrainingOptions | None:
         """The options in `config.json`, or None where that is not there or not a run's."""
         try:
-            return TrainingOptions(**self.read_config()["options"])
+            config = self.read_config()
+            is_ours = {"total_steps", "precision", "data", "versions"} <= config.keys()
+            return TrainingOptions(**config["options"]) if is_ours else None
         except (InputError, KeyError, TypeError):
             return None
 

@@ -22,6 +22,7 @@ CLIP_NORM = 1.0
 MAX_SKIPPED_IN_A_ROW = 10
 REPORT_STEPS = 10  # the loop looks at losses so often, and lets the device run ahead in between
 CHECKPOINT_STEPS = 50
+CHECKPOINT_SECONDS = 30.0  # or so often, where steps are slow: this much is lost at most
 PREVIEW_STEPS = 250
 CALIBRATION_STEPS = 20  # timed to make minutes into steps; the first few also compile
 
@@ -208,13 +209,14 @@ def train(
         learning_rate: the schedule's peak.
         on_calibrated: gets the seconds per step once they are known, returns the total.
         on_report: called every 10 steps with their mean losses, gradient norm and rate.
-        on_checkpoint: called every 50 steps and at the end.
+        on_checkpoint: called every 50 steps, every 30 seconds, before `on_calibrated`, and at the end.
         on_preview: called every 250 steps, the end excepted.
 
     Raises:
         WorkError: after 10 steps in a row that were not finite.
     """
-    results, reported = [], time.perf_counter()
+    results, saved = [], time.perf_counter()
+    reported = saved
     while total_steps is None or position.step + len(results) < total_steps:
         step = position.step + len(results)
         rate = cosine_with_warmup(step, total_steps, learning_rate)
@@ -229,10 +231,14 @@ def train(
         position.count(results)
         results = []
         if total_steps is None and position.step >= CALIBRATION_STEPS:
+            # Saved first: the learning rate of the steps so far did not know the total.
+            on_checkpoint(position)
             total_steps = on_calibrated(seconds_per_step)
         on_report(position, losses | {"learning_rate": rate, "seconds_per_step": seconds_per_step})
-        if position.step % CHECKPOINT_STEPS == 0 or position.step == total_steps:
+        is_due = position.step % CHECKPOINT_STEPS == 0 or now - saved > CHECKPOINT_SECONDS
+        if is_due or position.step == total_steps:
             on_checkpoint(position)
+            saved = now
         if position.step % PREVIEW_STEPS == 0 and position.step != total_steps:
             on_preview(position)
             reported = time.perf_counter()  # looking is not training
