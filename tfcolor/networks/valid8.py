@@ -1,4 +1,4 @@
-"""Eight 3x3 VALID convolutions whose channels grow in steps of Q/8: the blog's network."""
+"""Eight 3x3 VALID convolutions whose channels grow in steps of Q/8."""
 
 import tensorflow as tf
 
