@@ -22,7 +22,7 @@ CLIP_NORM = 1.0
 MAX_SKIPPED_IN_A_ROW = 10
 REPORT_STEPS = 10  # the loop looks at losses so often, and lets the device run ahead in between
 CHECKPOINT_STEPS = 50
-CHECKPOINT_SECONDS = 30.0  # or so often, where steps are slow: this much is lost at most
+CHECKPOINT_SECONDS = 30.0  # or so often, where steps are slow; looked at when losses are
 PREVIEW_STEPS = 250
 CALIBRATION_STEPS = 20  # timed to make minutes into steps; the first few also compile
 
