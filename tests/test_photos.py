@@ -160,7 +160,7 @@ def test_floats_without_a_range_and_bombs_are_unreadable(tmp_path, monkeypatch):
     path = saved(tmp_path / "a.tif", Image.fromarray(GRAY.astype(np.float32)))
     with pytest.raises(UnreadableImage, match="without a known range"):
         photos.read(path)
-    monkeypatch.setattr(photos, "_MAX_PIXELS", 50)
+    monkeypatch.setattr(photos, "MAX_PIXELS", 50)
     path = saved(tmp_path / "b.png", Image.fromarray(RGB))
     for read in (photos.read, photos.read_size):
         with pytest.raises(UnreadableImage, match="9x6 pixels, more than 50"):

@@ -58,10 +58,23 @@ def lab_to_rgb(lab: tf.Tensor) -> tf.Tensor:
     return tf.where(is_low, 12.92 * linear, high)
 
 
+def lightness(rgb: tf.Tensor) -> tf.Tensor:
+    """The lightness alone of what `rgb_to_lab` gives, at a third of its cost.
+
+    Args:
+        rgb: uint8 [..., 3], sRGB.
+
+    Returns:
+        L*, float32 [...], in [0, 100].
+    """
+    linear = tf.gather(_linear_from_srgb(tf.range(256, dtype=tf.float32) / 255), tf.cast(rgb, tf.int32))
+    return 116 * _lab_curve(_multiply(linear, _WHITE_FROM_RGB[1:2])[..., 0]) - 16
+
+
 def into_gamut(lab: tf.Tensor) -> tf.Tensor:
     """Reduce chroma, at constant lightness and hue, until the colour exists in sRGB.
 
-    Bisection on the scale of (a, b); a colour inside the gamut stays as it is.
+    Bisection on the scale of (a, b), for the colours outside the gamut alone; the others stay as they are.
 
     Args:
         lab: float32 [..., 3]: L* in [0, 100], a* and b* in Lab units.
@@ -69,21 +82,26 @@ def into_gamut(lab: tf.Tensor) -> tf.Tensor:
     Returns:
         float32 [..., 3], the same L*, and (a*, b*) times a number in [0, 1].
     """
-    lightness, ab = lab[..., :1], lab[..., 1:]
+    outside = tf.where(~_is_in_gamut(*tf.unstack(lab, axis=-1)))  # int64 [N, rank - 1]
+    return tf.tensor_scatter_nd_update(lab, outside, _to_gamut_border(tf.gather_nd(lab, outside)))
 
-    def is_inside(scale):
-        linear = _linear_from_lab(tf.concat([lightness, ab * scale], axis=-1))
-        inside = (linear >= -_GAMUT_SLACK) & (linear <= 1 + _GAMUT_SLACK)
-        return tf.reduce_all(inside, axis=-1, keepdims=True)
 
-    low = tf.zeros_like(lightness)
-    high = tf.ones_like(lightness)
-    already = is_inside(high)
+def _to_gamut_border(lab):
+    """Scale (a, b) of colours [N, 3] by the largest of 2^12 steps from 0 to 1 that is in the gamut."""
+    lightness, a, b = tf.unstack(lab, axis=-1)
+    low, high = tf.zeros_like(lightness), tf.ones_like(lightness)
     for _ in range(_GAMUT_STEPS):
         middle = (low + high) / 2
-        inside = is_inside(middle)
+        inside = _is_in_gamut(lightness, a * middle, b * middle)
         low, high = tf.where(inside, middle, low), tf.where(inside, high, middle)
-    return tf.concat([lightness, ab * tf.where(already, 1.0, low)], axis=-1)
+    return tf.stack([lightness, a * low, b * low], axis=-1)
+
+
+def _is_in_gamut(lightness, a, b):
+    """Whether colours given as three tensors of one shape exist in sRGB: bool, of that shape."""
+    channels = _linear_planes(lightness, a, b)
+    inside = [(channel >= -_GAMUT_SLACK) & (channel <= 1 + _GAMUT_SLACK) for channel in channels]
+    return inside[0] & inside[1] & inside[2]
 
 
 def visible(lab: tf.Tensor) -> tf.Tensor:
@@ -120,15 +138,27 @@ def _lab_curve(t):
 
 
 def _linear_from_lab(lab):
-    lightness, a, b = tf.unstack(lab, axis=-1)
+    return tf.stack(_linear_planes(*tf.unstack(lab, axis=-1)), axis=-1)
+
+
+def _linear_planes(lightness, a, b):
+    """Linear R, G and B, three tensors like the arguments: L*, a* and b* of one shape."""
     fy = (lightness + 16) / 116
-    f = tf.stack([fy + a / 500, fy, fy - b / 200], axis=-1)
-    t = tf.where(f**3 > _EPSILON, f**3, (116 * f - 16) / _KAPPA)
-    return _multiply(t, _RGB_FROM_WHITE)
+    xyz = [_lab_curve_inverse(f) for f in (fy + a / 500, fy, fy - b / 200)]  # over the white point's
+    return _times(_RGB_FROM_WHITE, xyz)
+
+
+def _lab_curve_inverse(f):
+    cube = f * f * f
+    return tf.where(cube > _EPSILON, cube, (116 * f - 16) / _KAPPA)
 
 
 def _multiply(x, matrix):
-    """Matrix times each vector of x [..., 3]; by hand, since GPUs multiply matrices in fewer bits."""
-    columns = tf.unstack(x, axis=-1)
-    rows = matrix.astype(x.dtype.as_numpy_dtype)
-    return tf.stack([sum(m * column for m, column in zip(row, columns, strict=True)) for row in rows], axis=-1)
+    """Matrix times each vector of x [..., 3]."""
+    return tf.stack(_times(matrix, tf.unstack(x, axis=-1)), axis=-1)
+
+
+def _times(matrix, planes):
+    """Matrix times the vector of planes; by hand, since GPUs multiply matrices in fewer bits."""
+    rows = matrix.astype(planes[0].dtype.as_numpy_dtype)
+    return [sum(m * plane for m, plane in zip(row, planes, strict=True)) for row in rows]

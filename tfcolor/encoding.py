@@ -87,9 +87,8 @@ def annealed_mean(ab_logits: tf.Tensor, colors: tf.Tensor, temperature: float | 
         return tf.gather(colors, tf.argmax(ab_logits, axis=-1))
 
     def mean():
-        # exp(log z / T) normalised is a softmax of logits / T. The maximum goes first, for a small
-        # T would overflow otherwise, and T stays above what the processor flushes to zero.
-        logits = ab_logits - tf.reduce_max(ab_logits, axis=-1, keepdims=True)
-        return tf.tensordot(tf.nn.softmax(logits / tf.maximum(temperature, 1e-30)), colors, axes=1)
+        # exp(log z / T) normalised is a softmax of logits / T, which takes the maximum off itself. Below
+        # the lower end only logits that float32 can hardly tell apart (1e-6 at 10) would share anything.
+        return tf.tensordot(tf.nn.softmax(ab_logits / tf.maximum(temperature, 1e-6)), colors, axes=1)
 
     return tf.cond(temperature == 0, mode, mean)

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from tfcolor.files import replacing
 
-_MAX_PIXELS = 300_000_000  # larger pictures are more likely bombs than photographs
+MAX_PIXELS = 300_000_000  # larger pictures are more likely bombs than photographs
 _READERS = 4  # threads that decode at once, outside Python's lock, and pictures that wait decoded
 # What Pillow's decoders let through for a broken file; each format has its own ways.
 _BROKEN_IMAGE = (
@@ -80,8 +80,8 @@ def read_size(path: str | Path) -> tuple[int, int]:
 def _opened(path, use):
     try:
         with Image.open(path) as image:
-            if image.width * image.height > _MAX_PIXELS:
-                raise UnreadableImage(f"{image.width}x{image.height} pixels, more than {_MAX_PIXELS:,}")
+            if image.width * image.height > MAX_PIXELS:
+                raise UnreadableImage(f"{image.width}x{image.height} pixels, more than {MAX_PIXELS:,}")
             return use(image)
     except UnreadableImage:
         raise

@@ -4,7 +4,8 @@ Since 8-bit RGB has only 2^24 colours, counting those loses nothing, takes const
 any number of images, and leaves each conversion to Lab to be done once per colour.
 """
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,10 +14,12 @@ import tensorflow as tf
 
 from tfcolor import color, photos
 from tfcolor.bins import Bins, count_bins
+from tfcolor.color_counts import ColorCounts
 from tfcolor.encoding import Encoder
 
-_COLORS = 2**24
 _CHUNK = 2**20  # colours converted at a time
+_JPEG = (".jpg", ".jpeg")
+_DECODERS = 8  # files in the decoder at once; more than threads, so that these always have work
 
 
 @dataclass
@@ -51,31 +54,68 @@ def scan(paths: Iterable[Path], on_image: Callable[[int], None] = lambda done: N
     Returns:
         The colours. `num_images` is 0 where no file could be read.
     """
-    counts = np.zeros(_COLORS, np.int64)
+    counts = ColorCounts()
     num_images, unreadable = 0, []
-    for done, (path, photo) in enumerate(photos.read_all(paths), start=1):
+    for done, (path, photo) in enumerate(_photographs(list(paths)), start=1):
         if isinstance(photo, photos.UnreadableImage):
             unreadable.append((path, str(photo)))
         else:
-            np.add.at(counts, _codes(photo.rgb), 1)
+            counts.add(photo)
             num_images += 1
         on_image(done)
-    codes = np.flatnonzero(counts)
-    return Scan(_ab_of(codes), counts[codes], num_images, unreadable)
+    rgb, pixels = counts.distinct()
+    return Scan(_ab_of(rgb), pixels, num_images, sorted(unreadable))
 
 
-def _codes(rgb: np.ndarray) -> np.ndarray:
-    """The 24-bit numbers 0xRRGGBB, int32 [N], of uint8 [H, W, 3]."""
-    wide = rgb.reshape(-1, 3).astype(np.int32)
-    return wide[:, 0] << 16 | wide[:, 1] << 8 | wide[:, 2]
+def _photographs(paths: list[Path]) -> Iterator[tuple[Path, np.ndarray | photos.UnreadableImage]]:
+    """Decode files to uint8 [H, W, 3]: first the JPEGs that TensorFlow can read, in parallel.
+
+    Its decoder gives Pillow's very numbers, and unlike Pillow does all its work outside Python's
+    lock. Whatever it cannot read, or reads otherwise (CMYK), is left to Pillow.
+    """
+    jpegs = [path for path in paths if path.suffix.lower() in _JPEG]
+    others = [path for path in paths if path.suffix.lower() not in _JPEG]
+    for path, rgb in zip(jpegs, _decoded(jpegs), strict=True):
+        if rgb is None:
+            others.append(path)
+        else:
+            yield path, rgb
+    for path, photo in photos.read_all(others):
+        yield path, photo if isinstance(photo, photos.UnreadableImage) else photo.rgb
 
 
-def _ab_of(codes: np.ndarray) -> np.ndarray:
-    ab = np.empty([len(codes), 2], np.float32)
-    for start in range(0, len(codes), _CHUNK):
-        part = codes[start : start + _CHUNK]
-        rgb = np.stack([part >> 16, part >> 8 & 255, part & 255], axis=-1).astype(np.uint8)
-        ab[start : start + _CHUNK] = color.rgb_to_lab(color.from_uint8(tf.constant(rgb)))[:, 1:]
+def _decoded(jpegs: list[Path]) -> Iterator[np.ndarray | None]:
+    """Decode JPEG files in order; None for those that Pillow should try."""
+
+    def decode(path):
+        contents = tf.io.read_file(path)
+        height, width, channels = tf.unstack(tf.cast(tf.image.extract_jpeg_shape(contents), tf.int64))
+        is_ours = (channels != 4) & (height * width <= photos.MAX_PIXELS)
+        return tf.cond(
+            is_ours,
+            lambda: tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE"),
+            lambda: tf.zeros([0, 0, 3], tf.uint8),
+        )
+
+    names = tf.constant([os.fsencode(path) for path in jpegs], tf.string)
+    dataset = tf.data.Dataset.from_tensor_slices(names).map(decode, num_parallel_calls=_DECODERS).prefetch(_DECODERS)
+    options = tf.data.Options()
+    options.autotune.enabled = False  # its thread sleeps up to half of the run's time before it lets go
+    decoded = dataset.with_options(options).as_numpy_iterator()
+    for _ in jpegs:
+        try:
+            rgb = next(decoded)
+        except tf.errors.OpError:  # of this file alone; the next one comes all the same
+            rgb = None
+        yield rgb if rgb is not None and rgb.size else None
+
+
+def _ab_of(rgb: np.ndarray) -> np.ndarray:
+    """Convert colours uint8 [N, 3] to ab float32 [N, 2]."""
+    ab = np.empty([len(rgb), 2], np.float32)
+    for start in range(0, len(rgb), _CHUNK):
+        part = tf.constant(rgb[start : start + _CHUNK])
+        ab[start : start + _CHUNK] = color.rgb_to_lab(color.from_uint8(part))[:, 1:]
     return ab
 
 
