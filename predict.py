@@ -9,13 +9,16 @@ import argparse
 import glob
 import sys
 import time
-from functools import partial
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tfcolor import console, datasets, photos
 from tfcolor.errors import InputError
 from tfcolor.files import check_folder, make_folder
 from tfcolor.modeldir import DEFAULT_MODEL, find_model, read_description
+
+WRITES_AHEAD = 1  # results that may wait to be written while the next photograph is coloured
 
 
 def parse(arguments):
@@ -35,6 +38,13 @@ def parse(arguments):
     )
     add("--output", default="colorized", help="folder for the results (default colorized)")
     add("--tile", default="auto", help="side of the tiles in pixels; changes memory, not the picture")
+    add(
+        "--precision",
+        default="auto",
+        choices=("auto", "float32", "bfloat16"),
+        help="of the convolutions; auto: bfloat16 where it is faster",
+    )
+    add("--xla", default="auto", choices=("auto", "on", "off"), help="whether XLA compiles; auto: on a GPU")
     add("--compare", action="store_true", help="also write input, result and truth side by side")
     add("--overwrite", action="store_true", help="replace results that exist")
     return parser.parse_args(arguments)
@@ -56,7 +66,7 @@ def main(arguments=None):
     console.load_tensorflow()
     from tfcolor.colorizer import AUTO_TILE, Colorizer
 
-    colorizer = Colorizer.load(model)
+    colorizer = Colorizer.load(model, args.precision, args.xla)
     make_folder(folder)
     started = time.perf_counter()
     colored = colorize_all(colorizer, targets, sizes, args.T, tile or AUTO_TILE)
@@ -133,24 +143,39 @@ def measure(targets):
 
 
 def colorize_all(colorizer, targets, sizes, temperature, tile):
-    """Colour and write each photograph; returns those that were, the others being said."""
-    tiles = {path: -(-width // tile) * -(-height // tile) for path, (width, height) in sizes.items()}
-    done, colored = 0, []
-    with console.Progress("colouring", sum(tiles.values()), "tiles") as progress:
-        for path, photo in photos.read_all(targets):
-            if isinstance(photo, photos.UnreadableImage):
-                progress.log(f"cannot read {path}: {photo}")
-            else:
-                on_tile = partial(show, progress, done, path.name)
-                write(targets[path], photo, colorizer.colorize(photo.rgb, temperature, tile, on_tile))
-                colored.append(path)
-            done += tiles[path]
+    """Colour and write the photographs; returns those that were, the others being said.
+
+    Reading and writing go on in other threads while the network works.
+    """
+    from tfcolor.colorizer import count_tiles
+
+    total = sum(count_tiles(height, width, tile) for width, height in sizes.values())
+    colored, waiting, writing = [], deque(), deque()
+    with console.Progress("colouring", total, "tiles") as progress, ThreadPoolExecutor(1) as writer:
+
+        def pictures():
+            for path, photo in photos.read_all(targets):
+                if isinstance(photo, photos.UnreadableImage):
+                    progress.log(f"cannot read {path}: {photo}")
+                    width, height = sizes[path]
+                    progress.total -= count_tiles(height, width, tile)
+                else:
+                    waiting.append((path, photo))
+                    yield photo.rgb
+
+        def show(done):
+            progress.update(done, waiting[0][0].name)
+
+        for rgb in colorizer.colorize_all(pictures(), temperature, tile, show):
+            path, photo = waiting.popleft()
+            writing.append(writer.submit(write, targets[path], photo, rgb))
+            colored.append(path)
+            if len(writing) > WRITES_AHEAD:
+                writing.popleft().result()
+            del photo, rgb  # else they stay in memory while the next one is read
+        for write_job in writing:
+            write_job.result()
     return colored
-
-
-def show(progress, done_before, name, tiles):
-    """Move the progress on by the tiles of the photograph in work."""
-    progress.update(done_before + tiles, name)
 
 
 def write(target, photo, rgb):

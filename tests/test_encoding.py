@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from tfcolor.bins import cell_of, count_bins
-from tfcolor.encoding import Encoder, annealed_mean
+from tfcolor.decoding import annealed_mean
+from tfcolor.encoding import Encoder
 
 ORIGIN = {"dataset": "made", "split": "train", "num_images": 1, "num_pixels": 1}
 

@@ -80,7 +80,6 @@ def test_valid8_has_channels_in_steps_of_an_eighth(num_bins):
 
 def test_valid8_colours_16x16_of_32x32_pixels():
     assert Valid8(16)(lightness(32, 32)).shape == [1, 16, 16, 16]
-    assert Valid8.convolution_widths(32) == [30, 28, 26, 24, 22, 20, 18, 16]
 
 
 def test_valid8_refuses_fewer_than_8_bins():

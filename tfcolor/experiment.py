@@ -56,10 +56,11 @@ class Experiment:
         self._bins = bins or self._count_bins()
         self._check_batch()
         network = network_class(options.network)
-        self._config = run.read_config() if resume else self._new_config(network)
+        self._config = run.read_config() if resume else self._new_config()
         make_targets = TargetMaker(self._bins, options.encoding, network.context)
         self._make_targets = make_targets
-        self._trainer = Trainer(self._make_network, options.batch_size, self._strategy)
+        xla = precision.use_xla(options.xla)
+        self._trainer = Trainer(self._make_network, options.batch_size, self._strategy, xla)
         self._position = Position()
         if resume and run.checkpoint_path.exists():
             self._position = self._trainer.restore(run.checkpoint_path)
@@ -118,10 +119,9 @@ class Experiment:
                 "the network needs 8 or more; use a smaller --window or photographs with more colours"
             )
 
-    def _new_config(self, network: type) -> dict:
+    def _new_config(self) -> dict:
         options = self._options
-        widths = network.convolution_widths(options.patch)
-        dtype = precision.choose(options.precision, widths, lambda: agree(self._strategy, precision.bfloat16_gain()))
+        dtype = precision.choose(options.precision, self._bfloat16_gain)
         return {
             "options": options.to_json(),
             "total_steps": options.steps,
@@ -139,6 +139,9 @@ class Experiment:
                 "python": platform.python_version(),
             },
         }
+
+    def _bfloat16_gain(self) -> float:
+        return agree(self._strategy, precision.bfloat16_gain(training=True))
 
     def _make_network(self, dtype: tf.DType | None = None) -> tf.Module:
         options = self._options

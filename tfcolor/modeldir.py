@@ -78,11 +78,15 @@ def read_description(folder: Path) -> dict[str, Any]:
     return description
 
 
-def load_model(folder: Path) -> tuple[Any, Bins, dict[str, Any]]:
+def load_model(folder: Path, compute_dtype: Any = "float32") -> tuple[Any, Bins, dict[str, Any]]:
     """Rebuild a model; every weight must be there with its name and shape, and no other.
 
+    Args:
+        folder: of the model.
+        compute_dtype: of the network's convolutions; its weights are float32.
+
     Returns:
-        The network (float32), its bins, and the content of `model.json`.
+        The network, its bins, and the content of `model.json`.
 
     Raises:
         InputError: where anything is missing or does not fit together.
@@ -93,7 +97,8 @@ def load_model(folder: Path) -> tuple[Any, Bins, dict[str, Any]]:
     if options["num_bins"] != bins.num_bins:
         raise InputError(f"{folder}: model.json has {options['num_bins']} bins, bins.npz has {bins.num_bins}")
     try:
-        network = network_class(options["name"])(bins.num_bins, activation=options["activation"])
+        make = network_class(options["name"])
+        network = make(bins.num_bins, activation=options["activation"], compute_dtype=compute_dtype)
     except ValueError as error:
         raise InputError(f"{folder}: {error}") from error
     path = folder / "weights.npz"

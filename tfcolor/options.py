@@ -43,6 +43,7 @@ class TrainingOptions:
         "of the convolutions; auto: bfloat16 where it is faster",
         choices=("auto", "float32", "bfloat16"),
     )
+    xla: str = _option("auto", "whether XLA compiles; auto: on a GPU", choices=("auto", "on", "off"))
     seed: int = _option(0, "of weights and windows")
 
     def __post_init__(self):

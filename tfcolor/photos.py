@@ -2,10 +2,10 @@
 
 import struct
 import zlib
+from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,8 @@ from PIL import Image, ImageOps
 from tfcolor.files import replacing
 
 MAX_PIXELS = 300_000_000  # larger pictures are more likely bombs than photographs
-_READERS = 4  # threads that decode at once, outside Python's lock, and pictures that wait decoded
+_READERS = 4  # threads that decode at once, and pictures that wait decoded, small ones
+_PIXELS_AHEAD = 16_000_000  # of all pictures in memory, the one in use included, for another to be read ahead
 # What Pillow's decoders let through for a broken file; each format has its own ways.
 _BROKEN_IMAGE = (
     OSError,
@@ -65,7 +66,7 @@ def read(path: str | Path) -> Photo:
     Raises:
         UnreadableImage: for anything that cannot be decoded, truncated files included.
     """
-    return _opened(path, lambda image: _photo(ImageOps.exif_transpose(image)))
+    return _opened(path, _upright)
 
 
 def read_size(path: str | Path) -> tuple[int, int]:
@@ -91,6 +92,11 @@ def _opened(path, use):
         raise UnreadableImage(getattr(error, "strerror", None) or str(error) or type(error).__name__) from error
 
 
+def _upright(image: Image.Image) -> Photo:
+    ImageOps.exif_transpose(image, in_place=True)  # a copy of 100 megapixels would be 400 MB
+    return _photo(image)
+
+
 def _photo(image: Image.Image) -> Photo:
     if image.mode.startswith("I") or image.mode == "F":
         return Photo(_gray_to_rgb(_deep_gray(image)), None)
@@ -100,7 +106,7 @@ def _photo(image: Image.Image) -> Photo:
         alpha = np.asarray(image.getchannel("A"))
         if (alpha == 255).all():
             alpha = None
-    return Photo(np.asarray(image.convert("RGB")), alpha)
+    return Photo(np.asarray(image if image.mode == "RGB" else image.convert("RGB")), alpha)
 
 
 def _deep_gray(image: Image.Image) -> np.ndarray:
@@ -122,21 +128,40 @@ def read_all(paths: Iterable[Path]) -> Iterator[tuple[Path, Photo | UnreadableIm
         paths: any number of files.
 
     Yields:
-        Each path with its photograph, or with the error that says why there is none.
+        Each path with its photograph, or with the error that says why there is none. Meanwhile others
+        are decoded, as long as all of them together are no larger than 16 megapixels.
     """
-
-    def attempt(path):
-        try:
-            return path, read(path)
-        except UnreadableImage as error:
-            return path, error
-
     remaining = iter(paths)
+    upcoming = next(remaining, None)
+    pending: deque[tuple[int, Future]] = deque()
     with ThreadPoolExecutor(_READERS) as pool:
-        pending = [pool.submit(attempt, path) for path in islice(remaining, _READERS)]
-        while pending:
-            yield pending.pop(0).result()
-            pending += [pool.submit(attempt, path) for path in islice(remaining, 1)]
+        pixels = 0  # of the pictures in memory
+        while pending or upcoming:
+            while upcoming and len(pending) < _READERS:
+                size = _num_pixels(upcoming)
+                if pixels and pixels + size > _PIXELS_AHEAD:
+                    break
+                pending.append((size, pool.submit(_attempt, upcoming)))
+                pixels += size
+                upcoming = next(remaining, None)
+            size, future = pending.popleft()
+            yield future.result()
+            pixels -= size
+
+
+def _attempt(path: Path) -> tuple[Path, Photo | UnreadableImage]:
+    try:
+        return path, read(path)
+    except UnreadableImage as error:
+        return path, error
+
+
+def _num_pixels(path: Path) -> int:
+    try:
+        width, height = read_size(path)
+    except UnreadableImage:
+        return 0
+    return width * height
 
 
 def output_name(path: Path) -> str:

@@ -1,77 +1,78 @@
-"""float32 or bfloat16 for the convolutions: by measurement, and only where it is safe."""
+"""How to compute: float32 or bfloat16 for the convolutions, and whether XLA compiles; by measurement or device."""
 
-import statistics
 import time
 from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfcolor.errors import InputError
-
-_GAIN = 1.2  # bfloat16 must be this much faster to be worth its rounding
-_SAFE_WIDTHS = "at most 60, or from 96 to 110"
-
-
-def is_safe(width: int) -> bool:
-    """Whether bfloat16 filter gradients are safe on a CPU for a convolution's output width.
-
-    oneDNN's bfloat16 filter gradient (TensorFlow 2.21, AMX) can read memory that was never written
-    and return NaN. It depends on the output width: none of 60 or less and none from 96 to 110
-    ever showed it in 11,000 steps; 62, 94 and several ranges above 120 did.
-    """
-    return width <= 60 or 96 <= width <= 110
+PRECISIONS = ("auto", "float32", "bfloat16")
+XLA = ("auto", "on", "off")
+_GAIN = 1.5  # bfloat16 must be this much faster to be worth its rounding
+_REPEATS = 4
 
 
-def choose(precision: str, widths: list[int], measure_gain: Callable[[], float]) -> tf.DType:
+def choose(precision: str, measure_gain: Callable[[], float]) -> tf.DType:
     """Choose the dtype of the convolutions.
 
     Args:
-        precision: 'float32', 'bfloat16', or 'auto' for bfloat16 where it is safe and faster here.
-        widths: the output widths of the network's convolutions in training.
+        precision: 'float32', 'bfloat16', or 'auto' for bfloat16 where it is faster here.
         measure_gain: `bfloat16_gain`, or a number on which several workers agreed.
 
     Returns:
         tf.float32 or tf.bfloat16.
 
     Raises:
-        InputError: where bfloat16 is asked for at widths that are not safe on this device.
         ValueError: for any other precision.
     """
-    if precision not in ("auto", "float32", "bfloat16"):
-        raise ValueError(f"precision must be auto, float32 or bfloat16, got {precision!r}")
-    if precision == "float32":
-        return tf.float32
-    safe = bool(tf.config.list_physical_devices("GPU")) or all(map(is_safe, widths))
-    if precision == "bfloat16":
-        if not safe:
-            raise InputError(
-                f"this patch gives convolutions {widths[0]} to {widths[-1]} pixels wide, where bfloat16 gradients "
-                f"can be NaN on a CPU (safe widths: {_SAFE_WIDTHS}); use a patch of 17 to 62 or 112, or float32"
-            )
-        return tf.bfloat16
-    return tf.bfloat16 if safe and measure_gain() > _GAIN else tf.float32
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be {', '.join(PRECISIONS)}, got {precision!r}")
+    if precision == "auto":
+        return tf.bfloat16 if measure_gain() > _GAIN else tf.float32
+    return tf.as_dtype(precision)
 
 
-def bfloat16_gain(repeats: int = 5) -> float:
-    """How many times faster a convolution with its gradients is in bfloat16 than in float32.
+def bfloat16_gain(training: bool) -> float:
+    """How many times faster a convolution is in bfloat16 than in float32.
 
-    Matrix units for bfloat16 (AMX, AVX512-BF16, GPUs) make it 5 to 9 times faster; without them it
-    is slower. The two are timed in turn, and the medians compared.
+    Matrix units for bfloat16 (AMX, AVX512-BF16, GPUs) make it several times faster. Without them the
+    convolution itself is about as fast, and its gradients are ten times slower. The two are timed in
+    turn, and the best times compared: 0.1 s.
+
+    Args:
+        training: whether the gradients count as well.
     """
     seconds: dict[tf.DType, list[float]] = {tf.float32: [], tf.bfloat16: []}
-    for repeat in range(repeats + 1):
+    arguments = {dtype: (tf.ones([4, 32, 32, 64], dtype), tf.ones([3, 3, 64, 64], dtype)) for dtype in seconds}
+    for repeat in range(1 + _REPEATS):
         for dtype, times in seconds.items():
             started = time.perf_counter()
-            _probe(tf.ones([8, 32, 32, 64], dtype), tf.ones([3, 3, 64, 64], dtype)).numpy()
-            if repeat:  # the first one also traces
+            _probe(*arguments[dtype], training)
+            if repeat:  # the first one also sets up
                 times.append(time.perf_counter() - started)
-    return statistics.median(seconds[tf.float32]) / statistics.median(seconds[tf.bfloat16])
+    return min(seconds[tf.float32]) / min(seconds[tf.bfloat16])
 
 
-@tf.function
-def _probe(x, filters):
+def _probe(x, filters, training):
     with tf.GradientTape() as tape:
         tape.watch([x, filters])
         y = tf.nn.conv2d(x, filters, strides=1, padding="VALID")
-    by_x, by_filters = tape.gradient(y, [x, filters])
-    return tf.reduce_sum(tf.cast(by_x, tf.float32)) + tf.reduce_sum(tf.cast(by_filters, tf.float32))
+    results = tape.gradient(y, [x, filters]) if training else [y]
+    for result in results:
+        result.numpy()  # waits for the device
+
+
+def use_xla(xla: str) -> bool:
+    """Whether to compile with XLA.
+
+    On a GPU it fuses what is bound by memory. On a CPU it loses oneDNN's convolutions, and with them
+    up to 9/10 of the speed, whatever the network: decided by the device.
+
+    Args:
+        xla: 'on', 'off', or 'auto' for on where there is a GPU.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if xla not in XLA:
+        raise ValueError(f"xla must be {', '.join(XLA)}, got {xla!r}")
+    return bool(tf.config.list_physical_devices("GPU")) if xla == "auto" else xla == "on"

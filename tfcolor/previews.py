@@ -9,7 +9,7 @@ from PIL import Image
 from tfcolor import color, photos
 from tfcolor.batches import TargetMaker
 from tfcolor.bins import Bins
-from tfcolor.encoding import annealed_mean
+from tfcolor.decoding import annealed_mean
 from tfcolor.losses import cross_entropy
 from tfcolor.metrics import raw_auc
 from tfcolor.sheets import sheet

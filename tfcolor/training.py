@@ -68,16 +68,25 @@ class StepResult:
 class Trainer:
     """A network, its optimizer and the step that improves it, on every replica of a strategy."""
 
-    def __init__(self, make_network: Callable[[], tf.Module], global_batch: int, strategy: tf.distribute.Strategy):
+    def __init__(
+        self,
+        make_network: Callable[[], tf.Module],
+        global_batch: int,
+        strategy: tf.distribute.Strategy,
+        xla: bool = False,
+    ):
         """Create the variables in the strategy's scope.
 
         Args:
             make_network: returns a network of `tfcolor.networks`.
             global_batch: windows per step over all replicas.
             strategy: from `make_strategy`.
+            xla: whether XLA compiles the network and its gradients, see `precision.use_xla`.
         """
         self.strategy = strategy
         self._global_batch = global_batch
+        # Compiled inside a replica, never around `strategy.run`.
+        self._gradients = tf.function(self._losses_and_gradients, jit_compile=xla or None)
         with strategy.scope():
             self.network = make_network()
             self._optimizer = Adam(self.network.weights)
@@ -106,14 +115,8 @@ class Trainer:
         return [self.strategy.experimental_local_results(result)[0] for result in results]
 
     def _replica_step(self, batch, learning_rate):
-        lightness, indices, shares, pixel_weights = batch
-        with tf.GradientTape() as tape:
-            errors = cross_entropy(self.network(lightness), indices, shares)  # [B, h, w]
-            pixels = self._global_batch * errors.shape[1] * errors.shape[2]
-            loss = tf.reduce_sum(errors * pixel_weights) / pixels
-        plain_loss = tf.reduce_sum(errors) / pixels
         weights = self.network.weights
-        gradients = tape.gradient(loss, list(weights.values()))
+        loss, plain_loss, gradients = self._gradients(*batch)
         # Summed here, by hand: each replica then updates its own copy with the same numbers.
         replica = tf.distribute.get_replica_context()
         gradients, loss, plain_loss = replica.all_reduce("SUM", [gradients, loss, plain_loss])
@@ -121,6 +124,15 @@ class Trainer:
         is_finite = tf.math.is_finite(norm) & tf.math.is_finite(loss)
         self._optimizer.apply(dict(zip(weights, gradients, strict=True)), learning_rate, is_finite)
         return loss, plain_loss, norm, is_finite
+
+    def _losses_and_gradients(self, lightness, indices, shares, pixel_weights):
+        """This replica's share of the two losses, and the gradients of the first."""
+        with tf.GradientTape() as tape:
+            errors = cross_entropy(self.network(lightness), indices, shares)  # [B, h, w]
+            pixels = self._global_batch * errors.shape[1] * errors.shape[2]
+            loss = tf.reduce_sum(errors * pixel_weights) / pixels
+        gradients = tape.gradient(loss, list(self.network.weights.values()))
+        return loss, tf.reduce_sum(errors) / pixels, gradients
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The values of `state`, as this process has them."""

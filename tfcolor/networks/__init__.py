@@ -1,10 +1,9 @@
 """Networks by name: lightness in, one logit per colour bin and pixel out.
 
 A network `name` is the class in `tfcolor/networks/<name>.py`, a `tf.Module` with
-  `context`             the pixels that it needs around each coloured one;
-  `convolution_widths`  the output width of each convolution for an input's width;
-  `weights`             dict of name -> float32 variable, in a fixed order;
-  `__call__`            lightness float32 [B, H, W, 1] in [0, 100] -> ab_logits float32 [B, h, w, Q].
+  `context`   the pixels that it needs around each coloured one;
+  `weights`   dict of name -> float32 variable, in a fixed order;
+  `__call__`  lightness float32 [B, H, W, 1] in [0, 100] -> ab_logits float32 [B, h, w, Q].
 """
 
 import importlib

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from ops.convolution import conv2d
+
 
 class Conv3x3(tf.Module):
     """A 3x3 VALID convolution with bias: two pixels less on each axis."""
@@ -28,5 +30,5 @@ class Conv3x3(tf.Module):
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
         """Convolve x [B, H, W, channels_in] in its own dtype -> [B, H-2, W-2, channels_out]."""
-        x = tf.nn.conv2d(x, tf.cast(self.filter, x.dtype), strides=1, padding="VALID")
+        x = conv2d(x, self.filter)
         return tf.nn.bias_add(x, tf.cast(self.bias, x.dtype))

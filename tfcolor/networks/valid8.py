@@ -44,11 +44,6 @@ class Valid8(tf.Module):
         """The variables by name (`conv1/filter`, `conv1/bias`, ...), first layer first."""
         return {name: variable for layer in self.layers for name, variable in layer.weights.items()}
 
-    @classmethod
-    def convolution_widths(cls, patch: int) -> list[int]:
-        """The output width of each convolution when the input is `patch` pixels wide."""
-        return [patch - 2 * k for k in range(1, cls.num_layers + 1)]
-
     def __call__(self, lightness: tf.Tensor) -> tf.Tensor:
         """Predict the colour of each pixel that has its whole context.
 
