@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 from skimage.color import rgb2lab
 
-from tfcolor import console
+from tfcolor import DEFAULT_MODEL, console
 from tfcolor.color import grayed
 from tfcolor.datasets import SAMPLES
-from tfcolor.modeldir import DEFAULT_MODEL, SHIPPED
+from tfcolor.modeldir import SHIPPED
 
 Outcome = namedtuple("Outcome", "status out err")
 

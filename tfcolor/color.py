@@ -34,13 +34,13 @@ def rgb_to_lab(rgb: tf.Tensor) -> tf.Tensor:
     Returns:
         float32 [..., 3]: L* in [0, 100], a* and b* in Lab units. R = G = B gives a = b = 0 exactly.
     """
-    linear = _linear_from_srgb(rgb)
-    f = _lab_curve(_multiply(linear, _WHITE_FROM_RGB))  # of X, Y, Z over the white point's
-    fx, fy, fz = tf.unstack(f, axis=-1)
-    lab = tf.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], axis=-1)
+    red, green, blue = tf.unstack(rgb, axis=-1)
+    xyz = _times(_WHITE_FROM_RGB, tf.unstack(_linear_from_srgb(rgb), axis=-1))  # over the white point's
+    fx, fy, fz = map(_lab_curve, xyz)
     # Equal channels may differ in the last bit after a vectorised pow, so neutrality is stated.
-    is_gray = tf.reduce_all(rgb == rgb[..., :1], axis=-1, keepdims=True)
-    return tf.where(is_gray, lab * [1.0, 0.0, 0.0], lab)
+    is_gray = (red == green) & (green == blue)
+    a, b = (tf.where(is_gray, 0.0, x) for x in (500 * (fx - fy), 200 * (fy - fz)))
+    return tf.stack([116 * fy - 16, a, b], axis=-1)
 
 
 def lab_to_rgb(lab: tf.Tensor) -> tf.Tensor:
@@ -68,7 +68,8 @@ def lightness(rgb: tf.Tensor) -> tf.Tensor:
         L*, float32 [...], in [0, 100].
     """
     linear = tf.gather(_linear_from_srgb(tf.range(256, dtype=tf.float32) / 255), tf.cast(rgb, tf.int32))
-    return 116 * _lab_curve(_multiply(linear, _WHITE_FROM_RGB[1:2])[..., 0]) - 16
+    (y,) = _times(_WHITE_FROM_RGB[1:2], tf.unstack(linear, axis=-1))
+    return 116 * _lab_curve(y) - 16
 
 
 def into_gamut(lab: tf.Tensor) -> tf.Tensor:
@@ -89,11 +90,14 @@ def into_gamut(lab: tf.Tensor) -> tf.Tensor:
 def _to_gamut_border(lab):
     """Scale (a, b) of colours [N, 3] by the largest of 2^12 steps from 0 to 1 that is in the gamut."""
     lightness, a, b = tf.unstack(lab, axis=-1)
-    low, high = tf.zeros_like(lightness), tf.ones_like(lightness)
-    for _ in range(_GAMUT_STEPS):
+
+    def bisect(low, high):
         middle = (low + high) / 2
         inside = _is_in_gamut(lightness, a * middle, b * middle)
-        low, high = tf.where(inside, middle, low), tf.where(inside, high, middle)
+        return tf.where(inside, middle, low), tf.where(inside, high, middle)
+
+    interval = tf.zeros_like(lightness), tf.ones_like(lightness)
+    low, _ = tf.while_loop(lambda low, high: True, bisect, interval, maximum_iterations=_GAMUT_STEPS)
     return tf.stack([lightness, a * low, b * low], axis=-1)
 
 
@@ -151,11 +155,6 @@ def _linear_planes(lightness, a, b):
 def _lab_curve_inverse(f):
     cube = f * f * f
     return tf.where(cube > _EPSILON, cube, (116 * f - 16) / _KAPPA)
-
-
-def _multiply(x, matrix):
-    """Matrix times each vector of x [..., 3]."""
-    return tf.stack(_times(matrix, tf.unstack(x, axis=-1)), axis=-1)
 
 
 def _times(matrix, planes):

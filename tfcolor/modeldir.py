@@ -16,7 +16,6 @@ from tfcolor.networks import NETWORKS, network_class
 
 FORMAT_VERSION = 1
 SHIPPED = Path(__file__).parent / "models"
-DEFAULT_MODEL = "forest"
 
 
 def shipped_models() -> list[str]:

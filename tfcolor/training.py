@@ -86,7 +86,7 @@ class Trainer:
         self.strategy = strategy
         self._global_batch = global_batch
         # Compiled inside a replica, never around `strategy.run`.
-        self._gradients = tf.function(self._losses_and_gradients, jit_compile=xla or None)
+        self._gradients = tf.function(self._losses_and_gradients, jit_compile=xla or None, autograph=False)
         with strategy.scope():
             self.network = make_network()
             self._optimizer = Adam(self.network.weights)
@@ -109,7 +109,7 @@ class Trainer:
         """
         return StepResult(*self._step(batch, tf.constant(learning_rate, tf.float32)))
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def _step(self, batch, learning_rate):
         results = self.strategy.run(self._replica_step, args=(batch, learning_rate))
         return [self.strategy.experimental_local_results(result)[0] for result in results]

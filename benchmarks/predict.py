@@ -1,0 +1,131 @@
+"""Prediction: against the bare network, PyTorch and the blog's tiles; its memory; many files."""
+
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+import predict
+from benchmarks import material
+from benchmarks.measure import Row, alternate, python, ratios, row, run_process
+from benchmarks.rivals import blog, torch_model
+from tfcolor import color
+from tfcolor.colorizer import AUTO_TILE, Colorizer, split_tiles
+from tfcolor.modeldir import save_model
+from tfcolor.networks.valid8 import Valid8
+
+MODEL = "forest"
+T = 0.38
+
+
+def measure(folder: Path, quick: bool) -> list[Row]:
+    """Measure with the shipped model."""
+    colorizer = Colorizer.load(MODEL)
+    forward = tf.function(colorizer.network, input_signature=[tf.TensorSpec([None, None, None, 1])], autograph=False)
+    return [
+        *whole_rows(colorizer, forward, quick),
+        *rival_rows(colorizer, quick),
+        *file_rows(folder, colorizer, forward, quick),
+        *memory_rows(folder, quick),
+    ]
+
+
+def whole_rows(colorizer: Colorizer, forward: tf.function, quick: bool) -> list[Row]:
+    """A large photograph from array to array, against the network's forward pass on the same tiles."""
+    megapixels = 1 if quick else 12
+    rgb = material.photograph(megapixels)
+    lightness = color.lightness(rgb).numpy()
+
+    def bare():
+        for _, around in split_tiles(lightness, AUTO_TILE, colorizer.network.context):
+            forward(around[None, ..., None]).shape.assert_is_fully_defined()
+
+    forward(lightness[None, :64, :64, None])
+    seconds = alternate(
+        {"colorize": lambda: colorizer.colorize(rgb, T), "forward": bare}, 3 if quick else 2, warm_up=quick
+    )
+    rates = {name: [rgb.size / 3e6 / s for s in runs] for name, runs in seconds.items()}
+    note = f"{megapixels} megapixels, {tf.as_dtype(colorizer.network.compute_dtype).name}, tiles of {AUTO_TILE}"
+    return [
+        row("colorize", rates["colorize"], "megapixels/s", note=note),
+        row("forward pass alone", rates["forward"], "megapixels/s"),
+        row("colorize / forward pass", ratios(rates["colorize"], rates["forward"]), "x", ">= 0.75", note),
+    ]
+
+
+def rival_rows(colorizer: Colorizer, quick: bool) -> list[Row]:
+    """The same picture for all but the blog, which gets a corner of it."""
+    rgb = material.photograph(0.26)
+    corner = rgb[:64, :64]
+    lightness = color.lightness(rgb).numpy()
+    network, bins = Colorizer.load(MODEL, "float32").network, colorizer.bins
+    plain = torch_model.Valid8(network)
+    best = torch_model.Valid8(network, channels_last=True, bfloat16=True)
+    seconds = alternate(
+        {
+            "ours": lambda: colorizer.predict_ab(lightness, T),
+            "blog": lambda: blog.colorize(network, bins, corner, T),
+            "PyTorch": lambda: torch_model.predict_ab(plain, bins, lightness, T),
+            "PyTorch best": lambda: torch_model.predict_ab(best, bins, lightness, T),
+        },
+        2 if quick else 5,
+    )
+    larger = rgb.size / corner.size
+    ours = seconds["ours"]
+    blog_seconds = [s * larger for s in seconds["blog"]]
+    worst = np.abs(colorizer.predict_ab(lightness, T) - torch_model.predict_ab(plain, bins, lightness, T)).max()
+    return [
+        row("predict_ab / the blog's tiles", ratios(blog_seconds, ours), "x", ">= 100", "64x64 pixels there"),
+        row("predict_ab / PyTorch float32", ratios(seconds["PyTorch"], ours), "x"),
+        row("predict_ab / PyTorch bfloat16 channels_last", ratios(seconds["PyTorch best"], ours), "x", ">= 1"),
+        row("largest difference to PyTorch float32", [float(worst)], "ab units"),
+    ]
+
+
+def file_rows(folder: Path, colorizer: Colorizer, forward: tf.function, quick: bool) -> list[Row]:
+    """`predict.py` as a whole, TensorFlow being loaded, against forward passes of as many pictures."""
+    paths = material.squares(folder, 12 if quick else 500)
+    size = 256 + 2 * colorizer.network.context
+    lightness = tf.random.stateless_uniform([1, size, size, 1], [0, 0], 0, 100)
+    passes = 6 if quick else 50
+
+    def bare():
+        for _ in range(passes):
+            forward(lightness).shape.assert_is_fully_defined()
+
+    def files():
+        predict.main([*map(str, paths), "--output", str(folder / "colored"), "--overwrite", "--T", str(T)])
+
+    before = alternate({"bare": bare}, 1)["bare"]
+    started = time.perf_counter()
+    files()
+    rate = len(paths) / (time.perf_counter() - started)
+    after = alternate({"bare": bare}, 1)["bare"]
+    forwards = passes * 2 / (before[0] + after[0])
+    return [
+        row(f"predict.py, {len(paths)} files of 256x256", [rate], "files/s"),
+        row("predict.py / forward passes", [rate / forwards], "x", ">= 0.6"),
+    ]
+
+
+def memory_rows(folder: Path, quick: bool) -> list[Row]:
+    """A photograph of 100 megapixels, file to file, in bfloat16."""
+    photo, model = folder / "large.jpg", MODEL
+    Image.fromarray(material.photograph(100)).save(photo, quality=85)
+    note = "the shipped model"
+    if quick:
+        model, note = folder / "thin", "16 bins instead of 157, which saves about 100 MB"
+        model.mkdir()
+        network = {"name": "valid8", "num_bins": 16, "activation": "relu"}
+        save_model(model, Valid8(16), material.bins(16), {"network": network})
+    seconds, megabytes = run_process(
+        python("predict.py", photo, "--model", model, "--precision", "bfloat16", "--output", folder / "colored-large")
+    )
+    shutil.rmtree(folder / "colored-large")
+    return [
+        row("peak memory of predict.py, 100 megapixels", [megabytes], "MB", "< 2500", note),
+        row("predict.py, 100 megapixels", [100 / seconds], "megapixels/s", note=note),
+    ]

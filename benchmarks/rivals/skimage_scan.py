@@ -1,0 +1,33 @@
+"""Counting colours the plain way: scikit-image reads and converts each photograph whole, NumPy counts; one core."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from skimage.color import rgb2lab
+from skimage.io import imread
+from skimage.util import img_as_float32
+
+from tfcolor.bins import EXTENT, cells_per_axis
+
+
+def count(paths: Iterable[Path], window: int) -> np.ndarray:
+    """Count the pixels of photographs in each cell of the ab plane.
+
+    The same as `tfcolor.bins.Bins.counts`, but for pixels on a cell's edge. Grays are such pixels: by scikit-image
+    they are (-0.002, 0.005) at most from ab = (0, 0), and a is negative.
+
+    Args:
+        paths: photographs of 8-bit RGB.
+        window: side of a cell in ab units; must divide 220.
+
+    Returns:
+        int64 [n, n], n = 220 / window; a along the first axis.
+    """
+    n = cells_per_axis(window)
+    counts = np.zeros(n * n, np.int64)
+    for path in paths:
+        ab = rgb2lab(img_as_float32(imread(path)))[..., 1:].reshape(-1, 2)  # float32: 1.6 times as fast as float64
+        cells = np.floor((ab + EXTENT) / window).astype(np.int64)  # sRGB lies inside the plane
+        counts += np.bincount(cells[:, 0] * n + cells[:, 1], minlength=n * n)
+    return counts.reshape(n, n)

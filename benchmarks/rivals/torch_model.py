@@ -1,0 +1,106 @@
+"""The network in PyTorch on a CPU, with its training step and prediction."""
+
+import numpy as np
+import tensorflow as tf
+import torch
+from torch import nn
+from torch.nn import functional
+
+from tfcolor.bins import Bins
+from tfcolor.optimizers import BETA1, BETA2, EPSILON
+from tfcolor.training import CLIP_NORM
+
+
+class Valid8(nn.Module):
+    """A copy of a tfcolor `Valid8` with relu."""
+
+    def __init__(self, network: tf.Module, *, channels_last: bool = False, bfloat16: bool = False):
+        """Copy the weights.
+
+        Args:
+            network: a `tfcolor.networks.valid8.Valid8` with relu.
+            channels_last: whether tensors lie in memory as [B, H, W, C] rather than [B, C, H, W].
+            bfloat16: whether to convolve in bfloat16; parameters and logits stay float32.
+        """
+        super().__init__()
+        self.context = network.context
+        self._bfloat16 = bfloat16
+        self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        weights = [torch.tensor(weight.numpy()) for weight in network.weights.values()]
+        self.layers = nn.ModuleList()
+        for filters, biases in zip(weights[::2], weights[1::2], strict=True):
+            layer = nn.Conv2d(filters.shape[2], filters.shape[3], kernel_size=3)
+            layer.load_state_dict({"weight": filters.permute(3, 2, 0, 1), "bias": biases})
+            self.layers.append(layer)
+        self.to(memory_format=self._memory_format)
+
+    def forward(self, lightness: torch.Tensor) -> torch.Tensor:
+        """Predict the colour of each pixel that has its whole context.
+
+        Args:
+            lightness: float32 [B, H, W, 1], L* in [0, 100]; H and W at least 17.
+
+        Returns:
+            ab_logits, float32 [B, Q, H-16, W-16].
+        """
+        x = (lightness / 50 - 1).permute(0, 3, 1, 2)  # [B, 1, H, W], [-1, 1]
+        x = x.contiguous(memory_format=self._memory_format)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self._bfloat16):
+            for layer in self.layers[:-1]:
+                x = functional.relu(layer(x), inplace=True)  # [B, k * (Q // 8), H-2k, W-2k]
+            return self.layers[-1](x).float()
+
+
+class Training:
+    """A training step as PyTorch's own tutorials write it, with Adam's fused kernel."""
+
+    def __init__(self, model: Valid8, learning_rate: float):
+        """Start with zero moments; the steps change the model's own parameters.
+
+        Args:
+            model: the network.
+            learning_rate: of every step.
+        """
+        self._model = model
+        self._optimizer = torch.optim.Adam(
+            model.parameters(), lr=learning_rate, betas=(BETA1, BETA2), eps=EPSILON, fused=True
+        )
+
+    def step(self, lightness: torch.Tensor, indices: torch.Tensor, pixel_weights: torch.Tensor) -> float:
+        """Take one step.
+
+        Args:
+            lightness: float32 [B, P, P, 1], L* in [0, 100].
+            indices: int32 or int64 [B, p, p], each pixel's bin; p = P - 16.
+            pixel_weights: float32 [B, p, p], of the pixels' bins.
+
+        Returns:
+            The loss before the step: the weighted cross-entropy, mean over pixels, nats.
+        """
+        self._optimizer.zero_grad()
+        errors = functional.cross_entropy(self._model(lightness), indices.long(), reduction="none")  # [B, p, p]
+        loss = (errors * pixel_weights).mean()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self._model.parameters(), CLIP_NORM)
+        self._optimizer.step()
+        return loss.item()
+
+
+@torch.inference_mode()
+def predict_ab(model: Valid8, bins: Bins, lightness: np.ndarray, temperature: float) -> np.ndarray:
+    """Predict the colours of a whole picture at once.
+
+    Args:
+        model: the network.
+        bins: of its outputs; colours are their means.
+        lightness: float32 [H, W], L* in [0, 100]; extended by reflection at its borders.
+        temperature: T in (0, 1].
+
+    Returns:
+        ab, float32 [H, W, 2], ab units.
+    """
+    padded = np.pad(lightness, model.context, mode="reflect")
+    ab_logits = model(torch.from_numpy(padded)[None, ..., None])[0]  # [Q, H, W]
+    shares = torch.softmax(ab_logits / temperature, dim=0)
+    colors = torch.tensor(bins.means, dtype=torch.float32)
+    return torch.einsum("qhw,qc->hwc", shares, colors).numpy()

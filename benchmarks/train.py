@@ -1,0 +1,137 @@
+"""Training: the loop against its bare step, and the step against Keras, PyTorch and the blog's loop."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks import material
+from benchmarks.measure import Row, alternate, ratios, row
+from benchmarks.rivals import blog, keras_model, torch_model
+from tfcolor import precision
+from tfcolor.batches import TargetMaker, Windows, training_batches
+from tfcolor.bins import Bins
+from tfcolor.datasets import Dataset
+from tfcolor.experiment import Experiment
+from tfcolor.networks.valid8 import Valid8
+from tfcolor.options import TrainingOptions
+from tfcolor.runs import Run
+from tfcolor.training import REPORT_STEPS, Trainer
+
+PATCH, BATCH, NUM_BINS, RATE = 32, 64, 200, 1e-3
+PIXELS = BATCH * (PATCH - 2 * Valid8.context) ** 2
+
+
+def measure(folder: Path, quick: bool) -> list[Row]:
+    """Measure on one batch size, window and number of bins: 64, 32 -> 16, 200."""
+    bins = material.bins(NUM_BINS)
+    windows = Windows(material.photographs(folder), PATCH)
+    batch = next(iter(batches(windows, bins, "hard")))
+    return [*loop_rows(folder, bins, batch, quick), *rival_rows(windows, bins, batch, quick)]
+
+
+def batches(windows: Windows, bins: Bins, encoding: str) -> tf.data.Dataset:
+    """What `train.py` trains on."""
+    maker = TargetMaker(bins, encoding, Valid8.context)
+    return training_batches(windows, maker, seed=0, first_step=0, global_batch=BATCH)
+
+
+def best_dtype() -> tf.DType:
+    """What `--precision auto` takes here."""
+    return precision.choose("auto", lambda: precision.bfloat16_gain(training=True))
+
+
+def make_trainer() -> Trainer:
+    """Our network and step at their best."""
+    dtype = best_dtype()
+    return Trainer(lambda: Valid8(NUM_BINS, compute_dtype=dtype), BATCH, tf.distribute.get_strategy())
+
+
+class Timed(Experiment):
+    """The whole of a run of `train.py`, but for the measurement of its model at the end."""
+
+    def _report(self, position, numbers):
+        self.rates = [*getattr(self, "rates", []), PIXELS / numbers["seconds_per_step"]]
+        super()._report(position, numbers)
+
+    def _finish(self):
+        pass
+
+
+def loop_rows(folder: Path, bins: Bins, batch: tuple, quick: bool) -> list[Row]:
+    """The loop with its pipeline, checkpoints and logs, between two measurements of the step alone."""
+    steps = 20 if quick else 60
+    bare_steps = 6 if quick else 20
+    trainer = make_trainer()
+    before = bare_rates(trainer, batch, bare_steps)
+    bins.save(folder / "bins.npz")
+    paths = material.photographs(folder)
+    dataset = Dataset("made", paths[0].parent, tuple(path.name for path in paths))
+    options = TrainingOptions(dataset="made", steps=steps + REPORT_STEPS, batch_size=BATCH, patch=PATCH)
+    experiment = Timed(options, Run(folder / "run"), dataset, bins, resume=False)
+    experiment.run()
+    loop = experiment.rates[1:]  # the first ten steps trace, and fill the cache of photographs
+    after = bare_rates(trainer, batch, bare_steps)
+    bare = float(np.median([*before, *after]))
+    pipeline = pipeline_rate(folder, bins, 10 if quick else 40)
+    return [
+        row("train.py's loop", loop, "pixels/s"),
+        row("its bare step on constant tensors", [*before, *after], "pixels/s"),
+        row("loop / bare step", [rate / bare for rate in loop], "x", ">= 0.9", "10 steps each"),
+        row("input pipeline alone / bare step", [pipeline / bare], "x", note="all cores are its own here"),
+    ]
+
+
+def bare_rates(trainer: Trainer, batch: tuple, steps: int) -> list[float]:
+    """Coloured pixels per second of single steps."""
+    seconds = alternate({"step": lambda: trainer.step(batch, RATE).loss.numpy()}, steps)["step"]
+    return [PIXELS / s for s in seconds]
+
+
+def pipeline_rate(folder: Path, bins: Bins, steps: int) -> float:
+    """Coloured pixels per second of the batches alone, once the photographs are in memory."""
+    windows = Windows(material.photographs(folder)[:BATCH], PATCH)
+    ready = iter(batches(windows, bins, "soft"))
+    for _ in range(4):
+        next(ready)
+    started = time.perf_counter()
+    for _ in range(steps):
+        next(ready)
+    return steps * PIXELS / (time.perf_counter() - started)
+
+
+def rival_rows(windows: Windows, bins: Bins, batch: tuple, quick: bool) -> list[Row]:
+    """One step on one batch with hard targets, for all."""
+    import torch
+
+    trainer = make_trainer()
+    network = Valid8(NUM_BINS)
+    keras = keras_model.build(network, bins, RATE)
+    once = keras_model.examples(tf.data.Dataset.from_tensors(batch))
+    arrays = [torch.tensor(t.numpy()) for t in (batch[0], batch[1][..., 0], batch[3])]
+    plain = torch_model.Training(torch_model.Valid8(network), RATE)
+    best = torch_model.Training(torch_model.Valid8(network, channels_last=True, bfloat16=True), RATE)
+    author = blog.Training(Valid8(NUM_BINS), bins, RATE)
+    window = windows.cut(np.int64(0), np.array([0.5, 0.5]))[None]
+    blog_seconds = alternate({"blog": lambda: author.step(window)}, 3)["blog"]
+    blog_rate = 256 / min(blog_seconds)
+    seconds = alternate(
+        {
+            "ours": lambda: trainer.step(batch, RATE).loss.numpy(),
+            "Keras": lambda: keras.fit(once, shuffle=False, verbose=0),
+            "PyTorch": lambda: plain.step(*arrays),
+            "PyTorch best": lambda: best.step(*arrays),
+        },
+        3 if quick else 10,
+    )
+    ours = seconds["ours"]
+    rate = [PIXELS / s for s in ours]
+    note = f"ours in {best_dtype().name}"
+    return [
+        row("step", rate, "pixels/s", note=note),
+        row("step / Keras float32", ratios(seconds["Keras"], ours), "x", ">= 4", note),
+        row("step / the blog's loop", [r / blog_rate for r in rate], "x", ">= 500", "one window a step there"),
+        row("step / PyTorch float32", ratios(seconds["PyTorch"], ours), "x"),
+        row("step / PyTorch bfloat16 channels_last", ratios(seconds["PyTorch best"], ours), "x", ">= 1.1"),
+    ]
