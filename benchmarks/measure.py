@@ -12,9 +12,19 @@ from pathlib import Path
 
 from tfcolor import __version__
 from tfcolor.console import print_table
+from tfcolor.errors import WorkError
 from tfcolor.files import write_json
 
 ROOT = Path(__file__).parent.parent
+
+# A process starts with the peak of the one that started it, so a small one stands between.
+_WRAPPER = """
+import resource, subprocess, sys, time
+started = time.perf_counter()
+status = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print(time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(status)
+"""
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -77,17 +87,15 @@ def run_process(command: list[str]) -> tuple[float, float]:
     """Run a command in the project's folder; returns its wall seconds and its peak resident megabytes.
 
     Raises:
-        subprocess.CalledProcessError: with its error output, where it failed.
+        WorkError: where it failed.
     """
-    started = time.perf_counter()
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
+    wrapped = [sys.executable, "-S", "-c", _WRAPPER, *command]
+    process = subprocess.run(wrapped, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    return seconds, usage.ru_maxrss / 1000  # Linux gives kB
+        raise WorkError(f"status {process.returncode} of: {' '.join(command)}")
+    seconds, kilobytes = process.stdout.split()  # Linux gives kB
+    return float(seconds), float(kilobytes) / 1000
 
 
 def python(*arguments: object) -> list[str]:

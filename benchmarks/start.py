@@ -16,7 +16,7 @@ def measure(folder: Path, quick: bool) -> list[Row]:
         "first": color,
     }
     runs = {name: (lambda command=command: run_process(command)) for name, command in contestants.items()}
-    seconds = alternate(runs, 4 if quick else 9)
+    seconds = alternate(runs, 2 if quick else 9)
     first = ratios(seconds["first"], seconds["import"])
     return [
         row("predict.py --help", seconds["help"], "s", "< 0.3"),

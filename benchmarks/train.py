@@ -28,7 +28,7 @@ def measure(folder: Path, quick: bool) -> list[Row]:
     bins = material.bins(NUM_BINS)
     windows = Windows(material.photographs(folder), PATCH)
     batch = next(iter(batches(windows, bins, "hard")))
-    return [*loop_rows(folder, bins, batch, quick), *rival_rows(windows, bins, batch, quick)]
+    return [*loop_rows(folder, bins, quick), *rival_rows(windows, bins, batch, quick)]
 
 
 def batches(windows: Windows, bins: Bins, encoding: str) -> tf.data.Dataset:
@@ -42,51 +42,55 @@ def best_dtype() -> tf.DType:
     return precision.choose("auto", lambda: precision.bfloat16_gain(training=True))
 
 
-def make_trainer() -> Trainer:
+def make_trainer(batch_size: int = BATCH, num_bins: int = NUM_BINS) -> Trainer:
     """Our network and step at their best."""
     dtype = best_dtype()
-    return Trainer(lambda: Valid8(NUM_BINS, compute_dtype=dtype), BATCH, tf.distribute.get_strategy())
+    return Trainer(lambda: Valid8(num_bins, compute_dtype=dtype), batch_size, tf.distribute.get_strategy())
 
 
 class Timed(Experiment):
-    """The whole of a run of `train.py`, but for the measurement of its model at the end."""
+    """The whole of a run of `train.py`, but for the measurement of its model at the end.
+
+    After every ten steps of the loop come a few of the bare step, so that both see the same machine.
+    """
+
+    def time_between(self, batch: tuple, steps: int) -> tuple[list[float], list[float]]:
+        """Run; returns the loop's and the bare step's coloured pixels per second, pair by pair."""
+        self._batch, self._steps, self._pause = batch, steps, 0.0
+        self._loop, self._bare = [], []
+        self.run()
+        return self._loop[1:], self._bare[:-1]  # the first ten steps trace, and fill the cache of photographs
 
     def _report(self, position, numbers):
-        self.rates = [*getattr(self, "rates", []), PIXELS / numbers["seconds_per_step"]]
+        self._loop.append(PIXELS / (numbers["seconds_per_step"] - self._pause / REPORT_STEPS))
         super()._report(position, numbers)
+        started = time.perf_counter()
+        for _ in range(self._steps):
+            result = self._trainer.step(self._batch, RATE)
+        result.loss.numpy()  # waits, as the loop does after as many
+        self._pause = time.perf_counter() - started
+        self._bare.append(self._steps * PIXELS / self._pause)
 
     def _finish(self):
         pass
 
 
-def loop_rows(folder: Path, bins: Bins, batch: tuple, quick: bool) -> list[Row]:
-    """The loop with its pipeline, checkpoints and logs, between two measurements of the step alone."""
-    steps = 20 if quick else 60
-    bare_steps = 6 if quick else 20
-    trainer = make_trainer()
-    before = bare_rates(trainer, batch, bare_steps)
-    bins.save(folder / "bins.npz")
+def loop_rows(folder: Path, bins: Bins, quick: bool) -> list[Row]:
+    """The loop with its pipeline, checkpoints and logs, against its step alone."""
     paths = material.photographs(folder)
     dataset = Dataset("made", paths[0].parent, tuple(path.name for path in paths))
-    options = TrainingOptions(dataset="made", steps=steps + REPORT_STEPS, batch_size=BATCH, patch=PATCH)
+    steps = REPORT_STEPS * (2 if quick else 8)
+    options = TrainingOptions(dataset="made", steps=steps, batch_size=BATCH, patch=PATCH)
     experiment = Timed(options, Run(folder / "run"), dataset, bins, resume=False)
-    experiment.run()
-    loop = experiment.rates[1:]  # the first ten steps trace, and fill the cache of photographs
-    after = bare_rates(trainer, batch, bare_steps)
-    bare = float(np.median([*before, *after]))
+    batch = next(iter(batches(Windows(paths[:BATCH], PATCH), bins, "soft")))
+    loop, bare = experiment.time_between(batch, REPORT_STEPS)
     pipeline = pipeline_rate(folder, bins, 10 if quick else 40)
     return [
         row("train.py's loop", loop, "pixels/s"),
-        row("its bare step on constant tensors", [*before, *after], "pixels/s"),
-        row("loop / bare step", [rate / bare for rate in loop], "x", ">= 0.9", "10 steps each"),
-        row("input pipeline alone / bare step", [pipeline / bare], "x", note="all cores are its own here"),
+        row("its bare step on constant tensors", bare, "pixels/s"),
+        row("loop / bare step", ratios(loop, bare), "x", ">= 0.9", "ten steps each, in turn"),
+        row("input pipeline alone / bare step", [pipeline / rate for rate in bare], "x", note="with all cores for it"),
     ]
-
-
-def bare_rates(trainer: Trainer, batch: tuple, steps: int) -> list[float]:
-    """Coloured pixels per second of single steps."""
-    seconds = alternate({"step": lambda: trainer.step(batch, RATE).loss.numpy()}, steps)["step"]
-    return [PIXELS / s for s in seconds]
 
 
 def pipeline_rate(folder: Path, bins: Bins, steps: int) -> float:
@@ -105,7 +109,10 @@ def rival_rows(windows: Windows, bins: Bins, batch: tuple, quick: bool) -> list[
     """One step on one batch with hard targets, for all."""
     import torch
 
-    trainer = make_trainer()
+    size = 16 if quick else BATCH  # of the batch, for all
+    batch = tuple(tensor[:size] for tensor in batch)
+    pixels = PIXELS * size // BATCH
+    trainer = make_trainer(size)
     network = Valid8(NUM_BINS)
     keras = keras_model.build(network, bins, RATE)
     once = keras_model.examples(tf.data.Dataset.from_tensors(batch))
@@ -123,15 +130,15 @@ def rival_rows(windows: Windows, bins: Bins, batch: tuple, quick: bool) -> list[
             "PyTorch": lambda: plain.step(*arrays),
             "PyTorch best": lambda: best.step(*arrays),
         },
-        3 if quick else 10,
+        2 if quick else 7,
     )
     ours = seconds["ours"]
-    rate = [PIXELS / s for s in ours]
-    note = f"ours in {best_dtype().name}"
+    rate = [pixels / s for s in ours]
+    note = f"ours in {best_dtype().name}, batches of {size}"
     return [
         row("step", rate, "pixels/s", note=note),
-        row("step / Keras float32", ratios(seconds["Keras"], ours), "x", ">= 4", note),
+        row("step / Keras float32", ratios(seconds["Keras"], ours), "x", ">= 4", f"{note}; a fit of one step"),
         row("step / the blog's loop", [r / blog_rate for r in rate], "x", ">= 500", "one window a step there"),
-        row("step / PyTorch float32", ratios(seconds["PyTorch"], ours), "x"),
-        row("step / PyTorch bfloat16 channels_last", ratios(seconds["PyTorch best"], ours), "x", ">= 1.1"),
+        row("step / PyTorch float32", ratios(seconds["PyTorch"], ours), "x", ">= 1.1", note),
+        row("step / PyTorch bfloat16 channels_last", ratios(seconds["PyTorch best"], ours), "x", ">= 1.1", note),
     ]

@@ -155,3 +155,21 @@ def test_gradients_at_black_are_finite(convert):
     assert np.isfinite(jacobian).all()
     if convert is color.rgb_to_lab:  # dL/dR = kappa * Y_R / 12.92 = 903.2963 * 0.2126729 / 12.92
         np.testing.assert_allclose(jacobian[0], [14.8689, 49.9992, 5.0460], rtol=1e-4)
+
+
+def test_lightness_alone_is_that_of_lab():
+    rgb = np.random.default_rng(0).integers(0, 256, [50, 40, 3], np.uint8)
+    np.testing.assert_allclose(color.lightness(rgb), rgb2lab(rgb)[..., 0], atol=2e-3)
+    grays = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+    np.testing.assert_allclose(color.lightness(grays), rgb2lab(grays[None])[0, :, 0], atol=2e-3)
+
+
+def test_gamut_mapping_leaves_colours_inside_alone_and_moves_the_others_alone():
+    rng = np.random.default_rng(0)
+    inside = rgb2lab(rng.integers(20, 230, [500, 3], np.uint8)).astype(np.float32)
+    outside = inside * np.float32([1, 20, 20]) + np.float32([0, 30, -30])
+    mixed = np.empty([1000, 3], np.float32)
+    mixed[::2], mixed[1::2] = inside, outside
+    result = color.into_gamut(mixed.reshape(20, 50, 3)).numpy().reshape(-1, 3)
+    np.testing.assert_array_equal(result[::2], inside)
+    np.testing.assert_array_equal(result[1::2], color.into_gamut(outside))

@@ -5,10 +5,11 @@ import pytest
 import tensorflow as tf
 from skimage.color import rgb2lab
 
-from tfcolor import color
+from tfcolor import color, datasets
 from tfcolor.bins import Bins, count_bins
 from tfcolor.colorizer import Colorizer
 from tfcolor.errors import InputError
+from tfcolor.evaluate import lab_pixels, raw_aucs
 from tfcolor.networks.valid8 import Valid8
 
 SIZES = [(1, 1), (1, 50), (50, 1), (3, 5), (9, 8), (17, 40)]
@@ -103,6 +104,74 @@ def test_equals_the_network_on_the_whole_picture_extended_by_reflection(colorize
     expected = shares / shares.sum(axis=-1, keepdims=True) @ colorizer.bins.means
     for tile in (256, 16):
         np.testing.assert_allclose(colorizer.predict_ab(lightness, 1.0, tile), expected, atol=1e-3)
+
+
+# Many pictures
+
+
+def test_many_pictures_are_coloured_as_one_by_one(colorizer):
+    sizes = [(10, 12), (10, 12), (40, 50), (10, 12), (3, 3), (64, 20), (10, 12)]
+    pictures = [picture(*size, seed=seed) for seed, size in enumerate(sizes)]
+    done = []
+    results = list(colorizer.colorize_all(iter(pictures), 0.38, 20, done.append))
+    assert done[-1] == 5 + 6 + 4 and done == sorted(done)
+    for result, rgb in zip(results, pictures, strict=True):
+        assert np.abs(result.astype(int) - colorizer.colorize(rgb, 0.38, 20)).max() <= 1
+
+
+def test_small_pictures_of_one_size_share_batches(colorizer, monkeypatch):
+    batches = []
+    recolor = colorizer._recolor
+    monkeypatch.setattr(colorizer, "_recolor", lambda rgb, T: batches.append(len(rgb)) or recolor(rgb, T))
+    list(colorizer.colorize_all([picture(9, 8, seed) for seed in range(7)] + [picture(8, 9)]))
+    assert batches == [7, 1]
+
+
+def test_a_large_picture_is_done_before_the_next_is_asked_for(colorizer):
+    asked = []
+
+    def pictures():
+        for number in range(3):
+            asked.append(number)
+            yield picture(40, 30, number)
+
+    for number, _ in enumerate(colorizer.colorize_all(pictures(), tile=20)):
+        assert asked[-1] == number
+
+
+# Precision and compilation
+
+
+def test_bfloat16_gives_nearly_the_same(colorizer):
+    rounded = Colorizer(Valid8(16, seed=3, compute_dtype=tf.bfloat16), colorizer.bins)
+    lightness = lightness_of(picture(40, 50))
+    difference = rounded.predict_ab(lightness, 1.0) - colorizer.predict_ab(lightness, 1.0)
+    assert 0 < np.linalg.norm(difference, axis=-1).mean() < 0.3
+
+
+@pytest.mark.realdata
+def test_bfloat16_colours_real_photographs_within_one_unit(data_root):
+    exact, rounded = (Colorizer.load("forest", compute) for compute in ("float32", "bfloat16"))
+    paths = datasets.find("forest", str(data_root), download=False).split("test").paths[:6]
+    predictors = {
+        name: lambda lightness, model=model: model.predict_ab(lightness)
+        for name, model in (("float32", exact), ("bfloat16", rounded))
+    }
+    aucs = raw_aucs(predictors, paths)
+    assert aucs["bfloat16"] == pytest.approx(aucs["float32"], abs=0.1)
+    for lightness, _ in lab_pixels(paths[:2]):
+        difference = rounded.predict_ab(lightness) - exact.predict_ab(lightness)
+        assert 0 < np.linalg.norm(difference, axis=-1).mean() < 1
+
+
+@pytest.mark.parametrize("temperature", [0, 0.38])
+def test_xla_gives_the_same(colorizer, temperature):
+    compiled = Colorizer(colorizer.network, colorizer.bins, xla="on")
+    lightness = lightness_of(picture(20, 30))
+    results = [c.predict_ab(lightness, temperature) for c in (compiled, colorizer)]
+    close = np.isclose(*results, atol=1e-2).all(axis=-1)
+    assert close.mean() > 0.99  # at T = 0 two logits may be equal but for rounding
+    assert colorizer.colorize(picture(20, 30), temperature).shape == (20, 30, 3)
 
 
 # Temperature

@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 
 import numpy as np
 import pytest
@@ -165,6 +166,21 @@ def test_floats_without_a_range_and_bombs_are_unreadable(tmp_path, monkeypatch):
     for read in (photos.read, photos.read_size):
         with pytest.raises(UnreadableImage, match="9x6 pixels, more than 50"):
             read(path)
+
+
+@pytest.mark.parametrize(("limit", "most"), [(7, 1), (12, 3), (10**6, 4)])
+def test_reading_ahead_is_bounded_by_pixels(tmp_path, monkeypatch, limit, most):
+    paths = [tmp_path / f"{i}.png" for i in range(12)]
+    for path in paths:
+        Image.fromarray(np.zeros([2, 2, 3], np.uint8)).save(path)
+    started, ahead, used = [], [], 0
+    original = photos.read
+    monkeypatch.setattr(photos, "read", lambda path: started.append(path) or original(path))
+    monkeypatch.setattr(photos, "_PIXELS_AHEAD", limit)
+    for used, _ in enumerate(photos.read_all(paths), start=1):
+        time.sleep(0.01)  # readers that may go on do
+        ahead.append(len(started) - used + 1)
+    assert used == len(paths) and max(ahead) == most
 
 
 def test_reading_many_keeps_their_order_and_goes_on_after_errors(tmp_path):

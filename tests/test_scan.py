@@ -79,6 +79,32 @@ def test_unreadable_files_are_named_and_skipped(pictures, tmp_path):
     np.testing.assert_array_equal(found.pixels, scan(pictures).pixels)
 
 
+def test_jpegs_count_as_pillow_decodes_them(tmp_path):
+    """Colour with and without subsampling, gray, CMYK, progressive, a PNG of the wrong name, a cut one."""
+    rng = np.random.default_rng(0)
+    smooth = np.asarray(Image.fromarray(rng.integers(0, 256, [6, 7, 3], np.uint8)).resize((70, 61)))
+    rgb = Image.fromarray(smooth)
+    rgb.save(tmp_path / "full.jpg", subsampling=0)
+    rgb.save(tmp_path / "half.JPEG", subsampling=2, progressive=True)
+    rgb.convert("L").save(tmp_path / "gray.jpg")
+    rgb.convert("CMYK").save(tmp_path / "cmyk.jpg")
+    rgb.save(tmp_path / "png.jpg", format="PNG")
+    rgb.save(tmp_path / "näme with space.jpg")
+    paths = sorted(tmp_path.iterdir())
+    decoded = np.concatenate([np.asarray(Image.open(path).convert("RGB")).reshape(-1, 3) for path in paths])
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "full.jpg").read_bytes()[:-700])
+    done = []
+    found = scan([tmp_path / "cut.jpg", *paths], done.append)
+    assert done == list(range(1, 8)) and [path.name for path, _ in found.unreadable] == ["cut.jpg"]
+    colors, pixels = np.unique(decoded, axis=0, return_counts=True)
+    assert (found.num_images, found.pixels.sum(), len(found.pixels)) == (6, len(decoded), len(colors))
+    expected = np.column_stack([rgb2lab(colors)[:, 1:], pixels])
+    result = np.column_stack([found.ab, found.pixels])
+    means = [array[:, :2].T @ array[:, 2] / len(decoded) for array in (result, expected)]
+    np.testing.assert_allclose(*means, atol=0.02)
+    np.testing.assert_array_equal(np.sort(found.pixels), np.sort(pixels))
+
+
 def test_nothing_readable_gives_no_colours(tmp_path):
     found = scan([tmp_path / "missing.png"])
     assert (found.num_images, len(found.ab), len(found.pixels)) == (0, 0, 0)

@@ -123,7 +123,8 @@ def colorize_files(
                     progress.total -= count_tiles(height, width, tile)
                 else:
                     waiting.append((path, photo))
-                    yield photo.rgb
+                    del photo
+                    yield waiting[-1][1].rgb
 
         def show(done):
             progress.update(done, waiting[0][0].name)
@@ -137,6 +138,7 @@ def colorize_files(
             del photo, rgb  # else they stay in memory while the next one is read
         for write_job in writing:
             write_job.result()
+        progress.update(progress.total)
     return colored
 
 

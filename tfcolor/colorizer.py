@@ -16,7 +16,7 @@ from tfcolor.modeldir import find_model, load_model
 # The largest side of a tile in pixels where none is given. From 128 to 256 the speed is the same within
 # 10 %; smaller tiles compute more around them, larger ones leave the cache (`python -m benchmarks growth`).
 AUTO_TILE = 256
-_BATCH_PIXELS = 2**16  # of the tiles that go through the network at once: 40 MB in its widest layer
+_BATCH_PIXELS = 2**16  # of the tiles that go through the network at once, as it sees them: 40 MB a layer
 
 
 class Colorizer:
@@ -32,7 +32,7 @@ class Colorizer:
         Args:
             network: a network of `tfcolor.networks`.
             bins: the colours of its outputs.
-            xla: whether to compile it, see `precision.use_xla`.
+            xla: whether to compile it, see `precision.use_xla`; each new size of tile is compiled once.
         """
         self.network, self.bins = network, bins
         self._colors = tf.constant(bins.means, tf.float32)
@@ -101,19 +101,21 @@ class Colorizer:
             The results in the order of the pictures.
 
         Raises:
-            ValueError: as `colorize`.
+            ValueError: as `colorize`; those before the picture that is wrong may be lost with it.
         """
         _check(temperature, tile)
         temperature, done = tf.constant(temperature, tf.float32), 0
-        jobs = (job for picture in pictures for job in self._jobs(_checked(picture), tile))
-        for batch in _batches(jobs):
+        for batch in _batches(self._all_jobs(pictures, tile)):
             around = np.stack([job.around for job in batch])
             colored = self._recolor(around, temperature).numpy()
             for job, pixels in zip(batch, colored, strict=True):
                 job.result[job.inside] = pixels
             done += len(batch)
             on_tile(done)
-            yield from (job.result for job in batch if job.is_last)
+            results = [job.result for job in batch if job.is_last]
+            del job, batch, around  # what is finished must not stay in memory while the next one is read
+            while results:
+                yield results.pop(0)
 
     def predict_ab(self, lightness: np.ndarray, temperature: float = 0.38, tile: int = AUTO_TILE) -> np.ndarray:
         """Predict colours as they are, also those that sRGB cannot show.
@@ -136,6 +138,11 @@ class Colorizer:
         for inside, around in split_tiles(lightness.astype(np.float32), tile, self.network.context):
             result[inside] = self._predict(around[None, ..., None], tf.constant(temperature, tf.float32))[0]
         return result
+
+    def _all_jobs(self, pictures: Iterable[np.ndarray], tile: int) -> Iterator["_Job"]:
+        for picture in pictures:
+            yield from self._jobs(_checked(picture), tile)
+            del picture
 
     def _jobs(self, rgb: np.ndarray, tile: int) -> Iterator["_Job"]:
         """The tiles of a picture, in rows from its top."""
@@ -181,9 +188,10 @@ def _batches(jobs: Iterable[_Job]) -> Iterator[list[_Job]]:
             yield batch
             batch = []
         batch.append(job)
-        height, width = job.result[job.inside].shape[:2]
+        height, width = job.around.shape[:2]
         # A large picture is finished before the next one is even asked for, so that only one is in memory.
         if (len(batch) + 1) * height * width > _BATCH_PIXELS or (job.is_last and not job.is_alone):
+            del job
             yield batch
             batch = []
     if batch:

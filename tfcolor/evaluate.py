@@ -86,6 +86,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", default="forest", help="name of a shipped model, or a model directory")
     parser.add_argument("--dataset", default="forest", help="name or folder")
     parser.add_argument("--split", default="test", choices=("train", "val", "test", "all"))
+    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="of convolutions")
     parser.add_argument("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
     return parser.parse_args(arguments)
 
@@ -97,7 +98,7 @@ def main(arguments: list[str] | None = None) -> None:
     console.load_tensorflow()
     from tfcolor.colorizer import Colorizer
 
-    colorizer = Colorizer.load(args.model)
+    colorizer = Colorizer.load(args.model, args.precision)
     paths = dataset.split(args.split).paths
     predictors = {
         "gray": lambda lightness: np.zeros([*lightness.shape, 2]),

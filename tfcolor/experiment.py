@@ -245,7 +245,7 @@ class Experiment:
         if not paths:
             return {}
         training = self._training.paths
-        colorizer = Colorizer(network, self._bins)
+        colorizer = Colorizer(network, self._bins, self._options.xla)
         predictors = {
             "mean ab given L": MeanGivenLightness(training[:: 1 + len(training) // _BASELINE_PHOTOS]),
             "T = 1": lambda lightness: colorizer.predict_ab(lightness, 1.0),

@@ -1,4 +1,4 @@
-"""A photograph file <-> pixels. Pillow decodes everything, so that one decoder defines the numbers."""
+"""A photograph file <-> pixels. Pillow decodes, so that one decoder defines the numbers (`scan` equals it)."""
 
 import struct
 import zlib
@@ -15,7 +15,7 @@ from tfcolor.files import replacing
 
 MAX_PIXELS = 300_000_000  # larger pictures are more likely bombs than photographs
 _READERS = 4  # threads that decode at once, and pictures that wait decoded, small ones
-_PIXELS_AHEAD = 16_000_000  # of all pictures in memory, the one in use included, for another to be read ahead
+_PIXELS_AHEAD = 64_000_000  # of all pictures in memory, the one in use included, for another to be read ahead
 # What Pillow's decoders let through for a broken file; each format has its own ways.
 _BROKEN_IMAGE = (
     OSError,
@@ -129,7 +129,7 @@ def read_all(paths: Iterable[Path]) -> Iterator[tuple[Path, Photo | UnreadableIm
 
     Yields:
         Each path with its photograph, or with the error that says why there is none. Meanwhile others
-        are decoded, as long as all of them together are no larger than 16 megapixels.
+        are decoded, as long as all of them together are no larger than 64 megapixels.
     """
     remaining = iter(paths)
     upcoming = next(remaining, None)

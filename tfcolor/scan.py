@@ -17,9 +17,10 @@ from tfcolor.bins import Bins, count_bins
 from tfcolor.color_counts import ColorCounts
 from tfcolor.encoding import Encoder
 
-_CHUNK = 2**20  # colours converted at a time
+_CHUNK = 2**18  # colours converted at a time
 _JPEG = (".jpg", ".jpeg")
-_DECODERS = 8  # files in the decoder at once; more than threads, so that these always have work
+_DECODERS = 8  # files in the decoder at once
+_LARGEST = 2**22  # pixels of a picture that may be decoded so; larger ones are read with an eye on memory
 
 
 @dataclass
@@ -71,7 +72,7 @@ def _photographs(paths: list[Path]) -> Iterator[tuple[Path, np.ndarray | photos.
     """Decode files to uint8 [H, W, 3]: first the JPEGs that TensorFlow can read, in parallel.
 
     Its decoder gives Pillow's very numbers, and unlike Pillow does all its work outside Python's
-    lock. Whatever it cannot read, or reads otherwise (CMYK), is left to Pillow.
+    lock. Whatever it cannot read, reads otherwise (CMYK), or is large, is left to Pillow.
     """
     jpegs = [path for path in paths if path.suffix.lower() in _JPEG]
     others = [path for path in paths if path.suffix.lower() not in _JPEG]
@@ -90,7 +91,7 @@ def _decoded(jpegs: list[Path]) -> Iterator[np.ndarray | None]:
     def decode(path):
         contents = tf.io.read_file(path)
         height, width, channels = tf.unstack(tf.cast(tf.image.extract_jpeg_shape(contents), tf.int64))
-        is_ours = (channels != 4) & (height * width <= photos.MAX_PIXELS)
+        is_ours = (channels != 4) & (height * width <= _LARGEST)
         return tf.cond(
             is_ours,
             lambda: tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE"),
@@ -98,7 +99,7 @@ def _decoded(jpegs: list[Path]) -> Iterator[np.ndarray | None]:
         )
 
     names = tf.constant([os.fsencode(path) for path in jpegs], tf.string)
-    dataset = tf.data.Dataset.from_tensor_slices(names).map(decode, num_parallel_calls=_DECODERS).prefetch(_DECODERS)
+    dataset = tf.data.Dataset.from_tensor_slices(names).map(decode, num_parallel_calls=_DECODERS).prefetch(1)
     options = tf.data.Options()
     options.autotune.enabled = False  # its thread sleeps up to half of the run's time before it lets go
     decoded = dataset.with_options(options).as_numpy_iterator()
