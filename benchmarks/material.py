@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tfcolor import datasets
+from tfcolor import datasets, photos
 from tfcolor.bins import Bins, count_bins
 from tfcolor.errors import InputError
 
@@ -21,7 +21,7 @@ def photographs(folder: Path, count: int = 400) -> list[Path]:
 def squares(folder: Path, count: int, side: int = 256) -> list[Path]:
     """Write JPEGs of random squares from scikit-image's photographs."""
     rng = np.random.default_rng(0)
-    sources = [np.asarray(Image.open(path).convert("RGB")) for path in datasets.find("samples").paths]
+    sources = [photos.read(path).rgb for path in datasets.find("samples").paths]
     paths = []
     for number in range(count):
         source = sources[number % len(sources)]
@@ -33,7 +33,7 @@ def squares(folder: Path, count: int, side: int = 256) -> list[Path]:
 
 def photograph(megapixels: float) -> np.ndarray:
     """A 4:3 photograph of some size, uint8 [H, W, 3]: scikit-image's coffee cup, mirrored side by side."""
-    source = np.asarray(Image.open(datasets.find("samples").folder / "coffee.png").convert("RGB"))
+    source = photos.read(datasets.find("samples").folder / "coffee.png").rgb
     height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
     width = round(megapixels * 1e6 / height)
     mirrored = np.block([[[source], [source[:, ::-1]]], [[source[::-1]], [source[::-1, ::-1]]]])

@@ -5,10 +5,10 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from benchmarks import material, measure
 from benchmarks.measure import alternate, ratios, row, run_process
+from tfcolor import photos
 from tfcolor.errors import WorkError
 
 
@@ -62,7 +62,7 @@ def test_photographs_have_the_size_asked_for(tmp_path):
     assert rgb.size / 3 == pytest.approx(0.3e6, rel=0.01) and rgb.dtype == np.uint8
     assert rgb.shape[1] / rgb.shape[0] == pytest.approx(4 / 3, rel=0.01)
     for path in material.squares(tmp_path, 5):
-        assert Image.open(path).size == (256, 256)
+        assert photos.read_size(path) == (256, 256)
 
 
 @pytest.mark.parametrize("num_bins", [16, 200, 400])

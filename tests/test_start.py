@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
         ("import predict; predict.parse([])", {"numpy", "PIL", "tensorflow", "rich"}),
         ("import train; train.parse([])", {"tensorflow", "matplotlib", "scipy", "skimage", "rich"}),
         ("import analyze_bins; analyze_bins.parse([])", {"tensorflow", "matplotlib", "scipy", "skimage", "rich"}),
-        ("import tfcolor.colorizer", {"matplotlib", "scipy", "skimage", "tfcolor.plots", "tfcolor.encoding"}),
+        ("import tfcolor.colorizer", {"skimage", "tfcolor.plots", "tfcolor.encoding"}),
     ],
 )
 def test_imports(statement, absent):
