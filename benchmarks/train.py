@@ -19,22 +19,23 @@ from tfcolor.options import TrainingOptions
 from tfcolor.runs import Run
 from tfcolor.training import REPORT_STEPS, Trainer
 
-PATCH, BATCH, NUM_BINS, RATE = 32, 64, 200, 1e-3
-PIXELS = BATCH * (PATCH - 2 * Valid8.context) ** 2
+PATCH, NUM_BINS, RATE = 32, 200, 1e-3
+COLORED = (PATCH - 2 * Valid8.context) ** 2  # pixels of a window
 
 
 def measure(folder: Path, quick: bool) -> list[Row]:
-    """Measure on one batch size, window and number of bins: 64, 32 -> 16, 200."""
+    """Measure with windows of 32 -> 16, 200 bins, and batches of 64, or 16 where it is to be quick."""
     bins = material.bins(NUM_BINS)
+    size = 16 if quick else 64
     windows = Windows(material.photographs(folder), PATCH)
-    batch = next(iter(batches(windows, bins, "hard")))
-    return [*loop_rows(folder, bins, quick), *rival_rows(windows, bins, batch, quick)]
+    batch = next(iter(batches(windows, bins, "hard", size)))
+    return [*loop_rows(folder, bins, size, quick), *rival_rows(windows, bins, batch, quick)]
 
 
-def batches(windows: Windows, bins: Bins, encoding: str) -> tf.data.Dataset:
+def batches(windows: Windows, bins: Bins, encoding: str, size: int) -> tf.data.Dataset:
     """What `train.py` trains on."""
     maker = TargetMaker(bins, encoding, Valid8.context)
-    return training_batches(windows, maker, seed=0, first_step=0, global_batch=BATCH)
+    return training_batches(windows, maker, seed=0, first_step=0, global_batch=size)
 
 
 def best_dtype() -> tf.DType:
@@ -42,7 +43,7 @@ def best_dtype() -> tf.DType:
     return precision.choose("auto", lambda: precision.bfloat16_gain(training=True))
 
 
-def make_trainer(batch_size: int = BATCH, num_bins: int = NUM_BINS) -> Trainer:
+def make_trainer(batch_size: int, num_bins: int = NUM_BINS) -> Trainer:
     """Our network and step at their best."""
     dtype = best_dtype()
     return Trainer(lambda: Valid8(num_bins, compute_dtype=dtype), batch_size, tf.distribute.get_strategy())
@@ -62,29 +63,30 @@ class Timed(Experiment):
         return self._loop[1:], self._bare[:-1]  # the first ten steps trace, and fill the cache of photographs
 
     def _report(self, position, numbers):
-        self._loop.append(PIXELS / (numbers["seconds_per_step"] - self._pause / REPORT_STEPS))
+        pixels = self._options.batch_size * COLORED
+        self._loop.append(pixels / (numbers["seconds_per_step"] - self._pause / REPORT_STEPS))
         super()._report(position, numbers)
         started = time.perf_counter()
         for _ in range(self._steps):
             result = self._trainer.step(self._batch, RATE)
         result.loss.numpy()  # waits, as the loop does after as many
         self._pause = time.perf_counter() - started
-        self._bare.append(self._steps * PIXELS / self._pause)
+        self._bare.append(self._steps * pixels / self._pause)
 
     def _finish(self):
         pass
 
 
-def loop_rows(folder: Path, bins: Bins, quick: bool) -> list[Row]:
+def loop_rows(folder: Path, bins: Bins, size: int, quick: bool) -> list[Row]:
     """The loop with its pipeline, checkpoints and logs, against its step alone."""
     paths = material.photographs(folder)
     dataset = Dataset("made", paths[0].parent, tuple(path.name for path in paths))
     steps = REPORT_STEPS * (2 if quick else 8)
-    options = TrainingOptions(dataset="made", steps=steps, batch_size=BATCH, patch=PATCH)
+    options = TrainingOptions(dataset="made", steps=steps, batch_size=size, patch=PATCH)
     experiment = Timed(options, Run(folder / "run"), dataset, bins, resume=False)
-    batch = next(iter(batches(Windows(paths[:BATCH], PATCH), bins, "soft")))
+    batch = next(iter(batches(Windows(paths[:size], PATCH), bins, "soft", size)))
     loop, bare = experiment.time_between(batch, REPORT_STEPS)
-    pipeline = pipeline_rate(folder, bins, 10 if quick else 40)
+    pipeline = pipeline_rate(folder, bins, size, 40)
     return [
         row("train.py's loop", loop, "pixels/s"),
         row("its bare step on constant tensors", bare, "pixels/s"),
@@ -93,25 +95,24 @@ def loop_rows(folder: Path, bins: Bins, quick: bool) -> list[Row]:
     ]
 
 
-def pipeline_rate(folder: Path, bins: Bins, steps: int) -> float:
+def pipeline_rate(folder: Path, bins: Bins, size: int, steps: int) -> float:
     """Coloured pixels per second of the batches alone, once the photographs are in memory."""
-    windows = Windows(material.photographs(folder)[:BATCH], PATCH)
-    ready = iter(batches(windows, bins, "soft"))
+    windows = Windows(material.photographs(folder)[:size], PATCH)
+    ready = iter(batches(windows, bins, "soft", size))
     for _ in range(4):
         next(ready)
     started = time.perf_counter()
     for _ in range(steps):
         next(ready)
-    return steps * PIXELS / (time.perf_counter() - started)
+    return steps * size * COLORED / (time.perf_counter() - started)
 
 
 def rival_rows(windows: Windows, bins: Bins, batch: tuple, quick: bool) -> list[Row]:
     """One step on one batch with hard targets, for all."""
     import torch
 
-    size = 16 if quick else BATCH  # of the batch, for all
-    batch = tuple(tensor[:size] for tensor in batch)
-    pixels = PIXELS * size // BATCH
+    size = len(batch[0])
+    pixels = size * COLORED
     trainer = make_trainer(size)
     network = Valid8(NUM_BINS)
     keras = keras_model.build(network, bins, RATE)
@@ -122,7 +123,7 @@ def rival_rows(windows: Windows, bins: Bins, batch: tuple, quick: bool) -> list[
     author = blog.Training(Valid8(NUM_BINS), bins, RATE)
     window = windows.cut(np.int64(0), np.array([0.5, 0.5]))[None]
     blog_seconds = alternate({"blog": lambda: author.step(window)}, 3)["blog"]
-    blog_rate = 256 / min(blog_seconds)
+    blog_rate = COLORED / min(blog_seconds)
     seconds = alternate(
         {
             "ours": lambda: trainer.step(batch, RATE).loss.numpy(),
