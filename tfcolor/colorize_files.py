@@ -138,7 +138,7 @@ def colorize_files(
             del photo, rgb  # else they stay in memory while the next one is read
         for write_job in writing:
             write_job.result()
-        if len(colored) < len(targets):  # else the last tile has said it
+        if 0 < len(colored) < len(targets):  # else the last tile has said it
             progress.update(progress.total)
     return colored
 
