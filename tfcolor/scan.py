@@ -99,7 +99,7 @@ def _decoded(jpegs: list[Path]) -> Iterator[np.ndarray | None]:
         )
 
     names = tf.constant([os.fsencode(path) for path in jpegs], tf.string)
-    dataset = tf.data.Dataset.from_tensor_slices(names).map(decode, num_parallel_calls=_DECODERS).prefetch(1)
+    dataset = tf.data.Dataset.from_tensor_slices(names).map(decode, num_parallel_calls=_DECODERS).prefetch(_DECODERS)
     options = tf.data.Options()
     options.autotune.enabled = False  # its thread sleeps up to half of the run's time before it lets go
     decoded = dataset.with_options(options).as_numpy_iterator()
