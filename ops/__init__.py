@@ -1,3 +1,4 @@
 """Activation operations of the networks: TensorFlow alone, nothing of tfcolor."""
 
-ACTIVATION_NAMES = ("relu",)  # known without TensorFlow; the functions are in `ops.activations`
+# Known without TensorFlow; the functions are in `ops.activations` and `ops.rrelu`.
+ACTIVATION_NAMES = ("relu", "lrelu", "prelu", "elu", "rrelu")
