@@ -75,11 +75,11 @@ def step_rate(window: int, num_bins: int, quick: bool) -> float:
     rng = np.random.default_rng(0)
     rgb = tf.constant(rng.integers(0, 256, [size, window, window, 3]), tf.uint8)
     batch = TargetMaker(material.bins(num_bins), "soft", Valid8.context)(rgb)
-    trainer.step(batch, RATE).loss.numpy()
+    trainer.step(batch, RATE, 0).loss.numpy()
     seconds = []
     for _ in range(2 if quick else 4):
         started = time.perf_counter()
-        trainer.step(batch, RATE).loss.numpy()
+        trainer.step(batch, RATE, 0).loss.numpy()
         seconds.append(time.perf_counter() - started)
     return size * colored / statistics.median(seconds)
 

@@ -68,7 +68,7 @@ class Timed(Experiment):
         super()._report(position, numbers)
         started = time.perf_counter()
         for _ in range(self._steps):
-            result = self._trainer.step(self._batch, RATE)
+            result = self._trainer.step(self._batch, RATE, 0)
         result.loss.numpy()  # waits, as the loop does after as many
         self._pause = time.perf_counter() - started
         self._bare.append(self._steps * pixels / self._pause)
@@ -126,7 +126,7 @@ def rival_rows(windows: Windows, bins: Bins, batch: tuple, quick: bool) -> list[
     blog_rate = COLORED / min(blog_seconds)
     seconds = alternate(
         {
-            "ours": lambda: trainer.step(batch, RATE).loss.numpy(),
+            "ours": lambda: trainer.step(batch, RATE, 0).loss.numpy(),
             "Keras": lambda: keras.fit(once, shuffle=False, verbose=0),
             "PyTorch": lambda: plain.step(*arrays),
             "PyTorch best": lambda: best.step(*arrays),

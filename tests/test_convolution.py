@@ -91,7 +91,7 @@ for step in range(5):
     lightness = tf.constant(rng.uniform(0, 100, [2, patch, patch, 1]), tf.float32)
     indices = tf.constant(rng.integers(0, 64, [2, p, p, 5]), tf.int32)
     batch = lightness, indices, tf.fill([2, p, p, 5], 0.2), tf.ones([2, p, p])
-    result = trainer.step(batch, 1e-3)
+    result = trainer.step(batch, 1e-3, 0)
     assert result.is_finite, f"step {step}: {result}"
 """
 

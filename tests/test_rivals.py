@@ -52,7 +52,7 @@ def train_tfcolor(bins, steps=3):
     """The losses of some steps and the weights after them."""
     trainer = Trainer(lambda: Valid8(NUM_BINS, seed=3), 2, tf.distribute.get_strategy())
     batch = hard_batch(bins, trainer.network)
-    losses = [float(trainer.step(batch, LEARNING_RATE).loss) for _ in range(steps)]
+    losses = [float(trainer.step(batch, LEARNING_RATE, 0).loss) for _ in range(steps)]
     return losses, [weight.numpy() for weight in trainer.network.weights.values()]
 
 

@@ -149,7 +149,7 @@ for name, strategy in (("one", tf.distribute.get_strategy()), ("two", mirrored))
     trainer = Trainer(lambda: Valid8(16), 4, strategy)
     for _ in range(3):
         data = whole if name == "one" else next(iter(mirrored.distribute_datasets_from_function(lambda c: halves)))
-        trainer.step(data, 1e-3)
+        trainer.step(data, 1e-3, 0)
     final[name] = trainer.arrays()
     for variable in trainer.state.values():
         copies = [copy.numpy() for copy in strategy.experimental_local_results(variable)]
@@ -177,18 +177,18 @@ def batch(lightness=50.0, pixel_weight=1.0):
 
 @pytest.mark.parametrize("bad", [{"lightness": float("nan")}, {"pixel_weight": float("inf")}])
 def test_a_step_that_is_not_finite_changes_nothing(trainer, bad):
-    trainer.step(batch(), 1e-3)
+    trainer.step(batch(), 1e-3, 0)
     before = trainer.arrays()
-    result = trainer.step(batch(**bad), 1e-3)
+    result = trainer.step(batch(**bad), 1e-3, 0)
     assert not result.is_finite
     for name, value in trainer.arrays().items():
         np.testing.assert_array_equal(value, before[name], err_msg=name)
-    assert trainer.step(batch(), 1e-3).is_finite
+    assert trainer.step(batch(), 1e-3, 0).is_finite
     assert any((trainer.arrays()[name] != before[name]).any() for name in before)
 
 
 def test_ten_bad_steps_in_a_row_end_the_run_and_nine_do_not(trainer):
-    good, bad = trainer.step(batch(), 1e-3), trainer.step(batch(lightness=float("nan")), 1e-3)
+    good, bad = trainer.step(batch(), 1e-3, 0), trainer.step(batch(lightness=float("nan")), 1e-3, 0)
     position = Position()
     position.count([bad] * (MAX_SKIPPED_IN_A_ROW - 1) + [good] + [bad] * (MAX_SKIPPED_IN_A_ROW - 1))
     assert (position.step, position.skipped) == (19, 18)
@@ -200,7 +200,7 @@ def test_losses_are_those_of_tensorflow(trainer):
     lightness, target, shares, pixel_weights = batch(pixel_weight=2.5)
     logits = trainer.network(lightness)
     expected = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(target[..., 0], logits))
-    result = trainer.step((lightness, target, shares, pixel_weights), 1e-3)
+    result = trainer.step((lightness, target, shares, pixel_weights), 1e-3, 0)
     np.testing.assert_allclose(result.plain_loss, expected, rtol=1e-5)
     np.testing.assert_allclose(result.loss, 2.5 * expected, rtol=1e-5)
 
@@ -211,14 +211,14 @@ def test_a_small_problem_is_learned():
     lightness = tf.concat([tf.fill([1, 18, 18, 1], 20.0), tf.fill([1, 18, 18, 1], 80.0)], axis=0)
     target = tf.concat([tf.fill([1, 2, 2, 1], 3), tf.fill([1, 2, 2, 1], 11)], axis=0)
     data = lightness, target, tf.ones([2, 2, 2, 1]), tf.ones([2, 2, 2])
-    losses = [float(trainer.step(data, 3e-3).loss) for _ in range(100)]
+    losses = [float(trainer.step(data, 3e-3, 0).loss) for _ in range(100)]
     assert losses[0] > 3
     assert losses[-1] < 0.05
 
 
 def test_bfloat16_trains_float32_variables():
     trainer = Trainer(lambda: Valid8(16, compute_dtype=tf.bfloat16), 2, tf.distribute.get_strategy())
-    losses = [float(trainer.step(batch(), 1e-3).loss) for _ in range(10)]
+    losses = [float(trainer.step(batch(), 1e-3, 0).loss) for _ in range(10)]
     assert losses[-1] < losses[0]
     assert all(weight.dtype == tf.float32 for weight in trainer.network.weights.values())
 
@@ -233,7 +233,7 @@ def test_bfloat16_takes_windows_of_any_size():
     lightness = tf.constant(rng.uniform(0, 100, [2, 66, 66, 1]), tf.float32)
     target = tf.constant(rng.integers(0, 16, [2, 50, 50, 1]), tf.int32)
     data = lightness, target, tf.ones([2, 50, 50, 1]), tf.ones([2, 50, 50])
-    results = [trainer.step(data, 1e-3) for trainer in (exact, rounded)]
+    results = [trainer.step(data, 1e-3, 0) for trainer in (exact, rounded)]
     np.testing.assert_allclose(results[1].loss, results[0].loss, rtol=1e-2)
     np.testing.assert_allclose(results[1].gradient_norm, results[0].gradient_norm, rtol=0.05)
 
@@ -243,7 +243,7 @@ def test_xla_takes_the_same_steps():
         Trainer(lambda: Valid8(16, seed=1), 2, tf.distribute.get_strategy(), xla=xla) for xla in (False, True)
     )
     for _ in range(3):
-        results = [trainer.step(batch(), 1e-3) for trainer in (plain, compiled)]
+        results = [trainer.step(batch(), 1e-3, 0) for trainer in (plain, compiled)]
         np.testing.assert_allclose(results[1].loss, results[0].loss, rtol=1e-4)
     for name, weight in plain.network.weights.items():
         np.testing.assert_allclose(compiled.network.weights[name], weight, atol=2e-4, err_msg=name)
@@ -255,10 +255,10 @@ def test_minutes_become_steps():
 
 
 def test_checkpoints_hold_everything_and_fit_strictly(trainer, tmp_path):
-    trainer.step(batch(), 1e-3)
+    trainer.step(batch(), 1e-3, 0)
     saved = trainer.arrays()
     trainer.save(tmp_path / "c.npz", Position(step=7, skipped=2, seconds=1.5))
-    trainer.step(batch(), 1e-3)
+    trainer.step(batch(), 1e-3, 0)
     assert trainer.restore(tmp_path / "c.npz") == Position(step=7, skipped=2, seconds=1.5)
     for name, value in trainer.arrays().items():
         np.testing.assert_array_equal(value, saved[name], err_msg=name)
@@ -270,7 +270,7 @@ def test_checkpoints_hold_everything_and_fit_strictly(trainer, tmp_path):
 def test_a_finished_run_is_whole_and_is_not_overwritten(uninterrupted, photos_folder, capsys):
     model = json.loads((uninterrupted / "model.json").read_text())
     bins = Bins.load(uninterrupted / "bins.npz")
-    assert model["network"] == {"name": "valid8", "num_bins": bins.num_bins, "activation": "relu"}
+    assert model["network"] == {"name": "valid8", "num_bins": bins.num_bins, "activation": "relu", "batch_norm": False}
     assert model["steps"] == model["options"]["steps"] == 160
     assert bins.split == "train"
     assert not (uninterrupted / "checkpoint.npz").exists()

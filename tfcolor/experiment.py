@@ -60,7 +60,7 @@ class Experiment:
         make_targets = TargetMaker(self._bins, options.encoding, network.context)
         self._make_targets = make_targets
         xla = precision.use_xla(options.xla)
-        self._trainer = Trainer(self._make_network, options.batch_size, self._strategy, xla)
+        self._trainer = Trainer(self._make_network, options.batch_size, self._strategy, xla, options.seed)
         self._position = Position()
         if resume and run.checkpoint_path.exists():
             self._position = self._trainer.restore(run.checkpoint_path)
@@ -148,6 +148,7 @@ class Experiment:
         return network_class(options.network)(
             self._bins.num_bins,
             activation=options.activation,
+            batch_norm=options.batch_norm,
             seed=options.seed,
             compute_dtype=dtype or tf.as_dtype(self._config["precision"]),
         )
@@ -230,10 +231,11 @@ class Experiment:
         self._preview(position)
         network = self._make_network(tf.float32)
         arrays = self._trainer.arrays()
-        for name, weight in network.weights.items():
-            weight.assign(arrays[f"weights/{name}"])
+        for name, variable in network.saved.items():
+            variable.assign(arrays[f"weights/{name}"])
         options = {"name": self._options.network, "num_bins": self._bins.num_bins}
-        description = {"network": options | {"activation": self._options.activation}}
+        options |= {"activation": self._options.activation, "batch_norm": self._options.batch_norm}
+        description = {"network": options}
         description |= self._config | {"steps": position.step, "seconds": round(position.seconds, 1)}
         description |= {"skipped_steps": position.skipped, "metrics": self._measure(network)}
         save_model(run.folder, network, self._bins, description)

@@ -48,7 +48,7 @@ def save_model(folder: Path, network: Any, bins: Bins, description: dict[str, An
         description: the content of `model.json`; `network` in it has the arguments to rebuild it.
     """
     bins.save(folder / "bins.npz")
-    write_npz(folder / "weights.npz", {name: weight.numpy() for name, weight in network.weights.items()})
+    write_npz(folder / "weights.npz", {name: weight.numpy() for name, weight in network.saved.items()})
     write_json(folder / "model.json", {"format_version": FORMAT_VERSION} | description)
 
 
@@ -67,8 +67,10 @@ def read_description(folder: Path) -> dict[str, Any]:
     if version != FORMAT_VERSION:
         raise InputError(f"{folder / 'model.json'} has format version {version}, not {FORMAT_VERSION}")
     network = description.get("network")
-    if not isinstance(network, dict) or network.keys() != {"name", "num_bins", "activation"}:
+    if not isinstance(network, dict) or {*network, "batch_norm"} != {"name", "num_bins", "activation", "batch_norm"}:
         raise InputError(f"{folder / 'model.json'}: network must have name, num_bins and activation, got {network}")
+    if not isinstance(network.setdefault("batch_norm", False), bool):  # models before it have none
+        raise InputError(f"{folder / 'model.json'}: batch_norm of the network must be true or false")
     for key, known in (("name", NETWORKS), ("activation", ACTIVATION_NAMES)):
         if not isinstance(network[key], str) or network[key] not in known:
             raise InputError(
@@ -97,11 +99,12 @@ def load_model(folder: Path, compute_dtype: Any = "float32") -> tuple[Any, Bins,
         raise InputError(f"{folder}: model.json has {options['num_bins']} bins, bins.npz has {bins.num_bins}")
     try:
         make = network_class(options["name"])
-        network = make(bins.num_bins, activation=options["activation"], compute_dtype=compute_dtype)
+        arguments = {"activation": options["activation"], "batch_norm": options["batch_norm"]}
+        network = make(bins.num_bins, **arguments, compute_dtype=compute_dtype)
     except ValueError as error:
         raise InputError(f"{folder}: {error}") from error
     path = folder / "weights.npz"
-    assign_all(network.weights, read_npz(path, set(network.weights)), path)
+    assign_all(network.saved, read_npz(path, set(network.saved)), path)
     return network, bins, description
 
 

@@ -29,6 +29,7 @@ class TrainingOptions:
     bins: str | None = _option(None, "bins.npz to use; else counted on the training split", str, metavar="FILE")
     network: str = _option("valid8", "the network", choices=tuple(NETWORKS))
     activation: str = _option("relu", "of all layers but the last", choices=ACTIVATION_NAMES)
+    batch_norm: bool = _option(False, "normalize batches before each activation", action="store_true")
     encoding: str = _option("soft", "targets: the 5 nearest bins, or 1", choices=("soft", "hard"))
     uniform_share: float = _option(0.5, "of the rebalancing weights: 1 for none, 0 for most", metavar="LAMBDA")
     steps: int | None = _option(None, "how many steps to train", int)
@@ -77,7 +78,9 @@ class TrainingOptions:
         """Add the options to a parser; those not given on the command line stay absent."""
         for f in fields(cls):
             argument = dict(f.metadata)
-            if f.default is not None and f.default is not MISSING:
+            if argument.get("action"):
+                del argument["type"]  # a switch takes no value
+            elif f.default is not None and f.default is not MISSING:
                 argument["help"] += f" (default {f.default})"
             parser.add_argument(option_name(f.name), dest=f.name, default=argparse.SUPPRESS, **argument)
 

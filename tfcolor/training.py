@@ -14,12 +14,14 @@ from tfcolor.errors import WorkError
 from tfcolor.files import read_npz, write_npz
 from tfcolor.losses import cross_entropy
 from tfcolor.modeldir import assign_all
+from tfcolor.networks.layers import TrainingPass
 from tfcolor.optimizers import Adam, clip_by_norm, cosine_with_warmup
 
 log = logging.getLogger(__name__)
 
 CLIP_NORM = 1.0
 MAX_SKIPPED_IN_A_ROW = 10
+_RANDOM = 1  # apart from the seeds of initial weights
 REPORT_STEPS = 10  # the loop looks at losses so often, and lets the device run ahead in between
 CHECKPOINT_STEPS = 50
 CHECKPOINT_SECONDS = 30.0  # or so often, where steps are slow; looked at when losses are
@@ -74,6 +76,7 @@ class Trainer:
         global_batch: int,
         strategy: tf.distribute.Strategy,
         xla: bool = False,
+        seed: int = 0,
     ):
         """Create the variables in the strategy's scope.
 
@@ -81,58 +84,68 @@ class Trainer:
             make_network: returns a network of `tfcolor.networks`.
             global_batch: windows per step over all replicas.
             strategy: from `make_strategy`.
-            xla: whether XLA compiles the network and its gradients, see `precision.use_xla`.
+            xla: whether XLA compiles the network and its gradients, see `precision.use_xla`. It cannot
+                where replicas have to exchange what their batches' normalization needs.
+            seed: of what is random in the network.
         """
         self.strategy = strategy
         self._global_batch = global_batch
-        # Compiled inside a replica, never around `strategy.run`.
-        self._gradients = tf.function(self._losses_and_gradients, jit_compile=xla or None, autograph=False)
+        self._seed = tf.constant([seed, _RANDOM])
         with strategy.scope():
             self.network = make_network()
             self._optimizer = Adam(self.network.weights)
+        self._gradients = self._losses_and_gradients
+        if xla and not (self.network.statistics and strategy.num_replicas_in_sync > 1):
+            # Compiled inside a replica, never around `strategy.run`.
+            self._gradients = tf.function(self._losses_and_gradients, jit_compile=True, autograph=False)
 
     @property
     def state(self) -> dict[str, tf.Variable]:
         """All variables that a checkpoint must hold, by name."""
-        weights = {f"weights/{name}": weight for name, weight in self.network.weights.items()}
+        weights = {f"weights/{name}": weight for name, weight in self.network.saved.items()}
         return weights | self._optimizer.state
 
-    def step(self, batch: tuple, learning_rate: float) -> StepResult:
+    def step(self, batch: tuple, learning_rate: float, step: int) -> StepResult:
         """Take one step.
 
         Args:
             batch: per replica, what `batches.TargetMaker` returns.
             learning_rate: of this step.
+            step: its number, from 0, which decides what is random in it.
 
         Returns:
             What happened; a loss or gradient that is not finite leaves all variables untouched.
         """
-        return StepResult(*self._step(batch, tf.constant(learning_rate, tf.float32)))
+        return StepResult(*self._step(batch, tf.constant(learning_rate, tf.float32), tf.constant(step, tf.int64)))
 
     @tf.function(reduce_retracing=True, autograph=False)
-    def _step(self, batch, learning_rate):
-        results = self.strategy.run(self._replica_step, args=(batch, learning_rate))
+    def _step(self, batch, learning_rate, step):
+        results = self.strategy.run(self._replica_step, args=(batch, learning_rate, step))
         return [self.strategy.experimental_local_results(result)[0] for result in results]
 
-    def _replica_step(self, batch, learning_rate):
+    def _replica_step(self, batch, learning_rate, step):
         weights = self.network.weights
-        loss, plain_loss, gradients = self._gradients(*batch)
-        # Summed here, by hand: each replica then updates its own copy with the same numbers.
         replica = tf.distribute.get_replica_context()
+        seed = tf.random.fold_in(tf.random.fold_in(self._seed, step), replica.replica_id_in_sync_group)
+        loss, plain_loss, gradients, statistics = self._gradients(seed, *batch)
+        # Summed here, by hand: each replica then updates its own copy with the same numbers.
         gradients, loss, plain_loss = replica.all_reduce("SUM", [gradients, loss, plain_loss])
         gradients, norm = clip_by_norm(gradients, CLIP_NORM)
         is_finite = tf.math.is_finite(norm) & tf.math.is_finite(loss)
         self._optimizer.apply(dict(zip(weights, gradients, strict=True)), learning_rate, is_finite)
+        for name, variable in self.network.statistics.items():
+            variable.assign(tf.where(is_finite, statistics[name], variable))
         return loss, plain_loss, norm, is_finite
 
-    def _losses_and_gradients(self, lightness, indices, shares, pixel_weights):
-        """This replica's share of the two losses, and the gradients of the first."""
+    def _losses_and_gradients(self, seed, lightness, indices, shares, pixel_weights):
+        """This replica's share of the two losses, the gradients of the first, and new statistics."""
+        training = TrainingPass(seed)
         with tf.GradientTape() as tape:
-            errors = cross_entropy(self.network(lightness), indices, shares)  # [B, h, w]
+            errors = cross_entropy(self.network(lightness, training), indices, shares)  # [B, h, w]
             pixels = self._global_batch * errors.shape[1] * errors.shape[2]
             loss = tf.reduce_sum(errors * pixel_weights) / pixels
         gradients = tape.gradient(loss, list(self.network.weights.values()))
-        return loss, tf.reduce_sum(errors) / pixels, gradients
+        return loss, tf.reduce_sum(errors) / pixels, gradients, training.statistics
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The values of `state`, as this process has them."""
@@ -232,7 +245,7 @@ def train(
     while total_steps is None or position.step + len(results) < total_steps:
         step = position.step + len(results)
         rate = cosine_with_warmup(step, total_steps, learning_rate)
-        results.append(trainer.step(next(batches), rate))
+        results.append(trainer.step(next(batches), rate, step))
         if len(results) < REPORT_STEPS and step + 1 != total_steps:
             continue
         losses = _means(results)  # waits for the device

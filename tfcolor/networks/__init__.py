@@ -1,9 +1,11 @@
 """Networks by name: lightness in, one logit per colour bin and pixel out.
 
-A network `name` is the class in `tfcolor/networks/<name>.py`, a `tf.Module` with
+A network `name` is the class in `tfcolor/networks/<name>.py`, a `layers.Network` with
   `context`   the pixels that it needs around each coloured one;
-  `weights`   dict of name -> float32 variable, in a fixed order;
-  `__call__`  lightness float32 [B, H, W, 1] in [0, 100] -> ab_logits float32 [B, h, w, Q].
+  `weights`   dict of name -> float32 variable that training improves, in a fixed order;
+  `statistics`  likewise, what training only averages;  `saved`  both;
+  `__call__`  lightness float32 [B, H, W, 1] in [0, 100] -> ab_logits float32 [B, h, w, Q]; in training
+              with a `layers.TrainingPass` as its second argument.
 """
 
 import importlib

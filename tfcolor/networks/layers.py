@@ -1,14 +1,39 @@
-"""Layers shared by the networks: a variable or two, and the `tf.nn` operation that uses them."""
+"""Layers shared by the networks: a few variables, and the `tf.nn` operations that use them.
+
+A layer has `weights`, which training improves, and `statistics`, which it only averages; both dicts of
+variables by name. Its call takes `training`, a `TrainingPass`, or None for prediction.
+"""
+
+from dataclasses import dataclass, field
 
 import tensorflow as tf
 
+from ops.activations import PRELU_START, elu, lrelu, prelu
 from ops.convolution import conv2d
+from ops.rrelu import rrelu
+
+_EPSILON = 1e-3  # added to variances, as in Ioffe and Szegedy's later networks; 1e-5 is no better in bfloat16
+_KEEP = 0.99  # of a moving average, from its hundredth batch on
+
+
+@dataclass
+class TrainingPass:
+    """What one pass in training takes beside its input, and what it leaves.
+
+    seed: int32 [2], of all that is random in it, for this step and replica.
+    statistics: what the network's `statistics` are to become, by name; for the caller to assign.
+    """
+
+    seed: tf.Tensor
+    statistics: dict[str, tf.Tensor] = field(default_factory=dict)
 
 
 class Conv3x3(tf.Module):
     """A 3x3 VALID convolution with bias: two pixels less on each axis."""
 
-    def __init__(self, channels_in: int, channels_out: int, seed: tf.Tensor, name: str):
+    statistics: dict[str, tf.Variable] = {}  # noqa: RUF012 (none, and never any)
+
+    def __init__(self, channels_in: int, channels_out: int, seed: tf.Tensor, name: str, bias: bool = True):
         """Create the weights: He et al. 2015 (eq. 10), N(0, 2 / fan_in), and zero biases.
 
         Args:
@@ -16,19 +41,145 @@ class Conv3x3(tf.Module):
             channels_out: channels of the output.
             seed: int32 [2], a stateless seed; the same seed gives the same weights anywhere.
             name: of the layer; its weights are `<name>/filter` and `<name>/bias`.
+            bias: whether there is one.
         """
         super().__init__(name=name)
         shape = [3, 3, channels_in, channels_out]
         deviation = (2 / (9 * channels_in)) ** 0.5
         self.filter = tf.Variable(tf.random.stateless_normal(shape, seed, stddev=deviation), name="filter")
-        self.bias = tf.Variable(tf.zeros([channels_out]), name="bias")
+        self.bias = tf.Variable(tf.zeros([channels_out]), name="bias") if bias else None
 
     @property
     def weights(self) -> dict[str, tf.Variable]:
         """The variables by name, float32."""
-        return {f"{self.name}/filter": self.filter, f"{self.name}/bias": self.bias}
+        bias = {} if self.bias is None else {f"{self.name}/bias": self.bias}
+        return {f"{self.name}/filter": self.filter} | bias
 
-    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+    def __call__(self, x: tf.Tensor, training: TrainingPass | None = None) -> tf.Tensor:
         """Convolve x [B, H, W, channels_in] in its own dtype -> [B, H-2, W-2, channels_out]."""
         x = conv2d(x, self.filter)
-        return tf.nn.bias_add(x, tf.cast(self.bias, x.dtype))
+        return x if self.bias is None else tf.nn.bias_add(x, tf.cast(self.bias, x.dtype))
+
+
+class BatchNorm(tf.Module):
+    """Batch normalization of channels (Ioffe and Szegedy 2015, algorithms 1 and 2).
+
+    In training, the statistics are those of the whole batch over all replicas, so that several
+    replicas compute what one would. In prediction they are moving averages.
+    """
+
+    def __init__(self, channels: int, name: str):
+        """Start with scale 1 and offset 0; weights and statistics are named `<name>/...`."""
+        super().__init__(name=name)
+        self.scale = tf.Variable(tf.ones([channels]), name="scale")
+        self.offset = tf.Variable(tf.zeros([channels]), name="offset")
+        self.mean = tf.Variable(tf.zeros([channels]), trainable=False, name="mean")
+        self.variance = tf.Variable(tf.ones([channels]), trainable=False, name="variance")
+        self.updates = tf.Variable(0.0, trainable=False, name="updates")
+
+    @property
+    def weights(self) -> dict[str, tf.Variable]:
+        """The learned variables by name, float32 [channels]."""
+        return {f"{self.name}/{part}": getattr(self, part) for part in ("scale", "offset")}
+
+    @property
+    def statistics(self) -> dict[str, tf.Variable]:
+        """The moving averages, float32 [channels], and how many batches went into them."""
+        return {f"{self.name}/{part}": getattr(self, part) for part in ("mean", "variance", "updates")}
+
+    def __call__(self, x: tf.Tensor, training: TrainingPass | None) -> tf.Tensor:
+        """Normalize x [..., channels]; computed in float32, returned in the dtype of x."""
+        values = tf.cast(x, tf.float32)
+        mean, variance = self.mean, self.variance
+        if training is not None:
+            mean, variance, count = _batch_moments(values)
+            training.statistics |= self._averages(mean, variance * count / tf.maximum(count - 1, 1))
+        y = tf.nn.batch_normalization(values, mean, variance, self.offset, self.scale, _EPSILON)
+        return tf.cast(y, x.dtype)
+
+    def _averages(self, mean, variance):
+        # Of all batches at first, so that where they start does not matter.
+        keep = tf.minimum(_KEEP, self.updates / (self.updates + 1))
+        new = {
+            "mean": keep * self.mean + (1 - keep) * mean,
+            "variance": keep * self.variance + (1 - keep) * variance,
+            "updates": self.updates + 1,
+        }
+        return {f"{self.name}/{part}": tf.stop_gradient(value) for part, value in new.items()}
+
+
+def _batch_moments(x):
+    """Mean and variance of channels over the batch of all replicas, and the number of values in each."""
+    axes = list(range(x.shape.rank - 1))
+    count = tf.cast(tf.size(x) / tf.shape(x)[-1], tf.float32)
+    replica = tf.distribute.get_replica_context()
+    if replica is None or replica.num_replicas_in_sync == 1:
+        return *tf.nn.moments(x, axes), count
+    mean = replica.all_reduce("MEAN", tf.reduce_mean(x, axes))  # with a gradient
+    variance = replica.all_reduce("MEAN", tf.reduce_mean((x - mean) ** 2, axes))
+    return mean, variance, count * replica.num_replicas_in_sync
+
+
+class Activation(tf.Module):
+    """An activation by name, with what it learns or draws."""
+
+    statistics: dict[str, tf.Variable] = {}  # noqa: RUF012 (none, and never any)
+
+    def __init__(self, kind: str, channels: int, index: int, name: str):
+        """Create the slopes where there are any.
+
+        Args:
+            kind: a name in `ops.ACTIVATION_NAMES`.
+            channels: of what it is applied to.
+            index: of the layer in its network; layers draw different numbers.
+            name: of the layer; the learned slopes are `<name>/slopes`.
+        """
+        super().__init__(name=name)
+        self._apply = _ACTIVATIONS[kind]
+        self.index = index
+        self.slopes = tf.Variable(tf.fill([channels], PRELU_START), name="slopes") if kind == "prelu" else None
+
+    @property
+    def weights(self) -> dict[str, tf.Variable]:
+        """The learned slopes, float32 [channels], or nothing."""
+        return {} if self.slopes is None else {f"{self.name}/slopes": self.slopes}
+
+    def __call__(self, x: tf.Tensor, training: TrainingPass | None) -> tf.Tensor:
+        """Apply to x [..., channels] in its own dtype."""
+        return self._apply(self, x, training)
+
+
+def _rrelu(layer, x, training):
+    if training is None:
+        return rrelu(x, None, training=False)
+    return rrelu(x, tf.random.fold_in(training.seed, layer.index, alg="philox"))
+
+
+_ACTIVATIONS = {
+    "relu": lambda layer, x, training: tf.nn.relu(x),  # Nair and Hinton 2010
+    "lrelu": lambda layer, x, training: lrelu(x),
+    "prelu": lambda layer, x, training: prelu(x, layer.slopes),
+    "elu": lambda layer, x, training: elu(x),
+    "rrelu": _rrelu,
+}
+
+
+class Network(tf.Module):
+    """What all networks share: the variables of their layers, in order."""
+
+    layers: list[tf.Module]
+
+    @property
+    def weights(self) -> dict[str, tf.Variable]:
+        """What training improves, by name (`conv1/filter`, ...), first layer first."""
+        return {name: variable for layer in self.layers for name, variable in layer.weights.items()}
+
+    @property
+    def statistics(self) -> dict[str, tf.Variable]:
+        """The moving averages of batch normalization, by name; empty without it."""
+        return {name: variable for layer in self.layers for name, variable in layer.statistics.items()}
+
+    @property
+    def saved(self) -> dict[str, tf.Variable]:
+        """All that prediction needs, and that a model file holds."""
+        return self.weights | self.statistics

@@ -2,11 +2,10 @@
 
 import tensorflow as tf
 
-from ops.activations import ACTIVATIONS
-from tfcolor.networks.layers import Conv3x3
+from tfcolor.networks.layers import Activation, BatchNorm, Conv3x3, Network, TrainingPass
 
 
-class Valid8(tf.Module):
+class Valid8(Network):
     """Colours a pixel from the 17x17 pixels of lightness around it.
 
     Layer k of 8 has k * (Q // 8) channels, the last has Q; an activation follows each of the
@@ -16,13 +15,21 @@ class Valid8(tf.Module):
     num_layers = 8
     context = num_layers  # each VALID 3x3 convolution uses up one pixel on every side
 
-    def __init__(self, num_bins: int, activation: str = "relu", seed: int = 0, compute_dtype: tf.DType = tf.float32):
+    def __init__(
+        self,
+        num_bins: int,
+        activation: str = "relu",
+        batch_norm: bool = False,
+        seed: int = 0,
+        compute_dtype: tf.DType = tf.float32,
+    ):
         """Create the weights.
 
         Args:
             num_bins: Q, the number of colour bins; at least 8.
-            activation: a name in `ops.activations.ACTIVATIONS`.
-            seed: of the initial weights.
+            activation: a name in `ops.ACTIVATION_NAMES`.
+            batch_norm: whether to normalize before each activation; the offset there replaces the bias.
+            seed: of the initial weights, which neither activation nor normalization change.
             compute_dtype: of the convolutions, float32 or bfloat16; variables stay float32.
 
         Raises:
@@ -31,29 +38,29 @@ class Valid8(tf.Module):
         super().__init__(name="valid8")
         if num_bins < self.num_layers:
             raise ValueError(f"num_bins must be at least {self.num_layers}, got {num_bins}")
-        self.activation = ACTIVATIONS[activation]
         self.compute_dtype = compute_dtype
         channels = [1, *(k * (num_bins // 8) for k in range(1, self.num_layers)), num_bins]
-        self.layers = [
-            Conv3x3(channels[k - 1], channels[k], tf.random.fold_in([seed, 0], k), name=f"conv{k}")
-            for k in range(1, self.num_layers + 1)
-        ]
+        self.layers = []
+        for k in range(1, self.num_layers + 1):
+            name, is_last = f"conv{k}", k == self.num_layers
+            layer_seed = tf.random.fold_in([seed, 0], k)
+            self.layers.append(Conv3x3(channels[k - 1], channels[k], layer_seed, name, is_last or not batch_norm))
+            if batch_norm and not is_last:
+                self.layers.append(BatchNorm(channels[k], name))
+            if not is_last:
+                self.layers.append(Activation(activation, channels[k], k, name))
 
-    @property
-    def weights(self) -> dict[str, tf.Variable]:
-        """The variables by name (`conv1/filter`, `conv1/bias`, ...), first layer first."""
-        return {name: variable for layer in self.layers for name, variable in layer.weights.items()}
-
-    def __call__(self, lightness: tf.Tensor) -> tf.Tensor:
+    def __call__(self, lightness: tf.Tensor, training: TrainingPass | None = None) -> tf.Tensor:
         """Predict the colour of each pixel that has its whole context.
 
         Args:
             lightness: float32 [B, H, W, 1], CIE L* in [0, 100]; H and W at least 17.
+            training: in training, what is random there, and where new statistics go.
 
         Returns:
             ab_logits, float32 [B, H-16, W-16, Q].
         """
         x = tf.cast(lightness / 50 - 1, self.compute_dtype)  # [-1, 1]; bfloat16 could not tell 100.4 from 100.5
-        for layer in self.layers[:-1]:
-            x = self.activation(layer(x))  # [B, H-2k, W-2k, k * (Q // 8)]
-        return tf.cast(self.layers[-1](x), tf.float32)
+        for layer in self.layers:
+            x = layer(x, training)  # [B, H-2k, W-2k, k * (Q // 8)] after convolution k
+        return tf.cast(x, tf.float32)

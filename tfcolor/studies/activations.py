@@ -1,0 +1,206 @@
+"""Compare activations: the digits of MNIST with a plain network, then colours with the 8 convolutions.
+
+python -m tfcolor.studies.activations            the digits, then tables and figures
+python -m tfcolor.studies.activations forest     colours, then tables and figures
+python -m tfcolor.studies.activations report     tables and figures from what is saved
+"""
+
+import argparse
+import os
+import re
+import signal
+import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from ops import ACTIVATION_NAMES
+from tfcolor import console, datasets
+from tfcolor.errors import InputError
+from tfcolor.files import make_folder, read_json, remove_leftovers, write_json
+from tfcolor.studies import MNIST_ACTIVATIONS, mnist
+
+PARTS = ("mnist", "forest", "report")
+
+
+@dataclass(frozen=True)
+class MnistRun:
+    """One run on MNIST and the file of its result."""
+
+    activation: str
+    batch_norm: bool
+    seed: int
+    epochs: int
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """Of the result."""
+        name = re.sub(r"[^a-z0-9]+", "-", self.activation.lower()).strip("-")
+        return self.folder / f"mnist-{name}{'-bn' if self.batch_norm else ''}-{self.seed}.json"
+
+    @property
+    def settings(self) -> dict:
+        """What the result depends on."""
+        return {
+            "study": "mnist",
+            "activation": self.activation,
+            "batch_norm": self.batch_norm,
+            "seed": self.seed,
+            "epochs": self.epochs,
+        }
+
+
+@dataclass(frozen=True)
+class ForestRun:
+    """One run on photographs of forests and the file of its result."""
+
+    activation: str
+    seed: int
+    steps: int
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """Of the result."""
+        return self.folder / f"forest-{self.activation}-{self.seed}.json"
+
+    @property
+    def settings(self) -> dict:
+        """What the result depends on."""
+        return {"study": "forest", "activation": self.activation, "seed": self.seed, "steps": self.steps}
+
+
+def unfinished(runs: list) -> list:
+    """Those of the runs that have no result yet.
+
+    Raises:
+        InputError: where a result is there, but of a run with other settings.
+    """
+    missing = []
+    for run in runs:
+        if not run.path.exists():
+            missing.append(run)
+            continue
+        saved = {name: read_json(run.path).get(name) for name in run.settings}
+        if saved != run.settings:
+            raise InputError(f"{run.path} has other settings ({saved}); give another --output")
+    return missing
+
+
+def run_mnist(args: argparse.Namespace) -> None:
+    """Train the networks that are not trained yet, one in each process, one process for each core."""
+    runs = [
+        MnistRun(activation, batch_norm, seed, args.epochs, args.output)
+        for batch_norm in (False, True)
+        for activation in MNIST_ACTIVATIONS
+        for seed in range(args.seeds)  # innermost: a process traces a network once
+    ]
+    left = unfinished(runs)
+    if not left:
+        return
+    mnist.load(args.data_dir)  # downloaded here, once
+    workers = min(args.workers, len(left))
+    title = f"MNIST, {workers} at a time"
+    with (
+        ProcessPoolExecutor(workers, get_context("spawn"), _use_one_core) as pool,
+        console.Progress(title, len(runs), "runs", done=len(runs) - len(left)) as progress,
+    ):
+        futures = {pool.submit(_train_mlp, run, args.data_dir): run for run in left}
+        try:
+            for done, future in enumerate(as_completed(futures), start=len(runs) - len(left) + 1):
+                progress.update(done, f"{futures[future].path.stem}: test accuracy {future.result():.2%}")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _use_one_core() -> None:
+    """Two networks on a core each are done sooner than one after the other on both."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is the parent's to report
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # 15 % faster here, also where TensorFlow leaves it off
+    console.load_tensorflow()
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.get_logger().setLevel("ERROR")  # it warns of one graph for each network
+
+
+_TRAININGS: dict = {}  # of this process: the last network traced
+
+
+def _train_mlp(run: MnistRun, data_dir: str | None) -> float:
+    from tfcolor.studies.mlp import MlpTraining
+
+    kind = run.activation, run.batch_norm
+    if kind not in _TRAININGS:
+        _TRAININGS.clear()
+        _TRAININGS[kind] = MlpTraining(*kind, *mnist.load(data_dir))
+    curves = _TRAININGS[kind].run(run.seed, run.epochs)
+    write_json(run.path, run.settings | vars(curves))
+    return curves.test_accuracy[-1]
+
+
+def run_forest(args: argparse.Namespace) -> None:
+    """Train and measure the networks that are not trained yet, one after the other."""
+    runs = [
+        ForestRun(activation, seed, args.steps, args.output)
+        for seed in range(args.forest_seeds)
+        for activation in ACTIVATION_NAMES
+    ]
+    left = unfinished(runs)
+    if not left:
+        return
+    console.load_tensorflow()
+    from tfcolor.studies.forest import Forest
+
+    forest = Forest(datasets.find("forest", args.data_dir))
+    total = args.steps * len(runs)
+    with console.Progress("forest", total, "steps", done=total - args.steps * len(left)) as progress:
+        for number, run in enumerate(left, start=len(runs) - len(left)):
+
+            def report(step: int, note: str, number: int = number, run: ForestRun = run) -> None:
+                progress.update(number * args.steps + step, f"{run.path.stem}: {note}")
+
+            write_json(run.path, run.settings | forest.run(run.activation, run.seed, run.steps, report))
+
+
+def _arguments(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tfcolor.studies.activations",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("part", nargs="?", choices=PARTS, default="mnist", help="(default mnist)")
+    parser.add_argument(
+        "--output", type=Path, default=Path("runs/activations"), help="folder of the results (default %(default)s)"
+    )
+    parser.add_argument("--seeds", type=int, default=5, help="runs of each network on MNIST (default %(default)s)")
+    parser.add_argument("--epochs", type=int, default=10, help="of each run on MNIST (default %(default)s)")
+    parser.add_argument("--forest-seeds", type=int, default=3, help="runs of each on forest (default %(default)s)")
+    parser.add_argument("--steps", type=int, default=400, help="of each run on forest (default %(default)s)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes for MNIST (default: cores)")
+    parser.add_argument("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
+    args = parser.parse_args(arguments)
+    for name in ("seeds", "epochs", "forest_seeds", "steps", "workers"):
+        least = 2 if "seeds" in name else 1
+        if getattr(args, name) < least:
+            raise InputError(f"--{name.replace('_', '-')} must be at least {least}, got {getattr(args, name)}")
+    return args
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run what is missing, then report all that is saved."""
+    args = _arguments(arguments)
+    make_folder(args.output)
+    remove_leftovers(args.output)
+    {"mnist": run_mnist, "forest": run_forest, "report": lambda args: None}[args.part](args)
+    from tfcolor.studies.activation_report import report
+
+    report(args.output)
+
+
+if __name__ == "__main__":
+    sys.exit(console.run(main))

@@ -1,0 +1,81 @@
+"""What a handful of runs allows to say: intervals of means, and differences that are more than chance."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.95
+
+
+def mean_and_half_width(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean, and half of its 95 % interval by Student's t, over the first axis.
+
+    Args:
+        values: float [runs, ...], at least 2 runs.
+    """
+    values = np.asarray(values, np.float64)
+    half = stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * stats.sem(values, axis=0)
+    return values.mean(axis=0), half
+
+
+@dataclass(frozen=True)
+class Difference:
+    """first - second, mean over pairs of runs, and whether it is significant at 5 % after correction."""
+
+    first: str
+    second: str
+    mean: float
+    half_width: float
+    p: float
+    p_corrected: float
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether the corrected p is below 0.05."""
+        return self.p_corrected < 1 - LEVEL
+
+
+def paired_differences(values: dict[str, list[float]], pairs: list[tuple[str, str]] | None = None) -> list[Difference]:
+    """Compare runs with paired t-tests, corrected for the number of comparisons (Holm 1979).
+
+    Args:
+        values: by name, one number for each seed; the seeds are the same in the same order.
+        pairs: of names to compare; None for all.
+
+    Returns:
+        The differences, in the order of `pairs`.
+
+    Raises:
+        ValueError: where names differ in their number of runs, or there are fewer than 2.
+    """
+    sizes = {len(runs) for runs in values.values()}
+    if len(sizes) != 1 or min(sizes) < 2:
+        raise ValueError(f"paired runs must be equally many and at least 2, got {sorted(sizes)}")
+    pairs = list(itertools.combinations(values, 2)) if pairs is None else pairs
+    differences = [np.subtract(values[a], values[b]) for a, b in pairs]
+    p_values = [_paired_p(difference) for difference in differences]
+    results = []
+    for (a, b), difference, p, corrected in zip(pairs, differences, p_values, holm(p_values), strict=True):
+        mean, half = mean_and_half_width(difference)
+        results.append(Difference(a, b, float(mean), float(half), p, corrected))
+    return results
+
+
+def _paired_p(difference):
+    if np.ptp(difference) == 0:  # scipy would divide by zero
+        return 1.0 if difference[0] == 0 else 0.0
+    return float(stats.ttest_1samp(difference, 0).pvalue)
+
+
+def holm(p_values: list[float]) -> list[float]:
+    """Correct p-values for how many there are (Holm 1979, "A simple sequentially rejective procedure").
+
+    The k-th smallest of m is multiplied by m - k + 1; none becomes smaller than one before it, or more than 1.
+    """
+    order = np.argsort(p_values, kind="stable")
+    factors = len(p_values) - np.arange(len(p_values))
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.minimum(1, np.maximum.accumulate(np.asarray(p_values, float)[order] * factors))
+    return corrected.tolist()
