@@ -1,1 +1,1 @@
-"""What is fast, against whom, as a command: python -m benchmarks scan|train|predict|start|growth|all."""
+"""What is fast, against whom, as a command: python -m benchmarks scan|train|ops|predict|start|growth|all."""

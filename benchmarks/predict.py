@@ -38,7 +38,7 @@ def measure(folder: Path, quick: bool) -> list[Row]:
 
 def whole_rows(colorizer: Colorizer, forward: tf.function, quick: bool) -> list[Row]:
     """A large photograph from array to array, against the network's forward pass on the same tiles."""
-    megapixels = 0.5 if quick else 12
+    megapixels = 0.26 if quick else 12
     rgb = material.photograph(megapixels)
     lightness = color.lightness(rgb).numpy()
 
@@ -119,10 +119,10 @@ def memory_rows(folder: Path, quick: bool) -> list[Row]:
     Image.fromarray(material.photograph(100)).save(photo, quality=85)
     note = "the shipped model"
     if quick:
-        model, note = folder / "thin", "16 bins instead of 157, which saves about 100 MB"
+        model, note = folder / "thin", "8 bins instead of 157, which saves about 100 MB"
         model.mkdir()
-        network = {"name": "valid8", "num_bins": 16, "activation": "relu"}
-        save_model(model, Valid8(16), material.bins(16), {"network": network})
+        network = {"name": "valid8", "num_bins": 8, "activation": "relu"}
+        save_model(model, Valid8(8), material.bins(8), {"network": network})
     seconds, megabytes = run_process(
         python("predict.py", photo, "--model", model, *PRECISION, "--output", folder / "colored-large")
     )

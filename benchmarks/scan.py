@@ -23,7 +23,7 @@ assert found.num_images
 def measure(folder: Path, quick: bool) -> list[Row]:
     """Measure; the files are read once before, so that the disk plays no part."""
     paths = material.photographs(folder)
-    many = (paths * 100)[: 2500 if quick else 10_000]
+    many = (paths * 100)[: 2000 if quick else 10_000]
     few = paths[:: len(paths) // 40][:40]
     repeats = 2 if quick else 5
     seconds = alternate({"ours": lambda: scan(many), "decoder": lambda: decode(many)}, repeats)

@@ -77,9 +77,10 @@ def rrelu(
 def _scaled(values, sign, seed, low, high, draw):
     """Scale values where `sign` is negative, by numbers drawn from (low, high) or their mean."""
     values, sign = _unrecorded(values), _unrecorded(sign)
-    numbers = (low + high) / 2 if seed is None else _uniform(tf.shape(sign), seed, low, high)
-    numbers = tf.where(sign < 0, numbers, 1.0)
-    return tf.cast(DRAWS[draw](tf.cast(values, tf.float32), numbers), values.dtype)
+    with tf.device(sign.device):  # drawn where they are used, not on the first GPU
+        numbers = (low + high) / 2 if seed is None else _uniform(tf.shape(sign), seed, low, high)
+        numbers = tf.where(sign < 0, numbers, 1.0)
+        return tf.cast(DRAWS[draw](tf.cast(values, tf.float32), numbers), values.dtype)
 
 
 def _unrecorded(x: tf.Tensor) -> tf.Tensor:

@@ -8,7 +8,7 @@ from skimage.color import rgb2lab
 from tfcolor import datasets
 from tfcolor.errors import WorkError
 from tfcolor.evaluate import MeanGivenLightness, lab_pixels, raw_aucs
-from tfcolor.metrics import raw_auc
+from tfcolor.metrics import raw_auc, rebalanced_auc
 
 
 def gray(lightness):
@@ -29,6 +29,13 @@ def gray(lightness):
 )
 def test_auc_worked_by_hand(distances, auc):
     assert raw_auc(np.array(distances, float)) == pytest.approx(auc)
+
+
+def test_rebalanced_auc_worked_by_hand():
+    """0 ab units counting three times and 75 once: (3 * 100 + 50) / 4. Weights of 0 do not count at all."""
+    distances = np.array([0.0, 75.0, 150.0])
+    assert rebalanced_auc(distances, np.array([3.0, 1.0, 0.0])) == pytest.approx(87.5)
+    assert rebalanced_auc(distances, np.full(3, 7.0)) == pytest.approx(raw_auc(distances))
 
 
 def test_auc_equals_the_area_under_the_curve():

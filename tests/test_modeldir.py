@@ -27,11 +27,14 @@ def change_weights(folder, **changes):
     np.savez(folder / "weights.npz", **{name: value for name, value in content.items() if value is not None})
 
 
-def test_a_model_there_and_back(tmp_path, make_bins):
+@pytest.mark.parametrize(("activation", "batch_norm"), [("relu", False), ("prelu", True)])
+def test_a_model_there_and_back(tmp_path, make_bins, activation, batch_norm):
     bins = make_bins(19)
-    network = Valid8(19, seed=7)
+    network = Valid8(19, activation, batch_norm, seed=7)
+    for variable in network.saved.values():  # moving averages and slopes as after training
+        variable.assign_add(0.1 * tf.random.stateless_uniform(variable.shape, [1, 2]))
     description = {
-        "network": {"name": "valid8", "num_bins": 19, "activation": "relu"},
+        "network": {"name": "valid8", "num_bins": 19, "activation": activation, "batch_norm": batch_norm},
         "note": "ü",
         "steps": 3,
     }
@@ -45,7 +48,14 @@ def test_a_model_there_and_back(tmp_path, make_bins):
     np.testing.assert_array_equal(loaded_bins.means, bins.means)
     x = tf.constant(np.random.default_rng(0).uniform(0, 100, [1, 20, 20, 1]), tf.float32)
     np.testing.assert_array_equal(loaded(x), network(x))
-    assert loaded.weights.keys() == network.weights.keys()
+    assert loaded.saved.keys() == network.saved.keys()
+
+
+def test_a_model_from_before_batch_normalization_has_none(model_folder):
+    assert "batch_norm" not in json.loads((model_folder / "model.json").read_text())["network"]
+    network, _, description = load_model(model_folder)
+    assert description["network"]["batch_norm"] is False
+    assert not network.statistics
 
 
 def test_a_folder_is_found_by_its_path_and_else_the_shipped_ones_are_listed(model_folder):
@@ -85,6 +95,7 @@ WRONG = {
         {"activation": "gelu2"},
         r"model.json: unknown activation 'gelu2'.*relu",
     ),
+    "a normalization that is a word": (change_network, {"batch_norm": "yes"}, "batch_norm .* must be true or false"),
     "a name that is a list": (change_network, {"name": ["valid8"]}, "model.json: unknown name"),
     "other bins": (change_network, {"num_bins": 17}, "model.json has 17 bins, bins.npz has 16"),
     "a number that is a word": (change_network, {"num_bins": "16"}, "model.json has 16 bins"),

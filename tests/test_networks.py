@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ops import ACTIVATION_NAMES
 from tfcolor.networks import NETWORKS, network_class
+from tfcolor.networks.layers import Activation, BatchNorm, TrainingPass
 from tfcolor.networks.valid8 import Valid8
 
 RNG = np.random.default_rng(0)
@@ -62,6 +64,95 @@ class TestEveryNetwork:
         assert rounded.dtype == tf.float32
         # 8 bits of mantissa: 2^-9 a rounding, a few of them in each layer.
         assert 0 < np.abs(rounded - exact).max() < 0.05 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("activation", ACTIVATION_NAMES)
+@pytest.mark.parametrize("name", NETWORKS)
+class TestEveryActivation:
+    @pytest.fixture
+    def network(self, name, activation, batch_norm):
+        return network_class(name)(16, activation, batch_norm, seed=3)
+
+    def test_every_weight_gets_a_gradient_in_training(self, network):
+        side = 2 * network.context + 4
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(network(lightness(side, side, 2), TrainingPass(tf.constant([1, 2]))) ** 2)
+        for name, gradient in zip(network.weights, tape.gradient(loss, list(network.weights.values())), strict=True):
+            assert np.abs(gradient).max() > 0, name
+
+    def test_prediction_has_nothing_random_in_it(self, network):
+        x = lightness(30, 20)
+        np.testing.assert_array_equal(network(x), network(x))
+        assert not any(name in network.weights for name in network.statistics)
+        assert list(network.saved) == [*network.weights, *network.statistics]
+
+    def test_only_rrelu_depends_on_the_seed_of_a_step(self, network, activation):
+        x = lightness(20, 20)
+        first, again, other = (network(x, TrainingPass(tf.constant([1, k]))) for k in (5, 5, 6))
+        np.testing.assert_array_equal(first, again)
+        assert (np.abs(first - other).max() > 1e-3) == (activation == "rrelu")
+
+    def test_filters_start_equal_for_all(self, network, name):
+        plain = network_class(name)(16, seed=3).weights
+        for key, weight in network.weights.items():
+            if key.endswith("filter"):
+                np.testing.assert_array_equal(weight, plain[key])
+
+
+def test_layers_draw_different_slopes():
+    """Both layers see -1 everywhere, so what they return is the slopes."""
+    training = TrainingPass(tf.constant([1, 2]))
+    first, second = (Activation("rrelu", 4, k, "conv")(-tf.ones([100, 4]), training) for k in (1, 2))
+    assert abs(np.corrcoef(np.ravel(first), np.ravel(second))[0, 1]) < 0.2
+
+
+class TestBatchNorm:
+    x = RNG.normal([1.0, -2.0, 30.0], [0.1, 5.0, 2.0], [4, 6, 5, 3]).astype(np.float32)
+
+    def train(self, layer, x):
+        """One pass in training, after which the statistics are what it left."""
+        training = TrainingPass(tf.constant([0, 0]))
+        y = layer(tf.constant(x), training)
+        for name, variable in layer.statistics.items():
+            variable.assign(training.statistics[name])
+        return y.numpy()
+
+    def test_training_normalizes_by_the_batch(self):
+        layer = BatchNorm(3, "norm")
+        layer.scale.assign([2.0, 1.0, 1.0])
+        layer.offset.assign([0.0, 7.0, 0.0])
+        mean, variance = self.x.mean(axis=(0, 1, 2)), self.x.var(axis=(0, 1, 2))
+        expected = (self.x - mean) / np.sqrt(variance + 1e-3) * [2, 1, 1] + [0, 7, 0]
+        np.testing.assert_allclose(self.train(layer, self.x), expected, rtol=1e-4, atol=1e-4)
+
+    def test_prediction_after_one_batch_uses_that_batch(self):
+        """Where the averages start must not matter: 0.99 of it would still be there otherwise."""
+        layer = BatchNorm(3, "norm")
+        self.train(layer, self.x)
+        values = self.x.reshape(-1, 3).astype(np.float64)
+        np.testing.assert_allclose(layer.mean, values.mean(axis=0), rtol=1e-5)
+        np.testing.assert_allclose(layer.variance, values.var(axis=0, ddof=1), rtol=1e-4)  # algorithm 2: unbiased
+        expected = (self.x - layer.mean.numpy()) / np.sqrt(layer.variance.numpy() + 1e-3)
+        np.testing.assert_allclose(layer(tf.constant(self.x), None), expected, rtol=1e-4, atol=1e-4)
+
+    def test_averages_are_plain_at_first_and_exponential_later(self):
+        layer, expected = BatchNorm(1, "norm"), 0.0
+        for k in range(150):
+            batch = np.full([2, 1], k, np.float32)
+            self.train(layer, batch)
+            keep = min(0.99, k / (k + 1))
+            expected = keep * expected + (1 - keep) * k
+        np.testing.assert_allclose(layer.mean.numpy(), [expected], rtol=1e-5)
+        assert 49.5 < expected < 75  # neither the mean of the last hundred, nor stuck at that of the first
+
+    def test_bfloat16_is_normalized_in_float32(self):
+        layer = BatchNorm(3, "norm")
+        x = tf.cast(self.x, tf.bfloat16)
+        y = layer(x, TrainingPass(tf.constant([0, 0])))
+        assert y.dtype == tf.bfloat16
+        exact = BatchNorm(3, "norm")(tf.cast(x, tf.float32), TrainingPass(tf.constant([0, 0])))
+        np.testing.assert_array_equal(y, tf.cast(exact, tf.bfloat16))
 
 
 @pytest.mark.parametrize("num_bins", [8, 19, 165])

@@ -85,6 +85,7 @@ def test_only_the_options_given_are_there():
     assert parsed() == {}
     assert parsed("--lambda", "0.25", "--steps", "7") == {"uniform_share": 0.25, "steps": 7}
     assert parsed("--minutes", "3", "--learning-rate", "1e-4") == {"minutes": 3.0, "learning_rate": 1e-4}
+    assert parsed("--batch-norm") == {"batch_norm": True}
     assert TrainingOptions(**parsed()) == TrainingOptions()
 
 

@@ -22,6 +22,7 @@ from tfcolor import console
 from tfcolor.bins import Bins
 from tfcolor.datasets import split_of
 from tfcolor.errors import WorkError
+from tfcolor.modeldir import load_model
 from tfcolor.networks.valid8 import Valid8
 from tfcolor.training import MAX_SKIPPED_IN_A_ROW, Position, Trainer, steps_for
 from tfcolor.training import train as train_loop
@@ -116,16 +117,17 @@ def free_ports(count):
 
 
 @pytest.mark.slow
-def test_two_processes_find_the_weights_of_one(photos_folder, tmp_path):
+@pytest.mark.parametrize("options", [(), ("--activation", "prelu", "--batch-norm")])
+def test_two_processes_find_the_weights_of_one(photos_folder, tmp_path, options):
     workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
     processes = []
     for index in range(2):
         config = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
-        arguments = command(photos_folder, tmp_path / "two", "--steps", 10)
+        arguments = command(photos_folder, tmp_path / "two", "--steps", 10, *options)
         processes.append(start(arguments, TF_CONFIG=json.dumps(config)))
     outputs = [finish(process) for process in processes]
     assert "2 replica(s)" in outputs[0]
-    finish(start(command(photos_folder, tmp_path / "one", "--steps", 10)))
+    finish(start(command(photos_folder, tmp_path / "one", "--steps", 10, *options)))
     one, two = weights_of(tmp_path / "one"), weights_of(tmp_path / "two")
     for name, weight in one.items():
         np.testing.assert_allclose(two[name], weight, rtol=0, atol=1e-5, err_msg=name)
@@ -146,10 +148,13 @@ whole = batch(4)
 halves = tf.data.Dataset.from_tensor_slices(whole).batch(2)
 final = {}
 for name, strategy in (("one", tf.distribute.get_strategy()), ("two", mirrored)):
-    trainer = Trainer(lambda: Valid8(16), 4, strategy)
+    trainer = Trainer(lambda: Valid8(16, batch_norm=sys.argv[1] == "True"), 4, strategy)
     for _ in range(3):
         data = whole if name == "one" else next(iter(mirrored.distribute_datasets_from_function(lambda c: halves)))
         trainer.step(data, 1e-3, 0)
+    seeds = [strategy.experimental_local_results(strategy.run(trainer.replica_seed, [tf.constant(k)])) for k in (3, 4)]
+    seeds = [tuple(seed.numpy()) for step in seeds for seed in step]
+    assert len(set(seeds)) == 2 * strategy.num_replicas_in_sync, "steps or replicas share a seed"
     final[name] = trainer.arrays()
     for variable in trainer.state.values():
         copies = [copy.numpy() for copy in strategy.experimental_local_results(variable)]
@@ -159,8 +164,10 @@ print(max(np.abs(final["one"][k] - final["two"][k]).max() for k in final["one"])
 
 
 @pytest.mark.slow
-def test_two_replicas_of_one_process_stay_equal_and_match_one_device():
-    difference = finish(start([sys.executable, "-W", "ignore", "-c", REPLICAS])).splitlines()[-1]
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_two_replicas_of_one_process_stay_equal_and_match_one_device(batch_norm):
+    """The moving averages too; and each replica and step has a seed of its own."""
+    difference = finish(start([sys.executable, "-W", "ignore", "-c", REPLICAS, str(batch_norm)])).splitlines()[-1]
     assert float(difference) <= 1e-5
 
 
@@ -175,8 +182,36 @@ def batch(lightness=50.0, pixel_weight=1.0):
     return lightness, target, tf.ones([2, 2, 2, 1]), tf.fill([2, 2, 2], pixel_weight)
 
 
+def noisy_trainer():
+    make = lambda: Valid8(16, "rrelu", batch_norm=True)  # noqa: E731
+    return Trainer(make, 2, tf.distribute.get_strategy(), seed=7)
+
+
+def test_a_restored_trainer_goes_on_with_slopes_and_averages(tmp_path):
+    whole, before, after = noisy_trainer(), noisy_trainer(), noisy_trainer()
+    for step in range(4):
+        whole.step(batch(), 1e-3, step)
+    for step in range(2):
+        before.step(batch(), 1e-3, step)
+    before.save(tmp_path / "checkpoint.npz", Position(step=2))
+    position = after.restore(tmp_path / "checkpoint.npz")
+    for step in range(position.step, 4):
+        after.step(batch(), 1e-3, step)
+    for name, value in whole.arrays().items():
+        np.testing.assert_array_equal(after.arrays()[name], value, err_msg=name)
+
+
+def test_the_same_step_repeats_and_another_draws_anew():
+    losses = {}
+    for step in (5, 5, 6):
+        losses.setdefault(step, []).append(float(noisy_trainer().step(batch(), 1e-3, step).loss))
+    assert losses[5][0] == losses[5][1] != losses[6][0]
+
+
+@pytest.mark.parametrize("make", [lambda: Trainer(lambda: Valid8(16), 2, tf.distribute.get_strategy()), noisy_trainer])
 @pytest.mark.parametrize("bad", [{"lightness": float("nan")}, {"pixel_weight": float("inf")}])
-def test_a_step_that_is_not_finite_changes_nothing(trainer, bad):
+def test_a_step_that_is_not_finite_changes_nothing(make, bad):
+    trainer = make()
     trainer.step(batch(), 1e-3, 0)
     before = trainer.arrays()
     result = trainer.step(batch(**bad), 1e-3, 0)
@@ -238,15 +273,15 @@ def test_bfloat16_takes_windows_of_any_size():
     np.testing.assert_allclose(results[1].gradient_norm, results[0].gradient_norm, rtol=0.05)
 
 
-def test_xla_takes_the_same_steps():
-    plain, compiled = (
-        Trainer(lambda: Valid8(16, seed=1), 2, tf.distribute.get_strategy(), xla=xla) for xla in (False, True)
-    )
+@pytest.mark.parametrize(("activation", "batch_norm"), [("relu", False), ("rrelu", True)])
+def test_xla_takes_the_same_steps(activation, batch_norm):
+    make = lambda: Valid8(16, activation, batch_norm, seed=1)  # noqa: E731
+    plain, compiled = (Trainer(make, 2, tf.distribute.get_strategy(), xla=xla) for xla in (False, True))
     for _ in range(3):
         results = [trainer.step(batch(), 1e-3, 0) for trainer in (plain, compiled)]
         np.testing.assert_allclose(results[1].loss, results[0].loss, rtol=1e-4)
-    for name, weight in plain.network.weights.items():
-        np.testing.assert_allclose(compiled.network.weights[name], weight, atol=2e-4, err_msg=name)
+    for name, weight in plain.network.saved.items():
+        np.testing.assert_allclose(compiled.network.saved[name], weight, rtol=1e-4, atol=2e-4, err_msg=name)
 
 
 def test_minutes_become_steps():
@@ -265,6 +300,20 @@ def test_checkpoints_hold_everything_and_fit_strictly(trainer, tmp_path):
     other = Trainer(lambda: Valid8(24), 2, tf.distribute.get_strategy())
     with pytest.raises(ValueError, match=r"c\.npz does not fit"):
         other.restore(tmp_path / "c.npz")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("activation", ["rrelu", "prelu"])
+def test_a_model_with_activation_and_normalization_is_used_as_trained(photos_folder, tmp_path, activation):
+    options = ["--steps", 20, "--activation", activation, "--batch-norm"]
+    assert run_script("--dataset", photos_folder, "--output", tmp_path / "run", *COMMON, *options) == 0
+    network, bins, description = load_model(tmp_path / "run")
+    expected = {"name": "valid8", "num_bins": bins.num_bins, "activation": activation, "batch_norm": True}
+    assert description["network"] == expected
+    assert network.statistics["conv1/updates"] == 20
+    assert np.abs(network.statistics["conv1/mean"]).max() > 0
+    x = tf.random.stateless_uniform([1, 20, 20, 1], [1, 2], 0, 100)
+    np.testing.assert_array_equal(network(x), network(x))
 
 
 def test_a_finished_run_is_whole_and_is_not_overwritten(uninterrupted, photos_folder, capsys):

@@ -126,8 +126,7 @@ class Trainer:
     def _replica_step(self, batch, learning_rate, step):
         weights = self.network.weights
         replica = tf.distribute.get_replica_context()
-        seed = tf.random.fold_in(tf.random.fold_in(self._seed, step), replica.replica_id_in_sync_group)
-        loss, plain_loss, gradients, statistics = self._gradients(seed, *batch)
+        loss, plain_loss, gradients, statistics = self._gradients(self.replica_seed(step), *batch)
         # Summed here, by hand: each replica then updates its own copy with the same numbers.
         gradients, loss, plain_loss = replica.all_reduce("SUM", [gradients, loss, plain_loss])
         gradients, norm = clip_by_norm(gradients, CLIP_NORM)
@@ -136,6 +135,11 @@ class Trainer:
         for name, variable in self.network.statistics.items():
             variable.assign(tf.where(is_finite, statistics[name], variable))
         return loss, plain_loss, norm, is_finite
+
+    def replica_seed(self, step: tf.Tensor) -> tf.Tensor:
+        """The seed of a step in the replica that asks, int32 [2]."""
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        return tf.random.fold_in(tf.random.fold_in(self._seed, step), replica)
 
     def _losses_and_gradients(self, seed, lightness, indices, shares, pixel_weights):
         """This replica's share of the two losses, the gradients of the first, and new statistics."""

@@ -11,13 +11,14 @@ import re
 import signal
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
 from ops import ACTIVATION_NAMES
 from tfcolor import console, datasets
-from tfcolor.errors import InputError
+from tfcolor.errors import InputError, WorkError
 from tfcolor.files import make_folder, read_json, remove_leftovers, write_json
 from tfcolor.studies import MNIST_ACTIVATIONS, mnist
 
@@ -111,6 +112,10 @@ def run_mnist(args: argparse.Namespace) -> None:
         try:
             for done, future in enumerate(as_completed(futures), start=len(runs) - len(left) + 1):
                 progress.update(done, f"{futures[future].path.stem}: test accuracy {future.result():.2%}")
+        except BrokenProcessPool as error:
+            raise WorkError(
+                f"a process was killed (out of memory?); what is in {args.output} stays; start it again to go on"
+            ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -180,7 +185,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=5, help="runs of each network on MNIST (default %(default)s)")
     parser.add_argument("--epochs", type=int, default=10, help="of each run on MNIST (default %(default)s)")
     parser.add_argument("--forest-seeds", type=int, default=3, help="runs of each on forest (default %(default)s)")
-    parser.add_argument("--steps", type=int, default=400, help="of each run on forest (default %(default)s)")
+    parser.add_argument("--steps", type=int, default=300, help="of each run on forest (default %(default)s)")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes for MNIST (default: cores)")
     parser.add_argument("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
     args = parser.parse_args(arguments)
