@@ -187,7 +187,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=5, help="runs of each network on MNIST (default %(default)s)")
     parser.add_argument("--epochs", type=int, default=10, help="of each run on MNIST (default %(default)s)")
     parser.add_argument("--forest-seeds", type=int, default=3, help="runs of each on forest (default %(default)s)")
-    parser.add_argument("--steps", type=int, default=250, help="of each run on forest (default %(default)s)")
+    parser.add_argument("--steps", type=int, default=200, help="of each run on forest (default %(default)s)")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes for MNIST (default: cores)")
     parser.add_argument("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
     args = parser.parse_args(arguments)
