@@ -64,7 +64,7 @@ def paired_differences(values: dict[str, list[float]], pairs: list[tuple[str, st
 
 
 def _paired_p(difference):
-    if np.ptp(difference) == 0:  # scipy would divide by zero
+    if np.allclose(difference, difference[0], rtol=1e-9, atol=0):  # no spread: scipy would divide by zero
         return 1.0 if difference[0] == 0 else 0.0
     return float(stats.ttest_1samp(difference, 0).pvalue)
 
