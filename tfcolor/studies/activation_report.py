@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from ops import ACTIVATION_NAMES
 from tfcolor import console
@@ -148,6 +149,8 @@ def _plot_curves(axes: Axes, groups: dict, curve_of, label: str, unit: str = "ep
         (line,) = axes.plot(x, mean, style, label=group, linewidth=1.3)
         axes.fill_between(x, np.maximum(mean - half, mean / 10), mean + half, color=line.get_color(), alpha=0.2, lw=0)
     axes.set(xlabel=unit, ylabel=label, yscale="log")
+    for axis_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        axis_formatter(LogFormatter(minor_thresholds=(1, 0.5)))  # 3 rather than 3 * 10^0
     axes.grid(alpha=0.3, which="both", linewidth=0.5)
 
 
