@@ -109,15 +109,19 @@ def _uniform(shape: tf.Tensor, seed: tf.Tensor, low: float, high: float) -> tf.T
     """
     size = tf.reduce_prod(shape)
     rows = (size + _ROW - 1) // _ROW
-    words = tf.random.stateless_uniform(
-        [rows * (_ROW // 8)], seed, minval=None, maxval=None, dtype=tf.uint64, alg="philox"
-    )
+    words = _words([rows * (_ROW // 8)], seed, tf.uint64)
     coarse = tf.cast(tf.reshape(tf.bitcast(words, tf.uint8), [rows, _ROW]), tf.float32)
-    start = tf.random.stateless_uniform([], tf.random.fold_in(seed, 0, alg="philox"), alg="philox")
-    fine = (tf.range(_ROW, dtype=tf.float32) + start) / _ROW
+    start = _words([], tf.random.fold_in(seed, 0, alg="philox"), tf.uint32)
+    start = tf.cast(start, tf.float32) / 2**32
+    fine = (tf.range(_ROW, dtype=tf.float32) / _ROW + start) % 1  # of each element anywhere in [0, 1)
     step = (high - low) / 256
     drawn = coarse * step + (fine * step + low)
     return tf.reshape(tf.reshape(drawn, [-1])[:size], shape)
+
+
+def _words(shape, seed, dtype):
+    # Whole words: of those, unlike of float32, XLA and the other kernels make the same.
+    return tf.random.stateless_uniform(shape, seed, minval=None, maxval=None, dtype=dtype, alg="philox")
 
 
 def _zero_after(x: tf.Tensor) -> tf.Tensor:
@@ -126,4 +130,5 @@ def _zero_after(x: tf.Tensor) -> tf.Tensor:
     The draw of the gradient must look different from the first one: graphs and XLA would compute it
     once, at the start, and keep it.
     """
-    return tf.cast(tf.reduce_any(tf.abs(tf.reshape(x, [-1])[:1]) < 0), tf.int32)
+    first = tf.reshape(x, [-1])[:1]
+    return tf.cast(tf.reduce_any((first != first) & (first == first)), tf.int32)  # false, but who looks at both?

@@ -149,8 +149,8 @@ def _plot_curves(axes: Axes, groups: dict, curve_of, label: str, unit: str = "ep
         (line,) = axes.plot(x, mean, style, label=group, linewidth=1.3)
         axes.fill_between(x, np.maximum(mean - half, mean / 10), mean + half, color=line.get_color(), alpha=0.2, lw=0)
     axes.set(xlabel=unit, ylabel=label, yscale="log")
-    for axis_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-        axis_formatter(LogFormatter(minor_thresholds=(1, 0.5)))  # 3 rather than 3 * 10^0
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.5)))  # 3 rather than 3 * 10^0
     axes.grid(alpha=0.3, which="both", linewidth=0.5)
 
 
