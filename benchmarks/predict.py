@@ -60,7 +60,7 @@ def whole_rows(colorizer: Colorizer, forward: tf.function, quick: bool) -> list[
 
 def rival_rows(colorizer: Colorizer, quick: bool) -> list[Row]:
     """The same picture for all but the blog, which gets a corner of it."""
-    rgb = material.photograph(0.07 if quick else 0.26)
+    rgb = material.photograph(0.04 if quick else 0.26)
     lightness = color.lightness(rgb).numpy()
     corner = lightness[:64, :64]
     network, bins = Colorizer.load(MODEL, "float32").network, colorizer.bins

@@ -444,9 +444,9 @@ class TestStableHLO:
 
     def test_jax_computes_the_same(self, stablehlo):
         jax = pytest.importorskip("jax", reason="needs JAX")
-        from jax.extend.backend import get_backend
         from jax._src.interpreters import mlir
         from jax._src.lib.mlir import ir
+        from jax.extend.backend import get_backend
         from jaxlib import _jax
 
         text, arguments = stablehlo
