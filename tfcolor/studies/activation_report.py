@@ -31,7 +31,10 @@ def report(folder: Path) -> None:
         if runs:
             tables += make(runs, folder)
     for title, columns, rows in tables:
-        console.print_table(title, columns, rows)
+        if rows:
+            console.print_table(title, columns, rows)
+        else:
+            print(title)
     text = "\n".join(_markdown(*table) for table in tables)
     with replacing(folder / TABLES) as file:
         file.write(text.encode())
@@ -168,6 +171,8 @@ def _interval(values, digits: int) -> str:
 
 
 def _markdown(title: str, columns: list[str], rows: list[list[str]]) -> str:
+    if not rows:
+        return f"**{title}**\n"
     lines = [f"**{title}**", "", columns, ["---"] * len(columns), *rows]
     return "\n".join(line if isinstance(line, str) else "| " + " | ".join(line) + " |" for line in lines) + "\n"
 
