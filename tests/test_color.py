@@ -83,7 +83,7 @@ def test_a_gray_level_is_not_its_lightness():
 
 def test_8_bit_values_survive_the_way_there_and_back():
     lab = tf.constant(lab_of(RGB))
-    np.testing.assert_array_equal(color.to_uint8(color.lab_to_rgb(lab)), RGB)
+    np.testing.assert_array_equal(color.to_levels(color.lab_to_rgb(lab)), RGB)
     np.testing.assert_array_equal(color.visible(lab), RGB)
 
 
@@ -140,8 +140,8 @@ def test_8_bit_values_become_floats_and_do_not_wrap():
     levels = np.arange(256, dtype=np.uint8)
     floats = color.from_uint8(tf.constant(levels))
     np.testing.assert_allclose(floats - 0.5, np.arange(256) / 255 - 0.5, atol=1e-6)
-    np.testing.assert_array_equal(color.to_uint8(floats), levels)
-    np.testing.assert_array_equal(color.to_uint8(tf.constant([-0.3, 1.7, 0.4999 / 255])), [0, 255, 0])
+    np.testing.assert_array_equal(color.to_levels(floats), levels)
+    np.testing.assert_array_equal(color.to_levels(tf.constant([-0.3, 1.7, 0.4999 / 255])), [0, 255, 0])
 
 
 @pytest.mark.parametrize("convert", [color.rgb_to_lab, color.lab_to_rgb])

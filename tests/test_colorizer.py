@@ -7,7 +7,7 @@ from skimage.color import rgb2lab
 
 from tfcolor import color, datasets
 from tfcolor.bins import Bins, count_bins
-from tfcolor.colorizer import Colorizer
+from tfcolor.colorizer import Colorizer, Decoding, Uncolored
 from tfcolor.errors import InputError
 from tfcolor.evaluate import lab_pixels, raw_aucs
 from tfcolor.networks.valid8 import Valid8
@@ -35,6 +35,10 @@ def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     ramp = np.linspace(0, 1, height * width).reshape(height, width, 1)
     return np.clip(255 * ramp + rng.normal(0, 30, [height, width, 3]), 0, 255).astype(np.uint8)
+
+
+def uncolored(rgb: np.ndarray) -> Uncolored:
+    return Uncolored(color.lightness(rgb).numpy(), rgb.dtype.type)
 
 
 def lightness_of(rgb: np.ndarray) -> np.ndarray:
@@ -113,7 +117,7 @@ def test_many_pictures_are_coloured_as_one_by_one(colorizer):
     sizes = [(10, 12), (10, 12), (40, 50), (10, 12), (3, 3), (64, 20), (10, 12)]
     pictures = [picture(*size, seed=seed) for seed, size in enumerate(sizes)]
     done = []
-    results = list(colorizer.colorize_all(iter(pictures), 0.38, 20, done.append))
+    results = list(colorizer.colorize_all(map(uncolored, pictures), Decoding(0.38), 20, done.append))
     assert done[-1] == 5 + 6 + 4 and done == sorted(done)
     for result, rgb in zip(results, pictures, strict=True):
         assert np.abs(result.astype(int) - colorizer.colorize(rgb, 0.38, 20)).max() <= 1
@@ -121,9 +125,10 @@ def test_many_pictures_are_coloured_as_one_by_one(colorizer):
 
 def test_small_pictures_of_one_size_share_batches(colorizer, monkeypatch):
     batches = []
-    recolor = colorizer._recolor
-    monkeypatch.setattr(colorizer, "_recolor", lambda rgb, T: batches.append(len(rgb)) or recolor(rgb, T))
-    list(colorizer.colorize_all([picture(9, 8, seed) for seed in range(7)] + [picture(8, 9)]))
+    recolor = colorizer._recolorer(0, np.uint8)
+    counting = lambda around, *settings: batches.append(len(around)) or recolor(around, *settings)  # noqa: E731
+    monkeypatch.setattr(colorizer, "_recolorer", lambda *kind: counting)
+    list(colorizer.colorize_all([uncolored(picture(9, 8, seed)) for seed in range(7)] + [uncolored(picture(8, 9))]))
     assert batches == [7, 1]
 
 
@@ -133,7 +138,7 @@ def test_a_large_picture_is_done_before_the_next_is_asked_for(colorizer):
     def pictures():
         for number in range(3):
             asked.append(number)
-            yield picture(40, 30, number)
+            yield uncolored(picture(40, 30, number))
 
     for number, _ in enumerate(colorizer.colorize_all(pictures(), tile=20)):
         assert asked[-1] == number
@@ -256,7 +261,7 @@ def test_the_input_is_left_as_it_is(colorizer):
     ("rgb", "what"),
     [
         (np.zeros([4, 5, 3], np.float32), r"float32 \(4, 5, 3\)"),
-        (np.zeros([4, 5, 3], np.uint16), r"uint16 \(4, 5, 3\)"),
+        (np.zeros([4, 5, 3], np.uint32), r"uint32 \(4, 5, 3\)"),
         (np.zeros([4, 5], np.uint8), r"uint8 \(4, 5\)"),
         (np.zeros([4, 5, 4], np.uint8), r"uint8 \(4, 5, 4\)"),
         (np.zeros([1, 4, 5, 3], np.uint8), r"uint8 \(1, 4, 5, 3\)"),
@@ -265,7 +270,7 @@ def test_the_input_is_left_as_it_is(colorizer):
     ids=lambda value: f"{value.dtype}-{value.shape}" if isinstance(value, np.ndarray) else "",
 )
 def test_other_pictures_are_refused(colorizer, rgb, what):
-    with pytest.raises(ValueError, match=rf"rgb must be uint8 \[H, W, 3\].*got {what}"):
+    with pytest.raises(ValueError, match=rf"rgb must be uint8 or uint16 \[H, W, 3\].*got {what}"):
         colorizer.colorize(rgb)
 
 

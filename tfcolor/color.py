@@ -1,6 +1,6 @@
 """sRGB <-> CIE Lab as tensor functions, and bringing a colour into the gamut without touching L.
 
-sRGB values are float in [0, 1] (uint8 / 255), L* is in [0, 100], a* and b* are in Lab units:
+sRGB values are float in [0, 1] (uint8 / 255, uint16 / 65535), L* is in [0, 100], a* and b* are in Lab units:
 sRGB spans a in [-86.2, 98.2] and b in [-107.9, 94.5]. White point D65, 2 degree observer.
 """
 
@@ -62,14 +62,27 @@ def lightness(rgb: tf.Tensor) -> tf.Tensor:
     """The lightness alone of what `rgb_to_lab` gives, at a third of its cost.
 
     Args:
-        rgb: uint8 [..., 3], sRGB.
+        rgb: uint8 or uint16 [..., 3], sRGB.
 
     Returns:
         L*, float32 [...], in [0, 100].
     """
-    linear = tf.gather(_linear_from_srgb(tf.range(256, dtype=tf.float32) / 255), tf.cast(rgb, tf.int32))
+    rgb = tf.convert_to_tensor(rgb)
+    levels = tf.range(rgb.dtype.max + 1, dtype=tf.float32) / rgb.dtype.max
+    return linear_lightness(tf.gather(_linear_from_srgb(levels), tf.cast(rgb, tf.int32)))
+
+
+def linear_lightness(linear: tf.Tensor) -> tf.Tensor:
+    """The lightness of light.
+
+    Args:
+        linear: float32 [..., 3], linear sRGB; 1 is white. Colours beyond sRGB have values outside [0, 1].
+
+    Returns:
+        L*, float32 [...], in [0, 100]: what is darker than black or brighter than white is cut.
+    """
     (y,) = _times(_WHITE_FROM_RGB[1:2], tf.unstack(linear, axis=-1))
-    return 116 * _lab_curve(y) - 16
+    return 116 * _lab_curve(tf.clip_by_value(y, 0.0, 1.0)) - 16
 
 
 def into_gamut(lab: tf.Tensor) -> tf.Tensor:
@@ -108,9 +121,9 @@ def _is_in_gamut(lightness, a, b):
     return inside[0] & inside[1] & inside[2]
 
 
-def visible(lab: tf.Tensor) -> tf.Tensor:
-    """Convert Lab float32 [..., 3] to the sRGB uint8 [..., 3] that shows it best: see `into_gamut`."""
-    return to_uint8(lab_to_rgb(into_gamut(lab)))
+def visible(lab: tf.Tensor, dtype: tf.DType = tf.uint8) -> tf.Tensor:
+    """Convert Lab float32 [..., 3] to the sRGB uint8 or uint16 [..., 3] that shows it best: see `into_gamut`."""
+    return to_levels(lab_to_rgb(into_gamut(lab)), dtype)
 
 
 def grayed(rgb: tf.Tensor) -> tf.Tensor:
@@ -119,9 +132,10 @@ def grayed(rgb: tf.Tensor) -> tf.Tensor:
     return tf.repeat(gray[..., 1:2], 3, axis=-1)  # rounding may tell equal channels apart by one
 
 
-def to_uint8(rgb: tf.Tensor) -> tf.Tensor:
-    """Round sRGB float [...] in [0, 1] to uint8 [...]; `into_gamut` comes first, or colours clip."""
-    return tf.cast(tf.round(tf.clip_by_value(rgb, 0.0, 1.0) * 255), tf.uint8)
+def to_levels(rgb: tf.Tensor, dtype: tf.DType = tf.uint8) -> tf.Tensor:
+    """Round sRGB float [...] in [0, 1] to uint8 or uint16 [...]; `into_gamut` comes first, or colours clip."""
+    levels = tf.round(tf.clip_by_value(rgb, 0.0, 1.0) * dtype.max)
+    return tf.cast(tf.cast(levels, tf.int32), dtype)
 
 
 def from_uint8(rgb: tf.Tensor) -> tf.Tensor:

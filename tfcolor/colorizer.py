@@ -3,20 +3,55 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from tfcolor import color, precision
+from tfcolor import color, precision, smoothing
 from tfcolor.bins import Bins
 from tfcolor.decoding import annealed_mean
 from tfcolor.modeldir import find_model, load_model
+from tfcolor.strips import by_rows
 
 # The largest side of a tile in pixels where none is given. From 128 to 256 the speed is the same within
 # 10 %; smaller tiles compute more around them, larger ones leave the cache (`python -m benchmarks growth`).
 AUTO_TILE = 256
 _BATCH_PIXELS = 2**16  # of the tiles that go through the network at once, as it sees them: 40 MB a layer
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How colours are made from what the network predicts.
+
+    temperature: T in [0, 1], 0 for the most likely colour, 1 for the mean.
+    strength: in [0, 1], by which ab is multiplied: 0 leaves gray.
+    smoothing: radius in pixels of the filter that smooths colours, see `smoothing.guided`; 0 for none.
+    """
+
+    temperature: float = 0.38
+    strength: float = 1.0
+    smoothing: int = 0
+
+    def __post_init__(self):
+        """Raise ValueError for values out of range, NaN included."""
+        if not 0 <= self.temperature <= 1:
+            raise ValueError(f"temperature must be in [0, 1], got {self.temperature}")
+        if not 0 <= self.strength <= 1:
+            raise ValueError(f"strength must be in [0, 1], got {self.strength}")
+        if self.smoothing < 0:
+            raise ValueError(f"smoothing must be a radius of 0 pixels or more, got {self.smoothing}")
+
+
+class Uncolored(NamedTuple):
+    """A picture to colour.
+
+    lightness: float32 [H, W], L* in [0, 100].
+    dtype: of the result's levels, uint8 or uint16.
+    """
+
+    lightness: np.ndarray
+    dtype: type = np.uint8
 
 
 class Colorizer:
@@ -36,6 +71,7 @@ class Colorizer:
         """
         self.network, self.bins = network, bins
         self._colors = tf.constant(bins.means, tf.float32)
+        self._recolorers: dict[tuple[int, type], tf.function] = {}
         self._predict = tf.function(
             self._decoded,
             input_signature=[tf.TensorSpec([None, None, None, 1]), tf.TensorSpec([])],
@@ -65,49 +101,56 @@ class Colorizer:
         temperature: float = 0.38,
         tile: int = AUTO_TILE,
         on_tile: Callable[[int], Any] = lambda done: None,
+        *,
+        strength: float = 1.0,
+        smoothing: int = 0,
     ) -> np.ndarray:
         """Colour a photograph, keeping its lightness.
 
         Args:
-            rgb: uint8 [H, W, 3], sRGB, of any size from 1x1; its colour, if any, is not looked at.
+            rgb: uint8 or uint16 [H, W, 3], sRGB, of any size from 1x1; its colour, if any, is not looked at.
             temperature: T in [0, 1], 0 for the most likely colour, 1 for the mean.
             tile: largest side of the tiles in pixels, at least 1.
             on_tile: called with the number of tiles done so far, now and then.
+            strength: in [0, 1], see `Decoding`.
+            smoothing: radius in pixels, see `Decoding`.
 
         Returns:
-            uint8 [H, W, 3], sRGB. Colours beyond sRGB lose chroma, not lightness.
+            sRGB of the shape and type of `rgb`. Colours beyond sRGB lose chroma, not lightness.
 
         Raises:
-            ValueError: for other shapes or types, T or tile out of range.
+            ValueError: for other shapes or types, or values out of range.
         """
-        return next(self.colorize_all([rgb], temperature, tile, on_tile))
+        picture = Uncolored(by_rows(color.lightness, _checked(rgb)), rgb.dtype.type)
+        return next(self.colorize_all([picture], Decoding(temperature, strength, smoothing), tile, on_tile))
 
     def colorize_all(
         self,
-        pictures: Iterable[np.ndarray],
-        temperature: float = 0.38,
+        pictures: Iterable[Uncolored],
+        decoding: Decoding = Decoding(),
         tile: int = AUTO_TILE,
         on_tile: Callable[[int], Any] = lambda done: None,
     ) -> Iterator[np.ndarray]:
         """Colour many photographs: those no larger than a tile and of one size share batches.
 
         Args:
-            pictures: each as `colorize` takes it; asked for only when its turn comes.
-            temperature: as in `colorize`.
+            pictures: asked for only when their turn comes.
+            decoding: how colours are made.
             tile: as in `colorize`.
             on_tile: called with the number of tiles of all pictures done so far, now and then.
 
         Yields:
-            The results in the order of the pictures.
+            The results, sRGB uint8 or uint16 [H, W, 3], in the order of the pictures.
 
         Raises:
-            ValueError: as `colorize`; those before the picture that is wrong may be lost with it.
+            ValueError: for other shapes or types; pictures before the one that is wrong may be lost with it.
         """
-        _check(temperature, tile)
-        temperature, done = tf.constant(temperature, tf.float32), 0
-        for batch in _batches(self._all_jobs(pictures, tile)):
-            around = np.stack([job.around for job in batch])
-            colored = self._recolor(around, temperature).numpy()
+        _check_tile(tile)
+        done = 0
+        for batch in _batches(self._all_jobs(pictures, tile, decoding.smoothing)):
+            around = np.stack([job.around for job in batch])[..., None]
+            recolor = self._recolorer(decoding.smoothing, batch[0].result.dtype.type)
+            colored = recolor(around, decoding.temperature, decoding.strength).numpy()
             for job, pixels in zip(batch, colored, strict=True):
                 job.result[job.inside] = pixels
             done += len(batch)
@@ -131,44 +174,109 @@ class Colorizer:
         Raises:
             ValueError: for other shapes, T or tile out of range.
         """
-        if lightness.ndim != 2 or lightness.dtype.kind != "f" or not lightness.size:
-            raise ValueError(f"lightness must be float [H, W] and not empty, got {lightness.dtype} {lightness.shape}")
-        _check(temperature, tile)
+        Decoding(temperature)
         result = np.empty([*lightness.shape, 2], np.float32)
-        for inside, around in split_tiles(lightness.astype(np.float32), tile, self.network.context):
-            result[inside] = self._predict(around[None, ..., None], tf.constant(temperature, tf.float32))[0]
+        for inside, around in self._tiles(lightness, tile):
+            result[inside] = self._predict(around, temperature)[0]
         return result
 
-    def _all_jobs(self, pictures: Iterable[np.ndarray], tile: int) -> Iterator["_Job"]:
-        for picture in pictures:
-            yield from self._jobs(_checked(picture), tile)
-            del picture
+    def logits(self, lightness: np.ndarray, tile: int = AUTO_TILE) -> Iterator[tuple[tuple[slice, slice], tf.Tensor]]:
+        """Predict the distributions themselves, tile by tile.
 
-    def _jobs(self, rgb: np.ndarray, tile: int) -> Iterator["_Job"]:
-        """The tiles of a picture, in rows from its top."""
-        result = np.empty_like(rgb)
-        num_tiles = count_tiles(*rgb.shape[:2], tile)
-        for number, (inside, around) in enumerate(split_tiles(rgb, tile, self.network.context), start=1):
-            yield _Job(result, inside, around, number == num_tiles, num_tiles == 1)
+        Args:
+            lightness: float32 [H, W], L* in [0, 100].
+            tile: largest side of the tiles in pixels, at least 1.
+
+        Yields:
+            Each tile's place in the picture, and the logits of its pixels, float32 [h, w, Q].
+
+        Raises:
+            ValueError: for other shapes, or tile out of range.
+        """
+        for inside, around in self._tiles(lightness, tile):
+            yield inside, self._forward(around)[0]
+
+    def _tiles(self, lightness, tile):
+        _check_lightness(lightness)
+        _check_tile(tile)
+        for inside, around in split_tiles(lightness.astype(np.float32), tile, self.network.context):
+            yield inside, around[None, ..., None]
+
+    def _all_jobs(self, pictures: Iterable[Uncolored], tile: int, smoothing_radius: int) -> Iterator["_Job"]:
+        context = self.network.context + smoothing.border(smoothing_radius)
+        for picture in pictures:
+            _check_lightness(picture.lightness)
+            yield from _jobs(picture, tile, context)
+            del picture
 
     def _decoded(self, lightness, temperature):
         return annealed_mean(self.network(lightness), self._colors, temperature)
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8), tf.TensorSpec([])], autograph=False)
-    def _recolor(self, rgb, temperature):
-        lightness = color.lightness(rgb)[..., None]  # [B, h + 2c, w + 2c, 1]
-        ab = self._predict(lightness, temperature)  # [B, h, w, 2]
-        inside = slice(self.network.context, -self.network.context)
-        return color.visible(tf.concat([lightness[:, inside, inside], ab], axis=-1))
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 1])], autograph=False)
+    def _forward(self, lightness):
+        return self.network(lightness)
+
+    def _recolorer(self, radius: int, dtype: type) -> tf.function:
+        """Lightness of a batch of tiles with their surroundings, T and strength -> sRGB; traced once each."""
+        if (radius, dtype) not in self._recolorers:
+            context, border = self.network.context, smoothing.border(radius)
+
+            def recolor(lightness, temperature, strength):
+                ab = self._predict(lightness, temperature)  # [B, h + 2 border, w + 2 border, 2]
+                ab = strength * smoothing.guided(ab, _without(lightness, context), radius)  # [B, h, w, 2]
+                return paint(_without(lightness, context + border), ab, tf.as_dtype(dtype))
+
+            signature = [tf.TensorSpec([None, None, None, 1]), tf.TensorSpec([]), tf.TensorSpec([])]
+            self._recolorers[radius, dtype] = tf.function(recolor, input_signature=signature, autograph=False)
+        return self._recolorers[radius, dtype]
+
+
+def paint(lightness: tf.Tensor, ab: tf.Tensor, dtype: tf.DType = tf.uint8) -> tf.Tensor:
+    """Put lightness and colour together.
+
+    Args:
+        lightness: float32 [..., 1], L* in [0, 100].
+        ab: float32 [..., 2], ab units.
+        dtype: uint8 or uint16.
+
+    Returns:
+        sRGB [..., 3] of that type. Colours beyond sRGB lose chroma, not lightness.
+    """
+    return color.visible(tf.concat([lightness, ab], axis=-1), dtype)
+
+
+def smoothed(lightness: np.ndarray, ab: np.ndarray, decoding: Decoding, tile: int = AUTO_TILE) -> np.ndarray:
+    """Finish colours as `decoding` says: smooth them, and take their strength.
+
+    Args:
+        lightness: float32 [H, W], L* in [0, 100].
+        ab: float32 [H, W, 2], ab units.
+        decoding: its strength and smoothing.
+        tile: largest side of the tiles in pixels.
+
+    Returns:
+        ab, float32 [H, W, 2].
+    """
+    result, border = np.empty_like(ab), smoothing.border(decoding.smoothing)
+    both = np.concatenate([lightness[..., None], ab], axis=-1)
+    for inside, around in split_tiles(both, tile, border):
+        tensor = tf.constant(around[None])
+        result[inside] = smoothing.guided(tensor[..., 1:], tensor[..., :1], decoding.smoothing)[0]
+    return decoding.strength * result
+
+
+def _without(x, border):
+    """A batch of pictures without so many pixels on each side."""
+    return x[:, border:-border, border:-border] if border else x
 
 
 @dataclass(frozen=True)
 class _Job:
     """A tile to colour.
 
-    result: uint8 [H, W, 3], of the whole picture.
+    result: uint8 or uint16 [H, W, 3], of the whole picture.
     inside: the tile's place in it.
-    around: uint8 [h + 2c, w + 2c, 3], the tile and what the network needs around it.
+    around: float32 [h + 2c, w + 2c], the lightness of the tile and of what is needed around it.
     is_last: of its picture.
     is_alone: the only one of its picture; such ones may share a batch with those of other pictures.
     """
@@ -180,11 +288,20 @@ class _Job:
     is_alone: bool
 
 
+def _jobs(picture: Uncolored, tile: int, context: int) -> Iterator[_Job]:
+    """The tiles of a picture, in rows from its top."""
+    lightness = picture.lightness.astype(np.float32, copy=False)
+    result = np.empty([*lightness.shape, 3], picture.dtype)
+    num_tiles = count_tiles(*lightness.shape, tile)
+    for number, (inside, around) in enumerate(split_tiles(lightness, tile, context), start=1):
+        yield _Job(result, inside, around, number == num_tiles, num_tiles == 1)
+
+
 def _batches(jobs: Iterable[_Job]) -> Iterator[list[_Job]]:
-    """Group successive tiles of one size, up to a number of pixels."""
+    """Group successive tiles of one size and type, up to a number of pixels."""
     batch: list[_Job] = []
     for job in jobs:
-        if batch and job.around.shape != batch[0].around.shape:
+        if batch and (job.around.shape, job.result.dtype) != (batch[0].around.shape, batch[0].result.dtype):
             yield batch
             batch = []
         batch.append(job)
@@ -233,15 +350,17 @@ def _with_context(picture: np.ndarray, inside: tuple[slice, slice], context: int
     return np.pad(cut, missing + [(0, 0)] * (picture.ndim - 2), mode="reflect")
 
 
-def _check(temperature: float, tile: int) -> None:
-    """Raise ValueError for T outside [0, 1], NaN included, or tile below 1."""
-    if not 0 <= temperature <= 1:
-        raise ValueError(f"temperature must be in [0, 1], got {temperature}")
+def _check_tile(tile: int) -> None:
     if tile < 1:
         raise ValueError(f"tile must be at least 1 pixel, got {tile}")
 
 
+def _check_lightness(lightness: np.ndarray) -> None:
+    if lightness.ndim != 2 or lightness.dtype.kind != "f" or not lightness.size:
+        raise ValueError(f"lightness must be float [H, W] and not empty, got {lightness.dtype} {lightness.shape}")
+
+
 def _checked(rgb: np.ndarray) -> np.ndarray:
-    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or not rgb.size:
-        raise ValueError(f"rgb must be uint8 [H, W, 3] and not empty, got {rgb.dtype} {rgb.shape}")
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype not in (np.uint8, np.uint16) or not rgb.size:
+        raise ValueError(f"rgb must be uint8 or uint16 [H, W, 3] and not empty, got {rgb.dtype} {rgb.shape}")
     return rgb
