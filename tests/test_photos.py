@@ -195,39 +195,6 @@ def test_reading_many_keeps_their_order_and_goes_on_after_errors(tmp_path):
     assert list(photos.read_all([])) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("a.png", "a.png"),
-        ("a.JPG", "a.JPG"),
-        ("a.Jpeg", "a.Jpeg"),
-        ("a.b.tif", "a.b.png"),
-        ("a", "a.png"),
-        ("a.webp", "a.png"),
-    ],
-)
-def test_output_name(tmp_path, name, expected):
-    assert photos.output_name(tmp_path / "x.y" / name) == expected
-
-
-def test_png_is_written_without_loss(tmp_path):
-    photos.write(tmp_path / "a.png", RGB, ALPHA)
-    photo = photos.read(tmp_path / "a.png")
-    np.testing.assert_array_equal(photo.rgb, RGB)
-    np.testing.assert_array_equal(photo.alpha, ALPHA)
-
-
-@pytest.mark.parametrize("name", ["a.jpg", "b.JPEG"])
-def test_jpeg_is_written_at_quality_95_without_throwing_chroma_away(tmp_path, name):
-    photos.write(tmp_path / name, SMOOTH, 0 * SMOOTH[..., 0])
-    with Image.open(tmp_path / name) as image:
-        assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (32, 24))
-        assert [layer[1:3] for layer in image.layer] == [(1, 1)] * 3  # sampling factors: 4:4:4
-        # ITU T.81, table K.1 starts with 16; at quality 95 libjpeg scales it by 10 %, to 2.
-        assert image.quantization[0][0] == 2
-    assert np.abs(photos.read(tmp_path / name).rgb.astype(int) - SMOOTH).max() < 12
-
-
 @pytest.mark.parametrize("before", [None, b"the previous picture"])
 def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch, before):
     def fails(self, file, **options):
@@ -239,14 +206,14 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch, before):
         path.write_bytes(before)
     monkeypatch.setattr(Image.Image, "save", fails)
     with pytest.raises(OSError, match="No space left"):
-        photos.write(path, RGB)
+        photos.write_png(path, RGB)
     assert (path.read_bytes() if path.exists() else None) == before
     assert list(tmp_path.iterdir()) == ([path] if before else [])
 
 
 def test_a_write_leaves_nothing_else_behind(tmp_path):
     (tmp_path / "a.png").write_bytes(b"the previous picture")
-    photos.write(tmp_path / "a.png", RGB)
+    photos.write_png(tmp_path / "a.png", RGB)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
     np.testing.assert_array_equal(photos.read(tmp_path / "a.png").rgb, RGB)
 

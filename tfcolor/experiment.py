@@ -205,7 +205,7 @@ class Experiment:
         picture, numbers = self._previews.look(self._trainer.network)
         folder = self._run.folder / "previews"
         folder.mkdir(exist_ok=True)
-        photos.write(folder / f"step-{position.step:07d}.png", picture)
+        photos.write_png(folder / f"step-{position.step:07d}.png", picture)
         self._log_scalars(position.step, "validation", numbers)
         with self._writer.as_default(position.step):
             tf.summary.image("preview", picture[None])

@@ -36,17 +36,22 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         path: the file to make or to replace, in a folder that exists.
 
     Yields:
-        A binary file to write to.
+        A binary file to write to, and to read back.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f"{temporary_prefix(path)}{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporary_prefix(path: Path) -> str:
+    """How the names of a file's temporary files begin: short, since the file's own name may be as long as can be."""
+    return f".{zlib.crc32(os.fsencode(path.name)):08x}."
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -1,12 +1,17 @@
-"""A photograph file <-> pixels. Pillow decodes, so that one decoder defines the numbers (`scan` equals it)."""
+"""A photograph file -> 8-bit pixels to learn and measure from. Pillow decodes; `scan` equals it.
 
+What is coloured is read by `originals`, which keeps more.
+"""
+
+import contextlib
 import struct
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -14,7 +19,7 @@ from PIL import Image, ImageOps
 from tfcolor.files import replacing
 
 MAX_PIXELS = 300_000_000  # larger pictures are more likely bombs than photographs
-_READERS = 4  # threads that decode at once, and pictures that wait decoded, small ones
+READERS = 4  # threads that decode at once, and pictures that wait decoded, small ones
 _PIXELS_AHEAD = 64_000_000  # of all pictures in memory, the one in use included, for another to be read ahead
 # What Pillow's decoders let through for a broken file; each format has its own ways.
 _BROKEN_IMAGE = (
@@ -27,6 +32,8 @@ _BROKEN_IMAGE = (
     ArithmeticError,
     MemoryError,
     RuntimeError,
+    AttributeError,
+    AssertionError,
     struct.error,
     zlib.error,
 )
@@ -79,17 +86,31 @@ def read_size(path: str | Path) -> tuple[int, int]:
 
 
 def _opened(path, use):
+    with refusing(), Image.open(path) as image:
+        check_size(*image.size, MAX_PIXELS)
+        return use(image)
+
+
+@contextlib.contextmanager
+def refusing() -> Iterator[None]:
+    """Turn whatever a decoder raises for a broken file into an UnreadableImage that says why in one line."""
     try:
-        with Image.open(path) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise UnreadableImage(f"{image.width}x{image.height} pixels, more than {MAX_PIXELS:,}")
-            return use(image)
+        yield
     except UnreadableImage:
         raise
     except Image.UnidentifiedImageError as error:
         raise UnreadableImage("not an image that can be read") from error
     except _BROKEN_IMAGE as error:
-        raise UnreadableImage(getattr(error, "strerror", None) or str(error) or type(error).__name__) from error
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise UnreadableImage(" ".join(reason.split())) from error
+
+
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Raise UnreadableImage for a picture that declares more pixels than may be, or none."""
+    if width * height > max_pixels:
+        raise UnreadableImage(f"{width}x{height} pixels, more than {max_pixels:,}")
+    if width < 1 or height < 1:
+        raise UnreadableImage(f"{width}x{height} pixels, so there is nothing in it")
 
 
 def _upright(image: Image.Image) -> Photo:
@@ -128,32 +149,49 @@ def read_all(paths: Iterable[Path]) -> Iterator[tuple[Path, Photo | UnreadableIm
         paths: any number of files.
 
     Yields:
-        Each path with its photograph, or with the error that says why there is none. Meanwhile others
-        are decoded, as long as all of them together are no larger than 64 megapixels.
+        Each path with its photograph, or with the error that says why there is none. See `read_ahead`.
     """
-    remaining = iter(paths)
+    return read_ahead(paths, read, _num_pixels)
+
+
+def read_ahead(
+    items: Iterable[Any], read: Callable[[Any], Any], num_pixels: Callable[[Any], int], readers: int = READERS
+) -> Iterator[tuple[Any, Any]]:
+    """Read pictures in parallel, in order.
+
+    Args:
+        items: whatever stands for a picture.
+        read: makes a picture of an item; may raise UnreadableImage.
+        num_pixels: of an item's picture, known before it is read.
+        readers: how many threads read, and at most as many pictures wait.
+
+    Yields:
+        Each item with its picture, or with the UnreadableImage. Meanwhile others are read, as long as all
+        of them together are no larger than 64 megapixels.
+    """
+
+    def attempt(item):
+        try:
+            return item, read(item)
+        except UnreadableImage as error:
+            return item, error
+
+    remaining = iter(items)
     upcoming = next(remaining, None)
     pending: deque[tuple[int, Future]] = deque()
-    with ThreadPoolExecutor(_READERS) as pool:
+    with ThreadPoolExecutor(readers) as pool:
         pixels = 0  # of the pictures in memory
         while pending or upcoming:
-            while upcoming and len(pending) < _READERS:
-                size = _num_pixels(upcoming)
+            while upcoming and len(pending) < readers:
+                size = num_pixels(upcoming)
                 if pixels and pixels + size > _PIXELS_AHEAD:
                     break
-                pending.append((size, pool.submit(_attempt, upcoming)))
+                pending.append((size, pool.submit(attempt, upcoming)))
                 pixels += size
                 upcoming = next(remaining, None)
             size, future = pending.popleft()
             yield future.result()
             pixels -= size
-
-
-def _attempt(path: Path) -> tuple[Path, Photo | UnreadableImage]:
-    try:
-        return path, read(path)
-    except UnreadableImage as error:
-        return path, error
 
 
 def _num_pixels(path: Path) -> int:
@@ -164,27 +202,15 @@ def _num_pixels(path: Path) -> int:
     return width * height
 
 
-def output_name(path: Path) -> str:
-    """The name of a coloured file: the input's for PNG and JPEG, else with `.png`."""
-    return path.name if path.suffix.lower() in (".png", ".jpg", ".jpeg") else f"{path.stem}.png"
-
-
-def write(path: Path, rgb: np.ndarray, alpha: np.ndarray | None = None) -> None:
-    """Write a picture under a temporary name, then rename: a reader never sees half a file.
+def write_png(path: Path, rgb: np.ndarray) -> None:
+    """Write a picture as PNG, whole or not at all.
 
     Args:
-        path: ends in .png, or in .jpg or .jpeg (quality 95, 4:4:4: no chroma is thrown away).
-        rgb: uint8 [H, W, 3].
-        alpha: uint8 [H, W], kept in PNG; JPEG has no place for it.
+        path: the file.
+        rgb: uint8 [H, W, 3], sRGB.
 
     Raises:
         OSError: where the file cannot be written.
     """
-    image = Image.fromarray(rgb)
-    options = {"format": "PNG"}
-    if path.suffix.lower() != ".png":
-        options = {"format": "JPEG", "quality": 95, "subsampling": 0}
-    elif alpha is not None:
-        image.putalpha(Image.fromarray(alpha))
     with replacing(path) as file:
-        image.save(file, **options)
+        Image.fromarray(rgb).save(file, format="PNG")

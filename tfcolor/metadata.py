@@ -1,0 +1,157 @@
+"""What a picture file holds beside its pixels, and must survive."""
+
+import functools
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from PIL import ExifTags, Image, ImageOps, JpegImagePlugin
+
+_XMP_KEYS = ("xmp", "XML:com.adobe.xmp")  # Pillow's, by format
+_PHOTOSHOP = "APP13"  # the JPEG segment that holds IPTC captions and keywords
+# TIFF 6.0, and Adobe's supplements: tags that describe how pixels lie in the file. They are the writer's own.
+LAYOUT_TAGS = {
+    *range(254, 260), 262, 263, 264, 265, 266, 273, 274, *range(277, 285), *range(288, 293), 296, 297, 301,
+    *range(317, 326), 330, 332, 334, 336, 338, 339, 340, 341, 347, *range(512, 522), *range(529, 533),
+}  # fmt: skip
+_BLOCK_TAGS = {700, 34675, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop}  # XMP and ICC: kept as such
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What is kept; what a file does not have is empty.
+
+    exif: an EXIF block as JPEG has it, with 'Exif' in front; nothing in it turns the picture.
+    xmp: an XMP packet.
+    icc: the ICC profile.
+    dpi: dots per inch, horizontal and vertical, of the upright picture.
+    texts: PNG's text chunks.
+    comment: of a JPEG or GIF.
+    photoshop: JPEG's APP13 segment, where IPTC captions are.
+    tags: TIFF's tags but those of the pixels' layout: (code, type, count, value).
+    quality: of a JPEG, 1 ... 100; None elsewhere.
+    progressive: whether it is a progressive JPEG.
+    compression: of a TIFF, by tifffile's name.
+    """
+
+    exif: bytes = b""
+    xmp: bytes = b""
+    icc: bytes = b""
+    dpi: tuple[float, float] | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
+    comment: bytes = b""
+    photoshop: bytes = b""
+    tags: tuple[tuple[int, int, int, Any], ...] = ()
+    quality: int | None = None
+    progressive: bool = False
+    compression: str | None = None
+
+    def with_icc(self, icc: bytes) -> "Metadata":
+        """The same with another ICC profile, or none."""
+        return replace(self, icc=icc)
+
+
+def of_image(image: Image.Image) -> tuple[Metadata, int]:
+    """The metadata of a picture that Pillow has loaded, and its EXIF orientation, 1 ... 8.
+
+    In what is kept that orientation is taken back: whoever keeps it turns the pixels.
+    """
+    info = dict(image.info)
+    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    orientation = orientation if orientation in range(1, 9) else 1
+    exif, xmp = _upright(info, orientation)
+    dpi = info.get("dpi")
+    if dpi and orientation >= 5:
+        dpi = dpi[::-1]
+    is_jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
+    metadata = Metadata(
+        exif=exif,
+        xmp=xmp,
+        icc=info.get("icc_profile") or b"",
+        dpi=tuple(map(float, dpi)) if dpi else None,
+        texts={k: v for k, v in getattr(image, "text", {}).items() if k not in _XMP_KEYS and not k.startswith("Raw")},
+        comment=info.get("comment") or b"",
+        photoshop=dict(image.applist).get(_PHOTOSHOP, b"") if is_jpeg else b"",
+        quality=_quality(image.quantization) if is_jpeg else None,
+        progressive=bool(info.get("progressive")),
+    )
+    return metadata, orientation
+
+
+def _upright(info, orientation):
+    """EXIF and XMP that turn nothing, and show no small picture of what was gray."""
+    stub = Image.new("L", (1, 1))
+    stub.info.update(info)
+    ImageOps.exif_transpose(stub, in_place=True)
+    exif = stub.getexif()
+    data = stub.info.get("exif") or b""
+    if data and (orientation != 1 or exif.get_ifd(ExifTags.IFD.IFD1)):
+        exif.pop(ExifTags.Base.Orientation, None)
+        data = exif.tobytes()
+    xmp = next((stub.info[key] for key in _XMP_KEYS if stub.info.get(key)), b"")
+    return data, xmp.encode() if isinstance(xmp, str) else xmp
+
+
+@functools.cache
+def _luma_tables() -> list[list[int]]:
+    """The luma quantization table of each JPEG quality from 1 to 100, as libjpeg makes them."""
+    tables = []
+    for quality in range(1, 101):
+        file = io.BytesIO()
+        Image.new("L", (8, 8)).save(file, "JPEG", quality=quality)
+        with Image.open(file) as image:
+            tables.append(list(image.quantization[0]))
+    return tables
+
+
+def _quality(quantization: Mapping[int, list[int]]) -> int:
+    """The quality whose luma table is nearest to a JPEG's own."""
+    own = np.array(quantization[min(quantization)])
+    return 1 + int(np.argmin(np.abs(np.array(_luma_tables()) - own).sum(axis=1)))
+
+
+def of_tiff_page(page: tifffile.TiffPage, path: Path, index: int) -> tuple[Metadata, int]:
+    """The metadata of a TIFF's page, and its orientation, 1 ... 8."""
+    tags = tuple(
+        (tag.code, int(tag.dtype), tag.count, tag.value)
+        for tag in page.tags
+        if tag.code not in LAYOUT_TAGS | _BLOCK_TAGS and isinstance(tag.value, (int, float, str, bytes, tuple))
+    )
+    orientation = int(page.tags.valueof("Orientation", default=1))
+    orientation = orientation if orientation in range(1, 9) else 1
+    xmp = page.tags.valueof("XMP", default=b"")
+    metadata = Metadata(
+        exif=_exif_of_tiff(path, index),
+        xmp=bytes(xmp) if isinstance(xmp, (bytes, tuple)) else str(xmp).encode(),
+        icc=page.iccprofile or b"",
+        dpi=_tiff_dpi(page, orientation),
+        tags=tags,
+        compression=page.compression.name.lower() if isinstance(page.compression, tifffile.COMPRESSION) else None,
+    )
+    return metadata, orientation
+
+
+def _tiff_dpi(page, orientation):
+    per_inch = {2: 1.0, 3: 2.54}.get(int(page.tags.valueof("ResolutionUnit", default=2)))  # TIFF 6.0: inch, cm
+    sides = [page.tags.valueof(name) for name in ("XResolution", "YResolution")]
+    if not per_inch or not all(side and side[1] for side in sides):
+        return None
+    dpi = tuple(numerator / denominator * per_inch for numerator, denominator in sides)
+    return dpi[::-1] if orientation >= 5 else dpi
+
+
+def _exif_of_tiff(path, index):
+    """A page's tags and the EXIF and GPS blocks they lead to, without those of its layout."""
+    try:
+        with Image.open(path) as image:
+            image.seek(index)
+            exif = image.getexif()
+            for tag in (LAYOUT_TAGS | _BLOCK_TAGS) - {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo}:
+                exif.pop(tag, None)
+            return exif.tobytes() if len(exif) else b""
+    except (OSError, ValueError, SyntaxError, EOFError):
+        return b""  # what Pillow cannot open has no EXIF that it could read
