@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Colour photographs: python predict.py --T 0.38 photo.jpg
 
-Takes files, folders and globs of any size and writes results of the same name to a folder. Without
-any, it colours the photographs that scikit-image carries, to show what it does.
+Takes files, folders and globs, and writes results of the same name and format to a folder. Without any,
+it colours the photographs that scikit-image carries, to show what it does.
 """
 
 import argparse
@@ -12,24 +12,39 @@ from pathlib import Path
 
 from tfcolor import DEFAULT_MODEL, console
 from tfcolor.errors import InputError
+from tfcolor.formats import FORMATS
 
 
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("inputs", nargs="*", metavar="FILE", help="photographs, folders of them, or globs")
-    add(
-        "--T",
-        type=float,
-        default=0.38,
-        help="temperature in [0, 1]: 0 vivid and patchy, 1 smooth and dull (0.38)",
-    )
-    add(
-        "--model",
-        default=DEFAULT_MODEL,
-        help=f"a shipped model or a model directory (default {DEFAULT_MODEL})",
-    )
+    add("--model", default=DEFAULT_MODEL, help=f"a shipped model or a model directory (default {DEFAULT_MODEL})")
+
+    add = parser.add_argument_group("colour").add_argument
+    add("--T", type=float, default=0.38, help="temperature in [0, 1]: 0 vivid and patchy, 1 smooth and dull (0.38)")
+    add("--strength", type=float, default=1.0, help="in [0, 1], scales chroma: 0 leaves gray (1)")
+    add("--chroma-smoothing", type=int, default=0, metavar="R", help="smooth colours over R pixels, but not over edges")
+
+    add = parser.add_argument_group("files").add_argument
     add("--output", default="colorized", help="folder for the results (default colorized)")
+    add("--recursive", action="store_true", help="search folders to any depth; the tree is kept in the output")
+    add("--format", choices=tuple(FORMATS), help="of the results (default each photograph's own)")
+    add("--quality", type=int, help="1 ... 100 of JPEG and WebP (default a JPEG's own, WebP without loss)")
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument("--resume", action="store_true", help="skip photographs whose results exist")
+    existing.add_argument("--overwrite", action="store_true", help="replace results that exist")
+    add("--shard", default="1/1", metavar="I/N", help="colour the I-th of N shares of the photographs, for N processes")
+    add("--workers", type=int, default=4, help="threads that read, and as many that write (4)")
+    add("--max-megapixels", type=float, default=300, help="refuse larger pictures (300)")
+
+    add = parser.add_argument_group("looking").add_argument
+    add("--compare", action="store_true", help="also write input, result and truth side by side")
+    add("--sweep", metavar="T,T,...", help="write a sheet of these temperatures instead of the result")
+    add("--candidates", type=int, default=0, metavar="K", help="write K different plausible colourings instead")
+    add("--explain", metavar="X,Y", help="plot what is predicted at that pixel instead, and how sure the network is")
+
+    add = parser.add_argument_group("computing").add_argument
     add("--tile", default="auto", help="side of the tiles in pixels; changes memory, not the picture")
     add(
         "--precision",
@@ -38,8 +53,6 @@ def parse(arguments):
         help="of the convolutions; auto: bfloat16 where it is faster",
     )
     add("--xla", default="auto", choices=("auto", "on", "off"), help="whether XLA compiles; auto: on a GPU")
-    add("--compare", action="store_true", help="also write input, result and truth side by side")
-    add("--overwrite", action="store_true", help="replace results that exist")
     return parser.parse_args(arguments)
 
 
@@ -47,32 +60,57 @@ def main(arguments=None):
     """Check everything that can be checked without TensorFlow, then colour."""
     args = parse(arguments)
     # What takes time to import comes after `--help`.
-    from tfcolor.colorize_files import colorize_files, measure, plan
+    from tfcolor import worklist
     from tfcolor.files import check_folder, make_folder
     from tfcolor.modeldir import find_model, read_description
 
-    if not 0 <= args.T <= 1:
-        raise InputError(f"--T must be in [0, 1], got {args.T:g}")
-    tile = tile_size(args.tile)
+    check_ranges(args)
+    tile, outputs, folder = tile_size(args.tile), outputs_of(args), Path(args.output)
     model = find_model(args.model)
     read_description(model)
-    folder = Path(args.output)
-    targets = plan(args.inputs, folder, args.compare, args.overwrite)
-    sizes, failures = measure(targets)
+    existing = "skip" if args.resume else "replace" if args.overwrite else "refuse"
+    work = worklist.find(args.inputs, folder, outputs, args.recursive, shard_of(args.shard), existing)
     check_folder(folder)
 
     console.load_tensorflow()
-    from tfcolor.colorizer import AUTO_TILE, Colorizer
+    from tfcolor.colorize_files import colorize_files
+    from tfcolor.colorizer import AUTO_TILE, Colorizer, Decoding
+    from tfcolor.looks import look_at_files
 
     colorizer = Colorizer.load(model, args.precision, args.xla)
     make_folder(folder)
     started = time.perf_counter()
-    colored = colorize_files(colorizer, targets, sizes, args.T, tile or AUTO_TILE)
-    seconds = time.perf_counter() - started
-    megapixels = sum(sizes[path][0] * sizes[path][1] for path in colored) / 1e6
-    files = "photograph" if len(colored) == 1 else "photographs"
-    print(f"{len(colored)} {files}, {megapixels:.1f} megapixels, coloured in {seconds:.1f} s: {folder}")
-    return 2 if failures or len(colored) < len(targets) else 0
+    decoding = Decoding(args.T, args.strength, args.chroma_smoothing)
+    task = (colorizer, work.jobs, decoding, outputs, tile or AUTO_TILE, round(args.max_megapixels * 1e6))
+    for path, reason in work.failures:
+        print(f"cannot colour {console.shown(path)}: {reason}", file=sys.stderr)
+    account = look_at_files(*task) if outputs.are_looks else colorize_files(*task, args.workers)
+    failed = len(account.failed) + len(work.failures)
+    print(summary(account, work.skipped, failed, time.perf_counter() - started, folder))
+    return 1 if failed else 0
+
+
+def summary(account, skipped, failed, seconds, folder):
+    """What became of the photographs, in one line."""
+    count = len(account.colored)
+    line = f"{count} {'photograph' if count == 1 else 'photographs'}, {account.num_pixels / 1e6:.1f} megapixels, "
+    line += f"coloured in {seconds:.1f} s: {console.shown(folder)}"
+    line += f"; {skipped} skipped, their results exist" if skipped else ""
+    return line + (f"; {failed} failed" if failed else "")
+
+
+def check_ranges(args):
+    """Raise InputError for a number that cannot be."""
+    for option, value, low, high in (
+        ("--T", args.T, 0, 1),
+        ("--strength", args.strength, 0, 1),
+        ("--chroma-smoothing", args.chroma_smoothing, 0, 256),
+        ("--quality", args.quality, 1, 100),
+        ("--workers", args.workers, 1, 256),
+        ("--max-megapixels", args.max_megapixels, 0, 1e6),
+    ):
+        if value is not None and not low <= value <= high:
+            raise InputError(f"{option} must be in [{low:g}, {high:g}], got {value:g}")
 
 
 def tile_size(text):
@@ -82,6 +120,39 @@ def tile_size(text):
     if not text.isdecimal() or not int(text):
         raise InputError(f"--tile must be auto or a number of pixels from 1 up, got {text}")
     return int(text)
+
+
+def shard_of(text):
+    """'2/5' -> (2, 5)."""
+    numbers = [int(part) if part.isdecimal() else 0 for part in text.split("/")]
+    if len(numbers) != 2 or not 1 <= numbers[0] <= numbers[1]:
+        raise InputError(f"--shard must be I/N with I from 1 to N, such as 1/4, got {text}")
+    return tuple(numbers)
+
+
+def outputs_of(args):
+    """What is made of each photograph."""
+    from tfcolor.worklist import MOST_CANDIDATES, Outputs
+
+    if args.candidates and not 2 <= args.candidates <= MOST_CANDIDATES:
+        raise InputError(f"--candidates must be in [2, {MOST_CANDIDATES}], got {args.candidates}")
+    sweep, point = numbers_of("--sweep", args.sweep, float), numbers_of("--explain", args.explain, int)
+    if not all(0 <= T <= 1 for T in sweep):
+        raise InputError(f"--sweep takes temperatures in [0, 1], got {args.sweep}")
+    if args.explain and (len(point) != 2 or min(point) < 0):
+        raise InputError(f"--explain takes a pixel X,Y, counted from 0 at the left and the top, got {args.explain}")
+    outputs = Outputs(args.format, args.quality, args.compare, sweep, args.candidates, point or None)
+    if outputs.compare and outputs.are_looks:
+        raise InputError("--compare goes with results; give it without --sweep, --candidates and --explain")
+    return outputs
+
+
+def numbers_of(option, text, kind):
+    """'1,0.38' -> (1.0, 0.38); () where nothing is given."""
+    try:
+        return tuple(kind(part) for part in text.split(",")) if text is not None else ()
+    except ValueError as error:
+        raise InputError(f"{option} takes numbers with commas between, got {text!r}") from error
 
 
 if __name__ == "__main__":

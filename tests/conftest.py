@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported anywhere
 
+from collections import namedtuple
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from PIL import Image
 from tfcolor.bins import Bins, centre_of, count_bins
 from tfcolor.datasets import SCENES_FOLDER
 
+Outcome = namedtuple("Outcome", "status out err")
 REPOSITORY = Path(__file__).parents[1]
 
 
@@ -74,3 +76,24 @@ def model_folder(tmp_path: Path, make_bins: Callable[..., Bins]) -> Path:
     network = {"name": "valid8", "num_bins": 16, "activation": "relu"}
     save_model(folder, Valid8(16, seed=1), make_bins(16), {"network": network})
     return folder
+
+
+@pytest.fixture
+def predict(tmp_path, monkeypatch, capsys, model_folder) -> Callable[..., Outcome]:
+    """Run the script in an empty folder; returns its exit status and what it printed."""
+    import predict
+    from tfcolor import console
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object, model: Path | str | None = model_folder) -> Outcome:
+        given = [str(argument) for argument in arguments] + (["--model", str(model)] if model else [])
+        return Outcome(console.run(lambda: predict.main(given)), *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def results(tmp_path) -> Path:
+    """Where the script puts its results."""
+    return tmp_path / "colorized"

@@ -1,156 +1,280 @@
-"""Files to files: which photographs are coloured, what their results are called, and doing it.
+"""Files to files: reading ahead, colouring, writing behind, and an account of what became of each."""
 
-TensorFlow loads only where it is needed, so that a script can check everything first.
-"""
-
-import glob
-import sys
+import contextlib
+import errno
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from tfcolor import console, datasets, photos
-from tfcolor.errors import InputError
+import numpy as np
+import tensorflow as tf
 
-# Photograph -> its result, and where they are asked for a comparison.
-Targets = dict[Path, tuple[Path, Path | None]]
+from tfcolor import formats
+from tfcolor.colorizer import Colorizer, Decoding, Uncolored, count_tiles, paint
+from tfcolor.console import Progress, shown
+from tfcolor.errors import WorkError
+from tfcolor.originals import Header, Page, read_header, read_page
+from tfcolor.photos import UnreadableImage, read_ahead, write_png
+from tfcolor.saving import levels_of, saving
+from tfcolor.sheets import sheet
+from tfcolor.strips import by_rows
+from tfcolor.worklist import Job, Outputs
 
-_WRITES_AHEAD = 1  # results that may wait to be written while the next photograph is coloured
+UNWRITABLE = (OSError, ValueError, RuntimeError)  # what encoders raise for what they cannot write
+_PIXELS_BEHIND = 32_000_000  # of results that wait to be written while others are coloured
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
-def plan(inputs: list[str], folder: Path, compare: bool, overwrite: bool) -> Targets:
-    """Find photographs, and the names of their results.
+@dataclass
+class Account:
+    """What became of the photographs: each failure is said at once.
 
-    Args:
-        inputs: files, folders and globs; none for the samples.
-        folder: of the results.
-        compare: whether comparisons are written as well.
-        overwrite: whether results may exist already.
-
-    Raises:
-        InputError: where something is not there, or a result would replace what it must not.
+    colored: those whose results are written.
+    failed: those without a result.
+    num_pixels: of all that were coloured.
     """
-    paths = [path for text in inputs for path in _expand(text)] if inputs else datasets.sample_photographs()
-    sources = {path.resolve() for path in paths}
-    targets, taken = {}, {}
-    for path in dict.fromkeys(paths):
-        result = folder / photos.output_name(path)
-        comparison = folder / f"{result.stem}-compare.png" if compare else None
-        for target in filter(None, (result, comparison)):
-            if target in taken:
-                raise InputError(f"{path} and {taken[target]} would both be written to {target}; colour them apart")
-            if target.resolve() in sources:
-                raise InputError(f"{target} is an input, it cannot be a result as well; give another --output")
-            if target.exists() and not overwrite:
-                raise InputError(f"{target} exists; give --overwrite to replace it, or another --output")
-            taken[target] = path
-        targets[path] = (result, comparison)
-    return targets
+
+    progress: Progress
+    colored: list[Path] = field(default_factory=list)
+    failed: set[Path] = field(default_factory=set)
+    num_pixels: int = 0
+
+    def fail(self, path: Path, reason: object) -> None:
+        """A photograph has no result."""
+        if path not in self.failed:
+            self.failed.add(path)
+            self.progress.log(f"cannot colour {shown(path)}: {reason}")
+
+    def fail_to_write(self, job: Job, error: Exception) -> None:
+        """A result cannot be written.
+
+        Raises:
+            WorkError: where no other could be either.
+        """
+        self.fail(job.source, write_error(job.targets[0], error))
+        if getattr(error, "errno", None) in _NO_SPACE:
+            raise WorkError(f"no space left for results in {shown(job.targets[0].parent)}; go on with --resume")
+
+    def note(self, path: Path, note: str) -> None:
+        """Something that the user should know of a photograph, if anything."""
+        if note:
+            self.progress.log(f"note: {shown(path)}: {note}")
 
 
-def _expand(text: str) -> list[Path]:
-    """The photographs that an argument means: a file, a folder's images, or a glob's matches."""
-    if not text:
-        raise InputError("a file name is empty; leave it out to colour the samples")
-    path = Path(text)
-    if path.is_dir():
-        found = sorted(p for p in path.iterdir() if p.suffix.lower() in datasets.SUFFIXES and p.is_file())
-        if not found:
-            raise InputError(f"no images in folder {text}")
-        return found
-    if path.exists():
-        return [path]
-    matches = glob.glob(text, recursive=True)  # noqa: PTH207  (Path.glob refuses absolute patterns)
-    found = sorted(Path(match) for match in matches if Path(match).is_file())
-    if not found:
-        raise InputError(f"{text} matches no file")
-    return found
-
-
-def measure(targets: Targets) -> tuple[dict[Path, tuple[int, int]], int]:
-    """Read the sizes of all photographs; those that are no images are said, and dropped from `targets`.
-
-    Returns:
-        Width and height by path, and how many were dropped.
-
-    Raises:
-        InputError: where none is left.
-    """
-    sizes, failures = {}, []
-    for path in list(targets):
-        try:
-            sizes[path] = photos.read_size(path)
-        except photos.UnreadableImage as error:
-            failures.append(f"cannot read {path}: {error}")
-            del targets[path]
-    if not targets:
-        more = f" (nor any of {len(failures) - 1} others)" if len(failures) > 1 else ""
-        raise InputError(failures[0] + more)
-    for failure in failures:
-        print(failure, file=sys.stderr)
-    return sizes, len(failures)
+def write_error(target: Path, error: Exception) -> str:
+    """Why a result cannot be written, in one line."""
+    if isinstance(error, OSError):
+        return f"{shown(target)} cannot be written: {error.strerror or error}"
+    return " ".join(str(error).split())
 
 
 def colorize_files(
-    colorizer: Any, targets: Targets, sizes: dict[Path, tuple[int, int]], temperature: float, tile: int
-) -> list[Path]:
-    """Colour and write photographs; those that cannot be decoded are said and left out.
-
-    Reading and writing go on in other threads while the network works.
+    colorizer: Colorizer,
+    jobs: list[Job],
+    decoding: Decoding,
+    outputs: Outputs,
+    tile: int,
+    max_pixels: int,
+    workers: int,
+) -> Account:
+    """Colour and write photographs; those that cannot be read or written are said and left out.
 
     Args:
-        colorizer: a `colorizer.Colorizer`.
-        targets: from `plan`.
-        sizes: from `measure`.
-        temperature: T.
+        colorizer: the model.
+        jobs: from `worklist.find`.
+        decoding: how colours are made.
+        outputs: the results' format and quality, and whether comparisons are written.
         tile: side of the tiles.
+        max_pixels: of a page.
+        workers: how many threads read, and how many write, while the network works.
 
-    Returns:
-        The photographs that were coloured.
+    Raises:
+        WorkError: where there is no space left for any result.
     """
-    from tfcolor.colorizer import count_tiles
-
-    total = sum(count_tiles(height, width, tile) for width, height in sizes.values())
-    colored, waiting, writing = [], deque(), deque()
-    with console.Progress("colouring", total, "tiles") as progress, ThreadPoolExecutor(1) as writer:
+    with Progress("colouring", len(jobs), "photographs") as progress, ThreadPoolExecutor(workers) as pool:
+        account = Account(progress)
+        results = _Results(account, pool, workers, outputs)
+        waiting: deque[tuple[_Unit, Page]] = deque()  # pages that are being coloured
+        tiles_before = 0  # of the pages that are done
 
         def pictures():
-            for path, photo in photos.read_all(targets):
-                if isinstance(photo, photos.UnreadableImage):
-                    progress.log(f"cannot read {path}: {photo}")
-                    width, height = sizes[path]
-                    progress.total -= count_tiles(height, width, tile)
-                else:
-                    waiting.append((path, photo))
-                    del photo
-                    yield waiting[-1][1].rgb
+            units = _units(jobs, outputs.format, max_pixels, account)
+            for unit, page in read_ahead(units, lambda unit: unit.read(outputs.compare), _Unit.num_pixels, workers):
+                if isinstance(page, UnreadableImage):
+                    results.give_up(unit, page)
+                elif unit.job.source not in account.failed:
+                    account.note(unit.job.source, page.note)
+                    waiting.append((unit, page))
+                    del page
+                    yield Uncolored(waiting[-1][1].lightness, levels_of(waiting[-1][1], unit.format))
 
         def show(done):
-            progress.update(done, waiting[0][0].name)
+            unit, page = waiting[0]
+            share = min((done - tiles_before) / count_tiles(*page.lightness.shape, tile), 0.999)  # written it is 1
+            files = len(account.colored) + len(account.failed) + results.num_waiting
+            progress.update(files + (unit.index + share) / unit.header.num_pages, shown(unit.job.source.name))
 
-        for rgb in colorizer.colorize_all(pictures(), temperature, tile, show):
-            path, photo = waiting.popleft()
-            writing.append(writer.submit(_write, targets[path], photo, rgb))
-            colored.append(path)
-            if len(writing) > _WRITES_AHEAD:
-                writing.popleft().result()
-            del photo, rgb  # else they stay in memory while the next one is read
-        for write_job in writing:
-            write_job.result()
-        if 0 < len(colored) < len(targets):  # else the last tile has said it
-            progress.update(progress.total)
-    return colored
+        with contextlib.closing(results):
+            for rgb in colorizer.colorize_all(pictures(), decoding, tile, show):
+                unit, page = waiting.popleft()
+                tiles_before += count_tiles(*page.lightness.shape, tile)
+                results.add(unit, page, rgb)
+                del page, rgb  # else they stay in memory while the next one is read
+            results.finish()
+        progress.update(len(jobs))
+    return account
 
 
-def _write(target, photo, rgb):
-    """Write the result, and where it is asked for the comparison."""
-    from tfcolor.color import grayed
-    from tfcolor.sheets import sheet
+class _Unit(NamedTuple):
+    """A page to colour."""
 
-    result, comparison = target
-    photos.write(result, rgb, photo.alpha)
-    if comparison:
-        pictures = [("input", grayed(photo.rgb).numpy()), ("result", rgb)]
-        pictures += [("truth", photo.rgb)] if photo.has_color else []
-        photos.write(comparison, sheet([pictures]))
+    job: Job
+    header: Header
+    index: int
+    format: str
+
+    def read(self, with_truth: bool) -> Page:
+        return read_page(self.header, self.index, with_truth)
+
+    def num_pixels(self) -> int:
+        return self.header.num_pixels
+
+
+def _units(jobs: list[Job], chosen: str | None, max_pixels: int, account: Account) -> Iterator[_Unit]:
+    """The pages of all files that can be opened."""
+    for job in jobs:
+        try:
+            header = read_header(job.source, max_pixels)
+        except UnreadableImage as error:
+            account.fail(job.source, error)
+            continue
+        account.note(job.source, header.note)
+        account.note(job.source, _name_note(job, header))
+        format = result_format(job, header, chosen)
+        yield from (_Unit(job, header, index, format) for index in range(header.num_pages))
+
+
+def result_format(job: Job, header: Header, chosen: str | None) -> str:
+    """The photograph's own format where its result has its name; else the one that the result's name says."""
+    target = job.targets[0]
+    if not chosen and header.format and target.suffix == job.source.suffix:
+        return header.format
+    return chosen or formats.of_name(target) or "png"
+
+
+def _name_note(job, header):
+    named = formats.of_name(job.source)
+    if not header.format or not named or named == header.format:
+        return ""
+    return f"it is in fact a {header.format.upper()} file"
+
+
+class _Results:
+    """Writes results: of single pictures in other threads, of a file of several pages one after the other."""
+
+    def __init__(self, account: Account, pool: ThreadPoolExecutor, workers: int, outputs: Outputs):
+        self._account, self._pool, self._workers, self._outputs = account, pool, workers, outputs
+        self._writing: deque[tuple[_Unit, int, Future]] = deque()  # with its pixels
+        self._pages = contextlib.ExitStack()  # the file of several pages that is open
+        self._open_job: Job | None = None
+
+    @property
+    def num_waiting(self) -> int:
+        """How many results wait to be written."""
+        return len(self._writing)
+
+    def add(self, unit: _Unit, page: Page, rgb: np.ndarray) -> None:
+        """Take what came out for a page, in the order of the pages."""
+        if unit.job.source in self._account.failed:
+            return
+        if unit.header.num_pages > 1:
+            self._write_page(unit, page, rgb)
+            return
+        self._writing.append((unit, page.lightness.size, self._pool.submit(self._write, unit, page, rgb)))
+        while len(self._writing) > self._workers or sum(size for _, size, _ in self._writing) > _PIXELS_BEHIND:
+            self._settle()
+
+    def give_up(self, unit: _Unit, reason: UnreadableImage) -> None:
+        """A page cannot be read, so its file has no result."""
+        self._account.fail(
+            unit.job.source, reason if unit.header.num_pages == 1 else f"page {unit.index + 1}: {reason}"
+        )
+        if self._open_job is unit.job:
+            self._discard(reason)
+
+    def finish(self) -> None:
+        """Wait until all is written."""
+        while self._writing:
+            self._settle()
+
+    def close(self) -> None:
+        """Leave nothing half-written."""
+        if self._open_job:
+            self._discard(RuntimeError("unfinished"))
+
+    def _settle(self):
+        unit, num_pixels, future = self._writing.popleft()
+        try:
+            future.result()
+        except UNWRITABLE as error:
+            self._account.fail_to_write(unit.job, error)
+        else:
+            self._account.colored.append(unit.job.source)
+            self._account.num_pixels += num_pixels
+
+    def _write(self, unit, page, rgb):
+        with self._saving(unit) as add_page:
+            self._compare(unit, page, rgb)  # the result itself comes last: where it is, all is done
+            add_page(rgb, page)
+
+    def _write_page(self, unit, page, rgb):
+        try:
+            if unit.index == 0:
+                self._add_page, self._open_job = self._pages.enter_context(self._saving(unit)), unit.job
+                self._compare(unit, page, rgb)
+            self._add_page(rgb, page)
+            self._account.num_pixels += page.lightness.size
+            if unit.index == unit.header.num_pages - 1:
+                self._open_job = None
+                self._pages.close()
+                self._account.colored.append(unit.job.source)
+        except UNWRITABLE as error:
+            self._discard(error)
+            self._account.fail_to_write(unit.job, error)
+
+    def _saving(self, unit):
+        target = unit.job.targets[0]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        num_bytes = unit.header.num_pages * unit.header.num_pixels * 8  # RGBA of 16 bits
+        return saving(target, unit.format, num_bytes, self._outputs.quality)
+
+    def _discard(self, error):
+        self._open_job = None
+        with contextlib.suppress(type(error)):
+            self._pages.__exit__(type(error), error, error.__traceback__)
+        self._pages = contextlib.ExitStack()
+
+    def _compare(self, unit, page, rgb):
+        """Write a sheet of input, result and truth, where it is asked for."""
+        for target in unit.job.targets[1:]:
+            pictures = [("input", painted(page.lightness)), ("result", eight_bits(rgb))]
+            pictures += [("truth", page.truth)] if page.truth is not None else []
+            write_png(target, sheet([pictures]))
+
+
+def painted(lightness: np.ndarray, ab: np.ndarray | None = None, dtype: type = np.uint8) -> np.ndarray:
+    """The picture, sRGB [H, W, 3], of lightness float32 [H, W] and ab float32 [H, W, 2], or of no colour."""
+    ab = np.broadcast_to(np.float32(0), [*lightness.shape, 2]) if ab is None else ab
+    return by_rows(
+        lambda lightness, ab: paint(tf.constant(lightness[..., None]), tf.constant(ab), tf.as_dtype(dtype)),
+        lightness,
+        ab,
+    )
+
+
+def eight_bits(rgb: np.ndarray) -> np.ndarray:
+    """Levels of 8 or 16 bits in 8."""
+    return rgb if rgb.dtype == np.uint8 else by_rows(lambda strip: np.round(strip / 257).astype(np.uint8), rgb)

@@ -59,6 +59,12 @@ def load_tensorflow() -> None:
                 sys.stderr.write(greeting.read().decode(errors="replace"))
 
 
+def shown(path: object) -> str:
+    """A path as it can be printed in one line: a newline or a broken character appears escaped."""
+    text = str(path)
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
 def clock(seconds: float) -> str:
     """Format a duration: `clock(75)` is '1:15', `clock(3675)` is '1:01:15'."""
     minutes, seconds = divmod(round(seconds), 60)
@@ -105,8 +111,8 @@ class Progress:
         if self._bar:
             self._bar.stop()
 
-    def update(self, done: int, note: str = "") -> None:
-        """Say that `done` steps of the total are finished, with a short note beside the rate."""
+    def update(self, done: float, note: str = "") -> None:
+        """Say that `done` steps of the total are finished, perhaps a part of one, with a short note beside the rate."""
         self._done = done
         seconds = time.monotonic() - self._started
         rate = (done - self._first) / seconds if seconds > 0 else 0.0
@@ -117,7 +123,7 @@ class Progress:
             self._printed = time.monotonic()
             left = f", {clock((self.total - done) / rate)} left" if rate and self.total and done < self.total else ""
             of = f"/{self.total}" if self.total else ""
-            print(f"{self.title}: {done}{of} {self.unit}, {note}{left}", file=sys.stderr, flush=True)
+            print(f"{self.title}: {int(done)}{of} {self.unit}, {note}{left}", file=sys.stderr, flush=True)
 
     def log(self, line: str) -> None:
         """Print a line that stays, above the bar where there is one."""

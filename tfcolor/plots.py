@@ -39,7 +39,7 @@ def plot_density(found: Scan, title: str, path: Path) -> None:
     figure, axes = _plane(title)
     image = axes.imshow(share.T, origin="lower", extent=_PLANE, norm=LogNorm(), interpolation="nearest")
     figure.colorbar(image, label="share of all pixels per square ab unit", shrink=0.8)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_bins(bins: Bins, title: str, path: Path) -> None:
@@ -59,7 +59,7 @@ def plot_bins(bins: Bins, title: str, path: Path) -> None:
     lines = np.arange(-EXTENT, EXTENT + 1, bins.window)
     axes.vlines(lines, -EXTENT, EXTENT, color="0.85", linewidth=0.3)
     axes.hlines(lines, -EXTENT, EXTENT, color="0.85", linewidth=0.3)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _plane(title: str) -> tuple[Figure, Axes]:
@@ -71,7 +71,8 @@ def _plane(title: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, whole or not at all."""
     with replacing(path) as file, warnings.catch_warnings():
         # A dataset's name may be in letters that the font lacks; they show as boxes.
         warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)

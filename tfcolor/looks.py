@@ -1,0 +1,105 @@
+"""Pictures that help to look at a prediction: a sheet of temperatures, candidates, and what a pixel was given."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfcolor import explain
+from tfcolor.candidates import candidates
+from tfcolor.colorize_files import UNWRITABLE, Account, painted, result_format
+from tfcolor.colorizer import Colorizer, Decoding, smoothed
+from tfcolor.console import Progress, shown
+from tfcolor.decoding import annealed_mean
+from tfcolor.originals import Page, read_header, read_page
+from tfcolor.photos import UnreadableImage, write_png
+from tfcolor.saving import levels_of, saving
+from tfcolor.sheets import sheet
+from tfcolor.worklist import Job, Outputs
+
+
+def look_at_files(
+    colorizer: Colorizer, jobs: list[Job], decoding: Decoding, outputs: Outputs, tile: int, max_pixels: int
+) -> Account:
+    """Write what `outputs` asks for of each photograph; of a file of several pages, of the first.
+
+    Args:
+        colorizer: the model.
+        jobs: from `worklist.find`.
+        decoding: how colours are made; a sweep has temperatures of its own.
+        outputs: what is made.
+        tile: side of the tiles.
+        max_pixels: of a page.
+
+    Raises:
+        WorkError: where there is no space left for any result.
+    """
+    with Progress("looking at", len(jobs), "photographs") as progress:
+        account = Account(progress)
+        for done, job in enumerate(jobs, start=1):
+            try:
+                _look(colorizer, job, decoding, outputs, tile, max_pixels, account)
+            except UnreadableImage as error:
+                account.fail(job.source, error)
+            except UNWRITABLE as error:
+                account.fail_to_write(job, error)
+            progress.update(done, shown(job.source.name))
+    return account
+
+
+def _look(colorizer, job, decoding, outputs, tile, max_pixels, account):
+    header = read_header(job.source, max_pixels)
+    page = read_page(header)
+    if header.num_pages > 1:
+        account.note(job.source, f"only the first of its {header.num_pages} pages is looked at")
+    account.note(job.source, header.note or page.note)
+    names = dict(zip(outputs.names(job.source.name), job.targets, strict=True))
+    job.targets[0].parent.mkdir(parents=True, exist_ok=True)
+    works = []  # the first target last: where it is, all is done
+    if outputs.sweep:
+        works.append(lambda target: write_png(target, sweep(colorizer, page, decoding, outputs.sweep, tile)))
+    if outputs.explain:
+        point = _checked_point(outputs.explain, page)
+        works.append(lambda target: explain.plot(colorizer, page.lightness, point, decoding.temperature, target, tile))
+    targets = list(names.values())
+    others = targets[len(works) :]
+    if others:
+        _write_candidates(colorizer, page, decoding, outputs, tile, others, result_format(job, header, outputs.format))
+    for work, target in reversed(list(zip(works, targets, strict=False))):
+        work(target)
+    account.colored.append(job.source)
+    account.num_pixels += page.lightness.size
+
+
+def _checked_point(point, page):
+    height, width = page.lightness.shape
+    if point[0] >= width or point[1] >= height:
+        raise UnreadableImage(f"{width}x{height} pixels, so there is none at {point[0]},{point[1]}")
+    return point
+
+
+def sweep(
+    colorizer: Colorizer, page: Page, decoding: Decoding, temperatures: tuple[float, ...], tile: int
+) -> np.ndarray:
+    """A sheet of the gray picture and its colourings at several temperatures.
+
+    Returns:
+        uint8 [H', W', 3].
+    """
+    colors = tf.constant(colorizer.bins.means, tf.float32)
+    abs_ = np.empty([len(temperatures), *page.lightness.shape, 2], np.float32)
+    for place, logits in colorizer.logits(page.lightness, tile):
+        for ab, temperature in zip(abs_, temperatures, strict=True):
+            ab[place] = annealed_mean(logits, colors, temperature).numpy()
+    pictures = [("input", painted(page.lightness))]
+    for ab, temperature in zip(abs_, temperatures, strict=True):
+        pictures.append((f"T = {temperature:g}", painted(page.lightness, smoothed(page.lightness, ab, decoding, tile))))
+    return sheet([pictures])
+
+
+def _write_candidates(colorizer, page, decoding, outputs, tile, targets: list[Path], format: str):
+    predicted = candidates(colorizer, page.lightness, len(targets), decoding.temperature, tile)
+    for ab, target in reversed(list(zip(predicted, targets, strict=True))):
+        rgb = painted(page.lightness, smoothed(page.lightness, ab, decoding, tile), levels_of(page, format))
+        with saving(target, format, page.lightness.size * 8, outputs.quality) as add_page:
+            add_page(rgb, page)
