@@ -73,9 +73,7 @@ def main(arguments=None):
     check_folder(folder)
 
     console.load_tensorflow()
-    from tfcolor.colorize_files import colorize_files
     from tfcolor.colorizer import AUTO_TILE, Colorizer, Decoding
-    from tfcolor.looks import look_at_files
 
     colorizer = Colorizer.load(model, args.precision, args.xla)
     make_folder(folder)
@@ -84,7 +82,14 @@ def main(arguments=None):
     task = (colorizer, work.jobs, decoding, outputs, tile or AUTO_TILE, round(args.max_megapixels * 1e6))
     for path, reason in work.failures:
         print(f"cannot colour {console.shown(path)}: {reason}", file=sys.stderr)
-    account = look_at_files(*task) if outputs.are_looks else colorize_files(*task, args.workers)
+    if outputs.are_looks:
+        from tfcolor.looks import look_at_files  # Matplotlib and SciPy take time to import
+
+        account = look_at_files(*task)
+    else:
+        from tfcolor.colorize_files import colorize_files
+
+        account = colorize_files(*task, args.workers)
     failed = len(account.failed) + len(work.failures)
     print(summary(account, work.skipped, failed, time.perf_counter() - started, folder))
     return 1 if failed else 0

@@ -224,6 +224,47 @@ def test_lightness_stays_within_the_rounding_of_8_bits(radius, temperature):
     assert (lightness <= highest + 0.01).all()
 
 
+def test_16_bits_have_more_levels_of_lightness_than_8(colorizer):
+    levels = np.linspace(0, 65535, 64 * 64).round().astype(np.uint16).reshape(64, 64)
+    rgb = np.repeat(levels[..., None], 3, axis=-1)
+    result = colorizer.colorize(rgb)
+    assert result.dtype == np.uint16 and np.ptp(result, axis=-1).mean() > 1000
+    lightness, expected = (rgb2lab(x / 65535)[..., 0] for x in (result, rgb))
+    assert np.abs(lightness - expected).max() < 0.01
+    assert len(np.unique(lightness.round(2))) > 2000
+
+
+def test_strength_scales_chroma_and_0_leaves_gray():
+    bins = ring(15)  # within sRGB at these lightnesses
+    gentle = Colorizer(Valid8(bins.num_bins, seed=3), bins)
+    rgb = np.random.default_rng(0).integers(90, 160, [20, 30, 1]).repeat(3, axis=-1).astype(np.uint16) * 257
+    whole, half, none = (rgb2lab(gentle.colorize(rgb, strength=s) / 65535)[..., 1:] for s in (1, 0.5, 0))
+    assert np.linalg.norm(whole, axis=-1).mean() > 2
+    np.testing.assert_allclose(half, whole / 2, atol=0.05)
+    np.testing.assert_allclose(none, 0, atol=0.05)
+
+
+def test_smoothed_colours_vary_less_and_show_no_tiles(colorizer):
+    rgb = picture(60, 50)
+    plain, smooth, tiled = (
+        colorizer.colorize(rgb, 0, tile, smoothing=radius).astype(int) for tile, radius in ((256, 0), (256, 3), (17, 3))
+    )
+    assert np.abs(smooth - tiled).max() <= 1
+
+    def variation(rgb):
+        return np.abs(np.diff(rgb2lab(rgb.astype(np.uint8))[..., 1:], axis=1)).mean()
+
+    assert variation(smooth) < 0.7 * variation(plain)
+
+
+def test_logits_lead_to_the_same_colours(colorizer):
+    lightness = lightness_of(picture(20, 33))
+    expected = colorizer.predict_ab(lightness, 1.0)
+    for place, logits in colorizer.logits(lightness, 16):
+        ab = tf.nn.softmax(logits).numpy() @ colorizer.bins.means
+        np.testing.assert_allclose(ab, expected[place], atol=1e-3)
+
+
 def test_black_stays_black_and_white_white(colorizer):
     rgb = picture(64, 64)
     rgb[::3, ::3], rgb[1::3, ::3] = 0, 255
@@ -291,6 +332,12 @@ def test_temperatures_out_of_range_are_refused(colorizer, temperature):
     for use in (colorizer.colorize, lambda rgb, T: colorizer.predict_ab(rgb[..., 0].astype(np.float32), T)):
         with pytest.raises(ValueError, match=rf"temperature must be in \[0, 1\], got {temperature}"):
             use(picture(4, 5), temperature)
+
+
+@pytest.mark.parametrize(("name", "value"), [("strength", 1.5), ("strength", float("nan")), ("smoothing", -1)])
+def test_decoding_out_of_range_is_refused(colorizer, name, value):
+    with pytest.raises(ValueError, match=f"{name} must be .*, got {value}"):
+        colorizer.colorize(picture(4, 5), **{name: value})
 
 
 @pytest.mark.parametrize("tile", [0, -16])

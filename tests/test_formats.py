@@ -82,9 +82,9 @@ def palette() -> tuple[Image.Image, np.ndarray]:
 
 
 def cmyk() -> tuple[np.ndarray, np.ndarray]:
-    """CMYK without black, and the RGB that it means: each ink takes its share."""
+    """CMYK with a fifth of black, and the lightness of the RGB that it means: each ink takes its share."""
     inks = np.dstack([255 - rgb(), np.full([HEIGHT, WIDTH], 51, np.uint8)])
-    return inks, (rgb() / 255) * (1 - 51 / 255) * 255
+    return inks, lab_lightness(rgb() * (1 - 51 / 255))
 
 
 def deep_png(array: np.ndarray) -> Callable[[Path], object]:
@@ -98,7 +98,9 @@ def deep_ppm(path: Path) -> None:
 BITS2, SAMPLES2 = png_of_bits(2)
 BITS4, SAMPLES4 = png_of_bits(4)
 PALETTE, PALETTE_RGB = palette()
-INKS, INKS_RGB = cmyk()
+INKS, INKS_L = cmyk()
+# Adobe's way, which all follow: 255 is no ink.
+YCCK = imagecodecs.jpeg8_encode(255 - INKS, level=95, colorspace="CMYK", outcolorspace="YCCK")
 DEEP_ALPHA = ALPHA.astype(np.uint16) * 257 + 3
 L8, L16 = lab_lightness(rgb()), lab_lightness(rgb(65535), 65535)
 G8, G16 = lab_lightness(gray()), lab_lightness(gray(65535), 65535)
@@ -107,6 +109,8 @@ CASES = [
     Case("gray.jpg", pillow(gray(), quality=95), G8, is_lossy=True),
     Case("color.jpg", pillow(rgb(), quality=95, subsampling=0), L8, is_lossy=True),
     Case("progressive.jpeg", pillow(rgb(), quality=95, subsampling=0, progressive=True), L8, is_lossy=True),
+    Case("cmyk.jpg", lambda path: Image.fromarray(INKS, "CMYK").save(path, quality=95), INKS_L, is_lossy=True),
+    Case("ycck.jpg", lambda path: path.write_bytes(YCCK), INKS_L, is_lossy=True),
     Case("gray1.png", pillow(CHECKS == 1), lab_lightness(CHECKS * 255)),
     Case("gray2.png", lambda path: path.write_bytes(BITS2), lab_lightness(SAMPLES2, 3)),
     Case("gray4.png", lambda path: path.write_bytes(BITS4), lab_lightness(SAMPLES4, 15)),
@@ -146,7 +150,8 @@ CASES = [
     ),
     Case("fax.tif", pillow(CHECKS == 1, compression="group4"), lab_lightness(CHECKS * 255)),
     Case("palette.tif", lambda path: PALETTE.save(path), lab_lightness(PALETTE_RGB)),
-    Case("cmyk.tif", tiff(INKS, photometric="separated"), lab_lightness(INKS_RGB)),
+    Case("cmyk.tif", tiff(INKS, photometric="separated"), INKS_L),
+    Case("cmyk16.tif", tiff(INKS.astype(np.uint16) * 257, photometric="separated"), INKS_L, depth=16),
     Case("jpeg.tif", pillow(rgb(), compression="jpeg", quality=95), L8, is_lossy=True),
     Case("rgb.webp", pillow(rgb(), lossless=True), L8),
     Case("rgba.webp", pillow(np.dstack([rgb(), ALPHA]), lossless=True, exact=True), L8, alpha=ALPHA),

@@ -153,14 +153,13 @@ def _units(jobs: list[Job], chosen: str | None, max_pixels: int, account: Accoun
             continue
         account.note(job.source, header.note)
         account.note(job.source, _name_note(job, header))
-        format = result_format(job, header, chosen)
+        format = result_format(job.targets[0], header, chosen)
         yield from (_Unit(job, header, index, format) for index in range(header.num_pages))
 
 
-def result_format(job: Job, header: Header, chosen: str | None) -> str:
+def result_format(target: Path, header: Header, chosen: str | None) -> str:
     """The photograph's own format where its result has its name; else the one that the result's name says."""
-    target = job.targets[0]
-    if not chosen and header.format and target.suffix == job.source.suffix:
+    if not chosen and header.format and target.suffix == header.path.suffix:
         return header.format
     return chosen or formats.of_name(target) or "png"
 

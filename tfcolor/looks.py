@@ -53,7 +53,6 @@ def _look(colorizer, job, decoding, outputs, tile, max_pixels, account):
     if header.num_pages > 1:
         account.note(job.source, f"only the first of its {header.num_pages} pages is looked at")
     account.note(job.source, header.note or page.note)
-    names = dict(zip(outputs.names(job.source.name), job.targets, strict=True))
     job.targets[0].parent.mkdir(parents=True, exist_ok=True)
     works = []  # the first target last: where it is, all is done
     if outputs.sweep:
@@ -61,11 +60,11 @@ def _look(colorizer, job, decoding, outputs, tile, max_pixels, account):
     if outputs.explain:
         point = _checked_point(outputs.explain, page)
         works.append(lambda target: explain.plot(colorizer, page.lightness, point, decoding.temperature, target, tile))
-    targets = list(names.values())
-    others = targets[len(works) :]
+    others = job.targets[len(works) :]
     if others:
-        _write_candidates(colorizer, page, decoding, outputs, tile, others, result_format(job, header, outputs.format))
-    for work, target in reversed(list(zip(works, targets, strict=False))):
+        format = result_format(others[0], header, outputs.format)
+        _write_candidates(colorizer, page, decoding, outputs, tile, others, format)
+    for work, target in reversed(list(zip(works, job.targets, strict=False))):
         work(target)
     account.colored.append(job.source)
     account.num_pixels += page.lightness.size
@@ -97,7 +96,7 @@ def sweep(
     return sheet([pictures])
 
 
-def _write_candidates(colorizer, page, decoding, outputs, tile, targets: list[Path], format: str):
+def _write_candidates(colorizer, page, decoding, outputs, tile, targets: tuple[Path, ...], format: str):
     predicted = candidates(colorizer, page.lightness, len(targets), decoding.temperature, tile)
     for ab, target in reversed(list(zip(predicted, targets, strict=True))):
         rgb = painted(page.lightness, smoothed(page.lightness, ab, decoding, tile), levels_of(page, format))

@@ -199,7 +199,7 @@ def _page(raster: Raster, with_truth: bool) -> Page:
     return Page(
         lightness=by_rows(_lightness(None if is_plain else icc), pixels),
         alpha=raster.alpha,
-        dtype=pixels.dtype.type,
+        dtype=raster.pixels.dtype.type,
         metadata=raster.metadata.with_icc(kept),
         is_srgb=is_plain or not is_own,
         truth=_truth(pixels, None if is_plain else icc) if with_truth else None,
@@ -220,10 +220,9 @@ def _lightness(icc: bytes | None) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _without_ink(cmyk):
-    """CMYK without a profile -> RGB: each ink takes its share of the light that the others leave."""
-    highest = np.float32(np.iinfo(cmyk.dtype).max)
-    light = 1 - cmyk.astype(np.float32) / highest
-    return np.round(light[..., :3] * light[..., 3:] * highest).astype(cmyk.dtype)
+    """CMYK without a profile -> RGB of 16 bits: each ink takes its share of what the others leave."""
+    rest = 1 - cmyk.astype(np.float32) / np.iinfo(cmyk.dtype).max
+    return np.round(rest[..., :3] * rest[..., 3:] * 65535).astype(np.uint16)
 
 
 def _truth(pixels, icc):
