@@ -238,7 +238,7 @@ def test_strength_scales_chroma_and_0_leaves_gray():
     bins = ring(15)  # within sRGB at these lightnesses
     gentle = Colorizer(Valid8(bins.num_bins, seed=3), bins)
     rgb = np.random.default_rng(0).integers(90, 160, [20, 30, 1]).repeat(3, axis=-1).astype(np.uint16) * 257
-    whole, half, none = (rgb2lab(gentle.colorize(rgb, strength=s) / 65535)[..., 1:] for s in (1, 0.5, 0))
+    whole, half, none = (rgb2lab(gentle.colorize(rgb, 0, strength=s) / 65535)[..., 1:] for s in (1, 0.5, 0))
     assert np.linalg.norm(whole, axis=-1).mean() > 2
     np.testing.assert_allclose(half, whole / 2, atol=0.05)
     np.testing.assert_allclose(none, 0, atol=0.05)
