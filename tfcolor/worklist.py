@@ -1,4 +1,9 @@
-"""Which photographs are coloured, and what is written for each. Nothing is decoded here."""
+"""Which photographs are coloured, and what is written for each. Nothing is decoded here.
+
+`os.path` answers where `pathlib` raises: for too long paths, behind closed folders, in loops of links; and `Path.glob`
+refuses absolute patterns.
+"""
+# ruff: noqa: PTH112, PTH207
 
 import glob
 import os
@@ -110,9 +115,9 @@ def find(
     mine = [job for job in jobs if _share(job.targets[0].relative_to(folder), shard[1]) == shard[0] - 1]
     if existing == "refuse":
         for target in (target for job in mine for target in job.targets):
-            if target.exists():
+            if os.path.lexists(target):
                 raise InputError(f"{target} exists; give --overwrite to replace, --resume to skip, or another --output")
-    missing = mine if existing == "replace" else [job for job in mine if not job.targets[0].exists()]
+    missing = mine if existing == "replace" else [job for job in mine if not os.path.lexists(job.targets[0])]
     if existing == "skip":
         _remove_leftovers(missing)
     return Worklist(missing, len(mine) - len(missing), found.failures)
@@ -124,20 +129,20 @@ class _Found:
     def __init__(self, recursive: bool, output: Path):
         self.files: dict[Path, PurePath] = {}
         self.failures: list[tuple[Path, str]] = []
-        self._recursive, self._output = recursive, output.resolve()
+        self._recursive, self._output = recursive, os.path.realpath(output)
 
     def expand(self, text: str) -> None:
         """Add what an argument means: a file, a folder's images, or a glob's matches."""
         if not text:
             raise InputError("a file name is empty; leave it out to colour the samples")
         path = Path(text)
-        if path.is_dir():
+        if os.path.isdir(path):
             self._add_folder(path)
         elif os.path.lexists(path):
             self._add(path, PurePath(path.name))
         else:
-            matches = sorted(map(Path, glob.glob(text, recursive=True)))  # noqa: PTH207  (Path.glob refuses absolute patterns)
-            matches = [match for match in matches if not match.is_dir() or _is_image_name(match)]
+            matches = sorted(map(Path, glob.glob(text, recursive=True)))
+            matches = [match for match in matches if not os.path.isdir(match) or _is_image_name(match)]
             if not matches:
                 raise InputError(f"{text} matches no file")
             for match in matches:
@@ -157,14 +162,14 @@ class _Found:
     def _walk(self, folder: Path) -> Iterator[Path]:
         """The files below a folder, without those among the results."""
         for place, folders, names in os.walk(folder, onerror=self._unreadable):
-            folders[:] = sorted(name for name in folders if Path(place, name).resolve() != self._output)
+            folders[:] = sorted(name for name in folders if os.path.realpath(Path(place, name)) != self._output)
             yield from (Path(place, name) for name in sorted(names))
 
     def _unreadable(self, error: OSError) -> None:
         self.failures.append((Path(error.filename), f"a folder that cannot be read ({error.strerror})"))
 
     def _add(self, path: Path, place: PurePath) -> None:
-        if path.is_dir():
+        if os.path.isdir(path):
             self.failures.append((path, "a folder, not a photograph"))
         else:
             self.files.setdefault(path, place)
@@ -176,14 +181,14 @@ def _is_image_name(path: Path) -> bool:
 
 def _check_apart(jobs: list[Job]) -> None:
     """Refuse results that would be written over each other, or over a photograph."""
-    sources, taken = {job.source.resolve() for job in jobs}, {}
+    sources, taken = {os.path.realpath(job.source) for job in jobs}, {}
     for job in jobs:
         for target in job.targets:
             if target in taken:
                 raise InputError(
                     f"{job.source} and {taken[target]} would both be written to {target}; colour them apart"
                 )
-            if target.resolve() in sources:
+            if os.path.realpath(target) in sources:
                 raise InputError(f"{target} is an input, it cannot be a result as well; give another --output")
             taken[target] = job.source
 
