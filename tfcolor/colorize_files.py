@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import struct
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,7 +24,8 @@ from tfcolor.sheets import sheet
 from tfcolor.strips import by_rows
 from tfcolor.worklist import Job, Outputs
 
-UNWRITABLE = (OSError, ValueError, RuntimeError)  # what encoders raise for what they cannot write
+# What encoders raise for what they cannot write, such as metadata that are broken.
+UNWRITABLE = (OSError, ValueError, RuntimeError, TypeError, LookupError, struct.error)
 _PIXELS_BEHIND = 32_000_000  # of results that wait to be written while others are coloured
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
@@ -46,7 +48,7 @@ class Account:
         """A photograph has no result."""
         if path not in self.failed:
             self.failed.add(path)
-            self.progress.log(f"cannot colour {shown(path)}: {reason}")
+            self.progress.log(f"cannot colour {shown(path)}: {shown(reason)}")
 
     def fail_to_write(self, job: Job, error: Exception) -> None:
         """A result cannot be written.
@@ -106,7 +108,7 @@ def colorize_files(
                 if isinstance(page, UnreadableImage):
                     results.give_up(unit, page)
                 elif unit.job.source not in account.failed:
-                    account.note(unit.job.source, page.note)
+                    unit.say_notes(page, account)
                     waiting.append((unit, page))
                     del page
                     yield Uncolored(waiting[-1][1].lightness, levels_of(waiting[-1][1], unit.format))
@@ -142,6 +144,12 @@ class _Unit(NamedTuple):
     def num_pixels(self) -> int:
         return self.header.num_pixels
 
+    def say_notes(self, page: Page, account: Account) -> None:
+        if self.index == 0:
+            account.note(self.job.source, self.header.note)
+            account.note(self.job.source, _name_note(self.header))
+        account.note(self.job.source, page.note)
+
 
 def _units(jobs: list[Job], chosen: str | None, max_pixels: int, account: Account) -> Iterator[_Unit]:
     """The pages of all files that can be opened."""
@@ -151,8 +159,6 @@ def _units(jobs: list[Job], chosen: str | None, max_pixels: int, account: Accoun
         except UnreadableImage as error:
             account.fail(job.source, error)
             continue
-        account.note(job.source, header.note)
-        account.note(job.source, _name_note(job, header))
         format = result_format(job.targets[0], header, chosen)
         yield from (_Unit(job, header, index, format) for index in range(header.num_pages))
 
@@ -164,8 +170,8 @@ def result_format(target: Path, header: Header, chosen: str | None) -> str:
     return chosen or formats.of_name(target) or "png"
 
 
-def _name_note(job, header):
-    named = formats.of_name(job.source)
+def _name_note(header):
+    named = formats.of_name(header.path)
     if not header.format or not named or named == header.format:
         return ""
     return f"it is in fact a {header.format.upper()} file"

@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 
 from tfcolor.errors import InputError, WorkError
@@ -23,6 +24,8 @@ def run(main: Callable[[], int | None]) -> int:
         work failed), 130 after Ctrl-C. Other exceptions are bugs and keep their traceback.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    # What is odd about a file is said by the one line that it gets, or does not matter.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
         return main() or 0
     except InputError as error:

@@ -1,6 +1,7 @@
 """Files that are there whole or not at all."""
 
 import contextlib
+import io
 import json
 import os
 import tempfile
@@ -47,6 +48,25 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+class WithoutDescriptor(io.BufferedIOBase):
+    """An open file that only Python writes to.
+
+    Given a file with a descriptor, Pillow and tifffile write past Python, and say 'encoder error' or '57600
+    requested and 16160 written' where the system says that the disk is full.
+    """
+
+    def __init__(self, file: IO[bytes]):
+        """Take an open binary file; closing it stays with whoever opened it."""
+        self.write, self.flush, self.seek, self.tell = file.write, file.flush, file.seek, file.tell
+        self.read, self.readinto = file.read, file.readinto
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    writable = seekable = readable
 
 
 def temporary_prefix(path: Path) -> str:

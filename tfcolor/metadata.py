@@ -152,6 +152,7 @@ def _exif_of_tiff(path, index):
             exif = image.getexif()
             for tag in (LAYOUT_TAGS | _BLOCK_TAGS) - {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo}:
                 exif.pop(tag, None)
+            exif.bigtiff = False  # whatever the file is, an EXIF block is not
             return exif.tobytes() if len(exif) else b""
     except (OSError, ValueError, SyntaxError, EOFError):
         return b""  # what Pillow cannot open has no EXIF that it could read

@@ -77,6 +77,8 @@ def read_header(path: Path, max_pixels: int) -> Header:
             return Header(path, "tiff", num_pages, num_pixels)
         with Image.open(path) as image:
             check_size(*image.size, max_pixels)
+            if image.format == "EPS":  # Pillow would start Ghostscript
+                raise UnreadableImage("an EPS drawing, not a photograph")
             return Header(path, _FORMATS.get(image.format), 1, image.width * image.height, _frames_note(image))
 
 

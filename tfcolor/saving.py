@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from tfcolor import profiles, tiff
-from tfcolor.files import replacing
+from tfcolor.files import WithoutDescriptor, replacing
 from tfcolor.formats import FORMATS
 from tfcolor.metadata import Metadata
 from tfcolor.originals import Page
@@ -60,15 +60,8 @@ def saving(
             with tiff.Writer(file, num_bytes) as writer:
                 yield lambda rgb, page: writer.add(_pixels(rgb, page, format), page.metadata)
         else:
-            save, plain = _SAVERS[format], _WithoutDescriptor(file)
+            save, plain = _SAVERS[format], WithoutDescriptor(file)
             yield lambda rgb, page: save(plain, _pixels(rgb, page, format), page.metadata, quality)
-
-
-class _WithoutDescriptor:
-    """An open file that only Python writes to: Pillow, given a descriptor, says 'encoder error' of a full disk."""
-
-    def __init__(self, file: IO[bytes]):
-        self.write, self.flush, self.seek, self.tell = file.write, file.flush, file.seek, file.tell
 
 
 def _pixels(rgb: np.ndarray, page: Page, format: str) -> np.ndarray:

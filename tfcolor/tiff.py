@@ -2,6 +2,7 @@
 
 import io
 import logging
+import struct
 from pathlib import Path
 from typing import IO
 
@@ -11,6 +12,7 @@ from PIL import ExifTags, Image, TiffImagePlugin
 from tifffile import EXTRASAMPLE, PHOTOMETRIC
 
 from tfcolor import metadata
+from tfcolor.files import WithoutDescriptor
 from tfcolor.metadata import Metadata
 from tfcolor.photos import UnreadableImage, check_size
 from tfcolor.raster import Raster
@@ -48,13 +50,27 @@ def measure(path: Path, max_pixels: int) -> tuple[int, int]:
     Raises:
         UnreadableImage: where a page is too large, or there is none.
     """
+    sizes = {}  # by the place of the page's directory
     with tifffile.TiffFile(path) as tiff:
-        sizes = [(page.imagewidth, page.imagelength) for page in tiff.pages]
-    if not sizes:
-        raise UnreadableImage("a TIFF without a page")
-    for width, height in sizes:
-        check_size(width, height, max_pixels)
-    return len(sizes), max(width * height for width, height in sizes)
+        for page in tiff.pages:
+            if page.offset in sizes:
+                raise UnreadableImage("a TIFF whose pages go round in a circle")
+            check_size(page.imagewidth, page.imagelength, max_pixels)
+            sizes[page.offset] = page.imagewidth * page.imagelength
+        if not sizes:
+            raise UnreadableImage("a TIFF without a page")
+        _check_end(tiff, page.offset)
+    return len(sizes), max(sizes.values())
+
+
+def _check_end(tiff, offset):
+    """Refuse a file whose last directory, at `offset`, points to another: tifffile passes over what is cut off."""
+    file, layout = tiff.filehandle, tiff.tiff
+    file.seek(offset)
+    (num_tags,) = struct.unpack(layout.tagnoformat, file.read(layout.tagnosize))
+    file.seek(num_tags * layout.tagsize, io.SEEK_CUR)
+    if file.read(layout.offsetsize) != bytes(layout.offsetsize):
+        raise UnreadableImage("truncated: a further page is not there")
 
 
 def read_page(path: Path, index: int) -> Raster:
@@ -131,7 +147,7 @@ class Writer:
     def __init__(self, file: IO[bytes], num_bytes: int):
         """Begin a TIFF of about so many bytes before compression."""
         self._file = file
-        self._tiff = tifffile.TiffWriter(file, byteorder="<", bigtiff=num_bytes > _BIG)
+        self._tiff = tifffile.TiffWriter(WithoutDescriptor(file), byteorder="<", bigtiff=num_bytes > _BIG)
         self._exif: list[Image.Exif] = []
 
     def __enter__(self) -> "Writer":

@@ -119,7 +119,7 @@ def find(
                 raise InputError(f"{target} exists; give --overwrite to replace, --resume to skip, or another --output")
     missing = mine if existing == "replace" else [job for job in mine if not os.path.lexists(job.targets[0])]
     if existing == "skip":
-        _remove_leftovers(missing)
+        _remove_leftovers(mine)
     return Worklist(missing, len(mine) - len(missing), found.failures)
 
 
@@ -184,13 +184,14 @@ def _check_apart(jobs: list[Job]) -> None:
     sources, taken = {os.path.realpath(job.source) for job in jobs}, {}
     for job in jobs:
         for target in job.targets:
-            if target in taken:
+            place = os.path.realpath(target)
+            if place in taken:
                 raise InputError(
-                    f"{job.source} and {taken[target]} would both be written to {target}; colour them apart"
+                    f"{job.source} and {taken[place]} would both be written to {target}; colour them apart"
                 )
-            if os.path.realpath(target) in sources:
+            if place in sources:
                 raise InputError(f"{target} is an input, it cannot be a result as well; give another --output")
-            taken[target] = job.source
+            taken[place] = job.source
 
 
 def _share(place: PurePath, num_shares: int) -> int:
