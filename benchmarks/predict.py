@@ -30,6 +30,7 @@ def measure(folder: Path, quick: bool) -> list[Row]:
     forward = tf.function(colorizer.network, input_signature=[tf.TensorSpec([None, None, None, 1])], autograph=False)
     return [
         *whole_rows(colorizer, forward, quick),
+        *finish_rows(colorizer, quick),
         *rival_rows(colorizer, quick),
         *file_rows(folder, colorizer, forward, quick),
         *memory_rows(folder, quick),
@@ -55,6 +56,29 @@ def whole_rows(colorizer: Colorizer, forward: tf.function, quick: bool) -> list[
         row("colorize", rates["colorize"], "megapixels/s", note=note),
         row("forward pass alone", rates["forward"], "megapixels/s"),
         row("colorize / forward pass", ratios(rates["colorize"], rates["forward"]), "x", ">= 0.75", note),
+    ]
+
+
+def finish_rows(colorizer: Colorizer, quick: bool) -> list[Row]:
+    """What the way from colours to a picture costs, against all of it."""
+    rgb = material.photograph(0.06 if quick else 0.26)
+    lightness = color.lightness(rgb).numpy()
+    ab = colorizer.predict_ab(lightness, T)
+    lab = tf.constant(np.concatenate([lightness[..., None], 4 * ab], axis=-1))  # so that many need it
+    mapped = tf.function(color.into_gamut, input_signature=[tf.TensorSpec([None, None, 3])], autograph=False)
+    beyond = float(tf.reduce_mean(tf.cast(tf.reduce_any(mapped(lab) != lab, axis=-1), tf.float32)))
+    seconds = alternate(
+        {
+            "colorize": lambda: colorizer.colorize(rgb, T),
+            "smooth": lambda: colorizer.colorize(rgb, T, smoothing=8),
+            "gamut": lambda: mapped(lab),
+        },
+        2 if quick else 6,
+    )
+    note = f"{beyond:.1%} of the pixels lie beyond sRGB"
+    return [
+        row("gamut mapping / colorize", ratios(seconds["gamut"], seconds["colorize"]), "x", note=note),
+        row("colorize with chroma smoothing, radius 8 / without", ratios(seconds["smooth"], seconds["colorize"]), "x"),
     ]
 
 

@@ -116,13 +116,17 @@ def read_page(header: Header, index: int = 0, with_truth: bool = False) -> Page:
         if header.format == "tiff":
             raster = tiff.read_page(header.path, index)
         else:
-            with Image.open(header.path) as image:
-                raster = _raster(header.path, image)
+            raster = _read_raster(header.path)
         return _page(raster.upright(), with_truth)
 
 
-def _raster(path: Path, image: Image.Image) -> Raster:
-    """The pixels of a picture that Pillow opened, at their full depth."""
+def _read_raster(path: Path) -> Raster:
+    """The pixels of a picture at their full depth. Pillow's own copy of them, 4 bytes each, is gone afterwards."""
+    with Image.open(path) as image:
+        return _raster(path, image)
+
+
+def _raster(path, image):
     rawmode = _rawmode(image)
     pixels, alpha = (_deep if rawmode.endswith(";16B") else _shallow)(path, image, rawmode)
     image.load()  # some formats hold metadata behind the pixels
