@@ -113,10 +113,7 @@ def read_page(header: Header, index: int = 0, with_truth: bool = False) -> Page:
         UnreadableImage: for whatever is broken, truncated, or has no defined colours.
     """
     with refusing():
-        if header.format == "tiff":
-            raster = tiff.read_page(header.path, index)
-        else:
-            raster = _read_raster(header.path)
+        raster = tiff.read_page(header.path, index) if header.format == "tiff" else _read_raster(header.path)
         return _page(raster.upright(), with_truth)
 
 
