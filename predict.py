@@ -69,7 +69,7 @@ def main(arguments=None):
     model = find_model(args.model)
     read_description(model)
     existing = "skip" if args.resume else "replace" if args.overwrite else "refuse"
-    work = worklist.find(args.inputs, folder, outputs, args.recursive, shard_of(args.shard), existing)
+    work = worklist.find(args.inputs, folder, outputs, args.recursive, console.shard_of(args.shard), existing)
     check_folder(folder)
 
     console.load_tensorflow()
@@ -125,14 +125,6 @@ def tile_size(text):
     if not text.isdecimal() or not int(text):
         raise InputError(f"--tile must be auto or a number of pixels from 1 up, got {text}")
     return int(text)
-
-
-def shard_of(text):
-    """'2/5' -> (2, 5)."""
-    numbers = [int(part) if part.isdecimal() else 0 for part in text.split("/")]
-    if len(numbers) != 2 or not 1 <= numbers[0] <= numbers[1]:
-        raise InputError(f"--shard must be I/N with I from 1 to N, such as 1/4, got {text}")
-    return tuple(numbers)
 
 
 def outputs_of(args):

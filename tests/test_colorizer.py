@@ -9,8 +9,8 @@ from tfcolor import color, datasets
 from tfcolor.bins import Bins, count_bins
 from tfcolor.colorizer import Colorizer, Decoding, Uncolored
 from tfcolor.errors import InputError
-from tfcolor.evaluate import lab_pixels, raw_aucs
 from tfcolor.networks.valid8 import Valid8
+from tfcolor.predictors import lab_pixels, raw_aucs
 
 SIZES = [(1, 1), (1, 50), (50, 1), (3, 5), (9, 8), (17, 40)]
 

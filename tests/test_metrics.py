@@ -7,8 +7,8 @@ from skimage.color import rgb2lab
 
 from tfcolor import datasets
 from tfcolor.errors import WorkError
-from tfcolor.evaluate import MeanGivenLightness, lab_pixels, raw_aucs
 from tfcolor.metrics import raw_auc, rebalanced_auc
+from tfcolor.predictors import MeanGivenLightness, lab_pixels, raw_aucs
 
 
 def gray(lightness):

@@ -24,6 +24,12 @@ def is_chief() -> bool:
     return task.get("index", 0) == 0
 
 
+def share() -> tuple[int, int]:
+    """(i, n): this process is the i-th of n, counted from 1; (1, 1) where it is alone."""
+    config = _config()
+    return (config["task"]["index"] + 1, len(config["cluster"]["worker"])) if config else (1, 1)
+
+
 def _config() -> dict:
     try:
         config = json.loads(os.environ.get("TF_CONFIG") or "{}")

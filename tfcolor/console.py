@@ -68,6 +68,18 @@ def shown(path: object) -> str:
     return text if text.isprintable() else ascii(text)[1:-1]
 
 
+def shard_of(text: str) -> tuple[int, int]:
+    """'2/5' -> (2, 5), the second of five shares.
+
+    Raises:
+        InputError: for anything that is no such pair.
+    """
+    numbers = [int(part) if part.isdecimal() else 0 for part in text.split("/")]
+    if len(numbers) != 2 or not 1 <= numbers[0] <= numbers[1]:
+        raise InputError(f"--shard must be I/N with I from 1 to N, such as 1/4, got {text}")
+    return numbers[0], numbers[1]
+
+
 def clock(seconds: float) -> str:
     """Format a duration: `clock(75)` is '1:15', `clock(3675)` is '1:01:15'."""
     minutes, seconds = divmod(round(seconds), 60)

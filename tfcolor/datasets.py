@@ -120,6 +120,19 @@ def split_of(file: str) -> str:
     return "test" if percent < 15 else "val" if percent < 20 else "train"
 
 
+def share_of(file: str, num_shares: int) -> int:
+    """The share of a file, 0 ... num_shares - 1: by its relative path, so that no other file matters."""
+    return zlib.crc32(os.fsencode(file)) % num_shares
+
+
+def category_of(dataset: Dataset, file: str) -> str:
+    """What kind of photograph a file is: the scenes' name it, elsewhere its folder does; '' where there is none."""
+    if SCENES_FILE.fullmatch(PurePosixPath(file).name):
+        return _category(file)
+    parent = PurePosixPath(file).parent
+    return "" if parent == PurePosixPath(".") else parent.as_posix()
+
+
 def data_root(data_dir: str | None = None) -> Path:
     """Choose the folder of the downloaded data: `data_dir`, else $TFCOLOR_DATA, else ./data."""
     return Path(data_dir or os.environ.get("TFCOLOR_DATA") or "data")

@@ -1,115 +1,166 @@
-"""How good a model is on photographs it has not seen, beside what a trivial predictor reaches.
+"""How good predicted colours are, beside what trivial predictors reach.
 
-python -m tfcolor.evaluate --model forest --dataset forest --split test
+python -m tfcolor.evaluate --model forest --dataset forest --split test --T 1,0.38
 """
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Any
 
-import numpy as np
-
-from tfcolor import console, datasets
-from tfcolor.errors import WorkError
-
-_LEVELS = 101  # L* rounded to whole numbers
+from tfcolor import DEFAULT_MODEL, cluster, console, datasets
+from tfcolor.errors import InputError, WorkError
+from tfcolor.files import check_folder, make_folder
 
 
-def lab_pixels(paths: Iterable[Path]):
-    """Yield (lightness float32 [H, W], ab float32 [H, W, 2]) of each photograph that can be read."""
-    import tensorflow as tf
-
-    from tfcolor import color, photos
-
-    for _, photo in photos.read_all(paths):
-        if isinstance(photo, photos.Photo):
-            lab = color.rgb_to_lab(color.from_uint8(tf.constant(photo.rgb))).numpy()
-            yield lab[..., 0], lab[..., 1:]
-
-
-class MeanGivenLightness:
-    """The trivial predictor: for each level of L* the mean ab that it has in the training split."""
-
-    def __init__(self, paths: Iterable[Path]):
-        """Average the colours of the photographs by lightness."""
-        sums, counts = np.zeros([_LEVELS, 2]), np.zeros(_LEVELS)
-        for lightness, ab in lab_pixels(paths):
-            level = self._level(lightness).ravel()
-            counts += np.bincount(level, minlength=_LEVELS)
-            for axis in (0, 1):
-                sums[:, axis] += np.bincount(level, weights=ab[..., axis].ravel(), minlength=_LEVELS)
-        self._ab = sums / np.maximum(counts, 1)[:, None]
-
-    def __call__(self, lightness: np.ndarray) -> np.ndarray:
-        """Predict ab float64 [H, W, 2] from L* float [H, W]."""
-        return self._ab[self._level(lightness)]
-
-    @staticmethod
-    def _level(lightness):
-        return np.clip(np.round(lightness), 0, _LEVELS - 1).astype(int)
-
-
-def raw_aucs(
-    predictors: dict[str, Callable[[np.ndarray], np.ndarray]],
-    paths: list[Path],
-    on_photo: Callable[[int], None] = lambda done: None,
-) -> dict[str, float]:
-    """Measure the raw AuC of predictors over all pixels of some photographs.
-
-    Args:
-        predictors: by name; each maps L* float32 [H, W] to ab [H, W, 2].
-        paths: of the photographs; those that cannot be read are left out.
-        on_photo: called with the number of photographs done.
-
-    Returns:
-        By name, in per cent; see `metrics.raw_auc`.
-
-    Raises:
-        WorkError: where no photograph can be read.
-    """
-    from tfcolor.metrics import raw_auc
-
-    totals, pixels = dict.fromkeys(predictors, 0.0), 0
-    for done, (lightness, ab) in enumerate(lab_pixels(paths), start=1):
-        for name, predict in predictors.items():
-            totals[name] += lightness.size * raw_auc(np.linalg.norm(predict(lightness) - ab, axis=-1))
-        pixels += lightness.size
-        on_photo(done)
-    if not pixels:
-        raise WorkError(f"none of {len(paths)} photographs can be read, so nothing can be measured")
-    return {name: total / pixels for name, total in totals.items()}
-
-
-def _arguments(arguments: list[str] | None) -> argparse.Namespace:
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tfcolor.evaluate", description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="forest", help="name of a shipped model, or a model directory")
-    parser.add_argument("--dataset", default="forest", help="name or folder")
-    parser.add_argument("--split", default="test", choices=("train", "val", "test", "all"))
-    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="of convolutions")
-    parser.add_argument("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
+    add = parser.add_argument
+    add("--model", default=DEFAULT_MODEL, help=f"a shipped model or a model directory (default {DEFAULT_MODEL})")
+    add("--predictions", metavar="DIR", help="measure another program's results: files named as the photographs")
+    add("--dataset", default="forest", help="name, or a folder of colour photographs (default forest)")
+    add("--split", default="test", choices=datasets.SPLITS, help="of the dataset (default test)")
+    add("--T", default="1,0.38", help="temperatures with commas between (default 1,0.38)")
+    add("--output", help="folder for the results (default evaluations/DATASET-SPLIT-MODEL)")
+    add("--overwrite", action="store_true", help="replace results that exist")
+    add("--shard", default="1/1", metavar="I/N", help="measure the I-th of N shares; the last to finish adds them up")
+    add("--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="of the convolutions")
+    add("--tile", type=int, help="side of the tiles in pixels, as in predict.py")
+    add("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure, and print a table."""
-    args = _arguments(arguments)
+    """Measure, write, and print a table."""
+    args = parse(arguments)
+    temperatures = temperatures_of(args.T)
+    share, num_shares = share_of(args.shard)
     dataset = datasets.find(args.dataset, args.data_dir)
+    files = dataset.split(args.split).files
+    if not files:
+        raise InputError(f"{dataset.name} has no photograph in its {args.split} split; take another --split")
+    name = PurePath(args.predictions or args.model).name
+    folder = Path(args.output or f"evaluations/{PurePath(dataset.name).name}-{args.split}-{name}")
+    part = folder / f"part-{share}-of-{num_shares}.npz"
+    for target in (folder / "evaluation.json", part):
+        if target.exists() and not args.overwrite:
+            raise InputError(f"{target} exists; give --overwrite to replace it, or another --output")
+    check_folder(folder)
     console.load_tensorflow()
-    from tfcolor.colorizer import Colorizer
+    from tfcolor import evaluation_report
+    from tfcolor.evaluation import Evaluation
 
+    predictor, bins = make_predictor(args, name, temperatures, dataset)
+    make_folder(folder)
+    mine = [file for file in files if datasets.share_of(file, num_shares) == share - 1]
+    found = measure_all(predictor, bins, dataset, mine)
+    if num_shares > 1:
+        found.save(part)
+        parts = [folder / f"part-{i}-of-{num_shares}.npz" for i in range(1, num_shares + 1)]
+        missing = [path for path in parts if not path.exists()]
+        if missing:
+            print(f"{found.num_photos} photographs measured: {part}; {len(missing)} of {num_shares} shares to come")
+            return
+        found = Evaluation()
+        for path in parts:
+            found.merge(Evaluation.load(path))
+    if not found.num_photos:
+        raise WorkError(f"none of {len(files)} photographs can be read, so nothing can be measured")
+    about = {"model": name, "dataset": dataset.name, "split": args.split}
+    keys = [f"{T:g}" for T in predictor.temperatures]
+    results = evaluation_report.write(found, folder, about, keys)
+    write_sheet(predictor, dataset, found, folder / "photographs.png")
+    print_results(f"{name} on {dataset.name}, {args.split} split, {found.num_photos} photographs", name, results)
+    print(f"intervals, all metrics and pictures: {folder}")
+
+
+def temperatures_of(text: str) -> tuple[float, ...]:
+    """'1,0.38' -> (1.0, 0.38)."""
+    try:
+        found = tuple(dict.fromkeys(float(part) for part in text.split(",")))
+    except ValueError as error:
+        raise InputError(f"--T takes numbers with commas between, got {text!r}") from error
+    if not all(0 <= T <= 1 for T in found):
+        raise InputError(f"--T takes temperatures in [0, 1], got {text}")
+    return found
+
+
+def share_of(text: str) -> tuple[int, int]:
+    """'2/5' -> (2, 5); where TF_CONFIG names several workers, this one's share of all."""
+    if cluster.has_cluster():
+        return cluster.share()
+    return console.shard_of(text)
+
+
+def make_predictor(args: argparse.Namespace, name: str, temperatures: tuple[float, ...], dataset: Any) -> tuple:
+    """What is measured, and the bins whose quantisation bounds it."""
+    from tfcolor.colorizer import AUTO_TILE, Colorizer
+    from tfcolor.evaluation import FilesPredictor, ModelPredictor
+    from tfcolor.predictors import FromFiles
+    from tfcolor.scan import scan
+
+    if args.predictions:
+        if not Path(args.predictions).is_dir():
+            raise InputError(f"--predictions must be a folder, got {args.predictions}")
+        bins = scan(dataset.split("train").paths).bins(10, dataset.name, "train")
+        return FilesPredictor(name, FromFiles(Path(args.predictions))), bins
     colorizer = Colorizer.load(args.model, args.precision)
-    paths = dataset.split(args.split).paths
-    predictors = {
-        "gray": lambda lightness: np.zeros([*lightness.shape, 2]),
-        "mean ab given L": MeanGivenLightness(dataset.split("train").paths),
-        f"{args.model}, T = 1": lambda lightness: colorizer.predict_ab(lightness, 1.0),
-        f"{args.model}, T = 0.38": lambda lightness: colorizer.predict_ab(lightness, 0.38),
-    }
-    with console.Progress("measuring", len(paths), "photographs") as progress:
-        results = raw_aucs(predictors, paths, progress.update)
-    title = f"{dataset.name}, {args.split} split, {len(paths)} photographs"
-    console.print_table(title, ["predictor", "raw AuC, %"], [[k, f"{v:.2f}"] for k, v in results.items()])
+    return ModelPredictor(name, colorizer, temperatures, args.tile or AUTO_TILE), colorizer.bins
+
+
+def measure_all(predictor: Any, bins: Any, dataset: datasets.Dataset, files: list[str]) -> Any:
+    """Measure photographs one after the other."""
+    from tfcolor.evaluation import Evaluation, measure, truths
+    from tfcolor.measuring import inverse_shares
+    from tfcolor.predictors import MeanGivenLightness, gray
+    from tfcolor.scan import scan
+
+    training = dataset.split("train").paths
+    if not training:
+        raise InputError(f"{dataset.name} has no training photograph, whose colours the metrics weigh by")
+    scanned = scan(training)
+    weights = inverse_shares(scanned.ab, scanned.pixels)
+    mean = MeanGivenLightness(console.track(training, "training colours", len(training), "photographs"))
+    trivial = {"gray": gray, "mean ab": mean.without_lightness, "mean ab given L": mean}
+    found = Evaluation()
+    names = {dataset.folder / file: file for file in files}
+    with console.Progress("measuring", len(files), "photographs") as progress:
+        unreadable = lambda path, error: progress.log(f"cannot read {console.shown(path)}: {error}")  # noqa: E731
+        for done, (path, truth) in enumerate(truths(names, unreadable), start=1):
+            measured, score = measure(truth, names[path], predictor, trivial, bins, weights)
+            found.add(names[path], datasets.category_of(dataset, names[path]), measured, score)
+            progress.update(done)
+    return found
+
+
+def write_sheet(predictor: Any, dataset: datasets.Dataset, found: Any, path: Path) -> None:
+    """Pictures of the best, the median and the worst photographs: gray, predicted and true."""
+    from tfcolor.colorize_files import painted
+    from tfcolor.evaluation import truths
+    from tfcolor.photos import write_png
+    from tfcolor.sheets import reduced, sheet
+
+    rows = []
+    for name, ranked in found.ranked().items():
+        row = []
+        for auc, file in ranked:
+            for _, truth in truths([dataset.folder / file], lambda *_: None):
+                ab = predictor(truth, file)[0][f"{predictor.temperatures[-1]:g}", predictor.name]
+                row.append((f"{name}: {auc:.1f}", reduced(painted(truth.lightness))))
+                row.append(("predicted", reduced(painted(truth.lightness, ab))))
+                row.append(("true", reduced(truth.rgb)))
+        rows.append(row)
+    write_png(path, sheet([row for row in rows if row]))
+
+
+def print_results(title: str, model: str, results: dict) -> None:
+    """The most telling columns."""
+    from tfcolor.evaluation_report import METRICS, rows
+
+    metrics = ["raw_auc", "rebalanced_auc", "psnr", "ciede2000", "dcf"]
+    heads = ["predictor", *(METRICS[metric][2] for metric in metrics)]
+    console.print_table(title, heads, rows(results, model, metrics, False))
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ from tfcolor.colorizer import Colorizer
 from tfcolor.console import Progress
 from tfcolor.datasets import Dataset
 from tfcolor.errors import InputError, WorkError
-from tfcolor.evaluate import MeanGivenLightness, raw_aucs
 from tfcolor.files import remove_leftovers, write_json
 from tfcolor.modeldir import save_model
 from tfcolor.networks import network_class
 from tfcolor.options import TrainingOptions
+from tfcolor.predictors import MeanGivenLightness, raw_aucs
 from tfcolor.previews import Previews
 from tfcolor.runs import Run
 from tfcolor.scan import scan

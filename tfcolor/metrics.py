@@ -33,3 +33,45 @@ def rebalanced_auc(distances: np.ndarray, weights: np.ndarray) -> float:
     """
     mean = np.average(np.minimum(distances, MAX_DISTANCE), weights=np.asarray(weights, np.float64))
     return float(100 * (1 - mean / MAX_DISTANCE))
+
+
+def colourfulness(rgb: np.ndarray) -> float:
+    """How colourful a picture is (Hasler and Suesstrunk 2003, section 7, equation for M3).
+
+    Args:
+        rgb: uint8 [H, W, 3], sRGB.
+
+    Returns:
+        0 for gray, some 100 for extremely colourful.
+    """
+    return _colourfulness(*_opponents(rgb))
+
+
+def absolute_colourfulness(rgb: np.ndarray) -> float:
+    """The same of absolute opponents, as DDColor's and CT2's code computes it; not comparable with the former."""
+    return _colourfulness(*map(np.abs, _opponents(rgb)))
+
+
+def _opponents(rgb):
+    red, green, blue = np.moveaxis(rgb.astype(np.float64), -1, 0)
+    return red - green, (red + green) / 2 - blue
+
+
+def _colourfulness(red_green, yellow_blue):
+    spread = np.hypot(red_green.std(), yellow_blue.std())
+    offset = np.hypot(red_green.mean(), yellow_blue.mean())
+    return float(spread + 0.3 * offset)
+
+
+def calibration_error(counts: np.ndarray, confidences: np.ndarray, hits: np.ndarray) -> float:
+    """The expected calibration error (Guo et al. 2017, eq. 3).
+
+    Args:
+        counts: [B] predictions whose confidence is in each of B bins.
+        confidences: [B] the sums of their confidences, in [0, 1] each.
+        hits: [B] how many of them were right.
+
+    Returns:
+        In [0, 1].
+    """
+    return float(np.abs(hits - confidences).sum() / counts.sum())

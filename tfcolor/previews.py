@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from tfcolor import color, photos
 from tfcolor.batches import TargetMaker
@@ -12,10 +11,9 @@ from tfcolor.bins import Bins
 from tfcolor.decoding import annealed_mean
 from tfcolor.losses import cross_entropy
 from tfcolor.metrics import raw_auc
-from tfcolor.sheets import sheet
+from tfcolor.sheets import reduced, sheet
 
 _MAX_PHOTOS = 6
-_MAX_SIDE = 256  # larger photographs are reduced: a preview is a glance
 _TEMPERATURE = 0.38  # of the pictures (Zhang et al. 2016)
 
 
@@ -30,7 +28,7 @@ class Previews:
         spread = paths[:: max(1, len(paths) // _MAX_PHOTOS)]
         for _, photo in photos.read_all(spread):
             if isinstance(photo, photos.Photo) and min(photo.rgb.shape[:2]) > 4 * context:
-                self._photos.append(_reduced(photo.rgb))
+                self._photos.append(reduced(photo.rgb))
             if len(self._photos) == _MAX_PHOTOS:
                 break
 
@@ -71,9 +69,3 @@ class Previews:
             f"prediction, T = {_TEMPERATURE}": color.visible(tf.concat([truth[..., :1], vivid], -1)).numpy(),
         }
         return pictures, numbers
-
-
-def _reduced(rgb: np.ndarray) -> np.ndarray:
-    image = Image.fromarray(rgb)
-    image.thumbnail((_MAX_SIDE, _MAX_SIDE))
-    return np.asarray(image)

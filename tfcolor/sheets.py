@@ -7,6 +7,13 @@ _GAP = 6  # pixels between pictures
 _CAPTION = 20  # height of the strip above a picture
 
 
+def reduced(rgb: np.ndarray, side: int = 256) -> np.ndarray:
+    """A picture uint8 [H, W, 3] with no side longer than `side`."""
+    image = Image.fromarray(rgb)
+    image.thumbnail((side, side))
+    return np.asarray(image)
+
+
 def sheet(rows: list[list[tuple[str, np.ndarray]]]) -> np.ndarray:
     """Lay out pictures in rows, each under its caption, on white.
 

@@ -7,7 +7,6 @@ refuses absolute patterns.
 
 import glob
 import os
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -112,7 +111,7 @@ def find(
         for path, place in found.files.items()
     ]
     _check_apart(jobs)
-    mine = [job for job in jobs if _share(job.targets[0].relative_to(folder), shard[1]) == shard[0] - 1]
+    mine = [job for job in jobs if _share(job, folder, shard[1]) == shard[0] - 1]
     if existing == "refuse":
         for target in (target for job in mine for target in job.targets):
             if os.path.lexists(target):
@@ -179,6 +178,10 @@ def _is_image_name(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
+def _share(job: Job, folder: Path, num_shares: int) -> int:
+    return datasets.share_of(job.targets[0].relative_to(folder).as_posix(), num_shares)
+
+
 def _check_apart(jobs: list[Job]) -> None:
     """Refuse results that would be written over each other, or over a photograph."""
     sources, taken = {os.path.realpath(job.source) for job in jobs}, {}
@@ -192,11 +195,6 @@ def _check_apart(jobs: list[Job]) -> None:
             if place in sources:
                 raise InputError(f"{target} is an input, it cannot be a result as well; give another --output")
             taken[place] = job.source
-
-
-def _share(place: PurePath, num_shares: int) -> int:
-    """The share of a place in the tree, 0 ... n - 1."""
-    return zlib.crc32(os.fsencode(place.as_posix())) % num_shares
 
 
 def _remove_leftovers(jobs: list[Job]) -> None:

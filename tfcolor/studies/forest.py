@@ -7,12 +7,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfcolor.batches import TargetMaker, Windows, training_batches
-from tfcolor.bins import cell_of, cells_per_axis
+from tfcolor.bins import cell_of
 from tfcolor.colorizer import Colorizer
 from tfcolor.datasets import Dataset
-from tfcolor.evaluate import lab_pixels
+from tfcolor.measuring import inverse_shares
 from tfcolor.metrics import raw_auc, rebalanced_auc
 from tfcolor.networks.valid8 import Valid8
+from tfcolor.predictors import lab_pixels
 from tfcolor.scan import scan
 from tfcolor.training import Position, Trainer, train
 
@@ -85,18 +86,3 @@ class Forest:
             weights.append(self._inverse_shares[tuple(cell_of(ab.reshape(-1, 2), WINDOW).T)])
         distances, weights = np.concatenate(distances), np.concatenate(weights)
         return {"raw_auc": raw_auc(distances), "rebalanced_auc": rebalanced_auc(distances, weights)}
-
-
-def inverse_shares(ab: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """1 / p for each cell of the ab plane, 0 for those without a pixel.
-
-    Args:
-        ab: float32 [N, 2], colours.
-        pixels: int64 [N], how many pixels have each.
-
-    Returns:
-        float64 [cells, cells].
-    """
-    counts = np.zeros([cells_per_axis(WINDOW)] * 2)
-    np.add.at(counts, tuple(cell_of(ab, WINDOW).T), pixels)
-    return np.divide(counts.sum(), counts, out=np.zeros_like(counts), where=counts > 0)

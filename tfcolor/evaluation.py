@@ -1,0 +1,198 @@
+"""Measuring predictors over a dataset, photograph by photograph, in constant memory and in shares that add up."""
+
+import heapq
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfcolor import photos
+from tfcolor.bins import Bins, cell_of
+from tfcolor.colorize_files import painted
+from tfcolor.colorizer import AUTO_TILE, Colorizer
+from tfcolor.decoding import annealed_mean
+from tfcolor.files import read_npz, write_npz
+from tfcolor.measuring import Truth, distribution_sums, measure_colors
+from tfcolor.metrics import MAX_DISTANCE
+from tfcolor.predictors import FromFiles, Predictor, lab_of, nearest_bins, quantised
+from tfcolor.tallies import Tally
+
+ALL = "all"  # the name of all categories together
+BOUND = "truth, quantised"
+_MOST_CATEGORIES = 50
+_OTHERS = "others"
+_EXTREMES = 3  # photographs remembered at either end
+_SAMPLED = 1001  # photographs remembered for the median, whichever they are
+
+Colors = dict[tuple[str, str], np.ndarray]  # (T, predictor) -> ab float [H, W, 2]; T is "" where it plays no role
+Sums = dict[tuple[str, str], dict[str, tuple[object, object]]]
+
+
+class ModelPredictor:
+    """A model at several temperatures, from one pass of its network."""
+
+    def __init__(self, name: str, colorizer: Colorizer, temperatures: tuple[float, ...], tile: int = AUTO_TILE):
+        """Use a model under a name."""
+        self.name, self.temperatures = name, temperatures
+        self._colorizer, self._tile = colorizer, tile
+        bins = colorizer.bins
+        self._colors = tf.constant(bins.means, tf.float32)
+        self._weights = tf.constant(bins.weights, tf.float32)
+        self._nearest = nearest_bins(bins)
+
+    def __call__(self, truth: Truth, file: str) -> tuple[Colors, Sums]:
+        """Predict colours, and measure the distributions that they come from."""
+        bins = self._colorizer.bins
+        true_bins = self._nearest[tuple(np.moveaxis(cell_of(truth.ab, bins.window), -1, 0))].astype(np.int32)
+        keys = {T: (f"{T:g}", self.name) for T in self.temperatures}
+        colors = {key: np.empty(truth.ab.shape, np.float32) for key in keys.values()}
+        totals: dict = {key: {} for key in keys.values()}
+        for place, logits in self._colorizer.logits(truth.lightness, self._tile):
+            for T, key in keys.items():
+                colors[key][place] = annealed_mean(logits, self._colors, T).numpy()
+                # At T = 0 the distribution is one bin, whose cross-entropy is infinite wherever it is wrong.
+                if T:
+                    sums = distribution_sums(logits / T, tf.constant(true_bins[place]), self._weights)
+                    for metric, value in sums.items():
+                        totals[key][metric] = totals[key].get(metric, 0) + value.numpy().astype(np.float64)
+        return colors, {key: _as_pairs(sums, truth.lightness.size) for key, sums in totals.items() if sums}
+
+
+def _as_pairs(sums, num_pixels):
+    pairs = {name: (sums[name], num_pixels) for name in ("top_1", "top_5", "cross_entropy", "weighted_cross_entropy")}
+    pairs["confidences"] = (sums["confidences"], sums["counts"])
+    pairs["hits"] = (sums["hits"], sums["counts"])
+    return pairs
+
+
+class FilesPredictor:
+    """Another program's results."""
+
+    def __init__(self, name: str, files: FromFiles):
+        """Use the files of a `predictors.FromFiles` under a name."""
+        self.name, self.temperatures = name, (1.0,)
+        self._files = files
+
+    def __call__(self, truth: Truth, file: str) -> tuple[Colors, Sums]:
+        """Take the colours of the photograph's file."""
+        return {("1", self.name): self._files.ab(file, truth.lightness.shape)}, {}
+
+
+@dataclass
+class Evaluation:
+    """What has been measured so far.
+
+    tallies: by category, T and predictor.
+    best, worst, sample: some photographs by the first predictor's raw AuC at its first T.
+    """
+
+    tallies: dict[tuple[str, str, str], Tally] = field(default_factory=dict)
+    best: list[tuple[float, str]] = field(default_factory=list)
+    worst: list[tuple[float, str]] = field(default_factory=list)
+    sample: list[tuple[int, float, str]] = field(default_factory=list)
+    num_photos: int = 0
+
+    def add(self, file: str, category: str, measured: Sums, score: float) -> None:
+        """Add a photograph: its sums by (T, predictor), and the raw AuC by which it is ranked."""
+        known = {key[0] for key in self.tallies}
+        if category not in known and len(known) > _MOST_CATEGORIES:
+            category = _OTHERS
+        for (T, predictor), pairs in measured.items():
+            for name in {ALL, category}:
+                self.tallies.setdefault((name, T, predictor), Tally()).add(file, pairs)
+        self._remember(file, score)
+        self.num_photos += 1
+
+    def merge(self, other: "Evaluation") -> None:
+        """Add what was measured elsewhere, on other photographs."""
+        for key, tally in other.tallies.items():
+            self.tallies.setdefault(key, Tally()).merge(tally)
+        for ours, theirs in ((self.best, other.best), (self.worst, other.worst), (self.sample, other.sample)):
+            ours.extend(theirs)
+        self._forget()
+        self.num_photos += other.num_photos
+
+    def _remember(self, file, score):
+        self.best.append((score, file))
+        self.worst.append((score, file))
+        self.sample.append((zlib.crc32(file.encode(errors="surrogateescape")), score, file))
+        self._forget()
+
+    def _forget(self):
+        """Keep the extremes, and for the median the smallest hashes of names: the same in whatever order they come."""
+        self.best = heapq.nlargest(_EXTREMES, self.best)
+        self.worst = heapq.nsmallest(_EXTREMES, self.worst)
+        if len(self.sample) > _SAMPLED:
+            self.sample = heapq.nsmallest(_SAMPLED, self.sample)
+
+    def ranked(self) -> dict[str, list[tuple[float, str]]]:
+        """The best, median and worst photographs with their raw AuC, best first."""
+        by_score = sorted(((score, file) for _, score, file in self.sample), reverse=True)
+        middle = max(0, (len(by_score) - _EXTREMES) // 2)
+        return {"best": self.best, "median": by_score[middle : middle + _EXTREMES], "worst": self.worst[::-1]}
+
+    def save(self, path: Path) -> None:
+        """Write all of it, whole or not at all."""
+        index, arrays = [], {}
+        for key, tally in self.tallies.items():
+            for metric, sums in tally.sums.items():
+                arrays[f"sums{len(index)}"] = sums
+                index.append([*key, metric])
+        rest = {"index": index, "best": self.best, "worst": self.worst, "sample": self.sample, "num": self.num_photos}
+        write_npz(path, {"rest": json.dumps(rest), **arrays})
+
+    @classmethod
+    def load(cls, path: Path) -> "Evaluation":
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: where it is missing or broken.
+        """
+        arrays = read_npz(path)
+        rest = json.loads(arrays["rest"].item())
+        found = cls(num_photos=rest["num"])
+        for number, (category, T, predictor, metric) in enumerate(rest["index"]):
+            found.tallies.setdefault((category, T, predictor), Tally()).sums[metric] = arrays[f"sums{number}"]
+        found.best, found.worst, found.sample = (
+            [tuple(entry) for entry in rest[k]] for k in ("best", "worst", "sample")
+        )
+        return found
+
+
+def truths(paths: Iterable[Path], on_unreadable: Callable[[Path, Exception], None]) -> Iterator[tuple[Path, Truth]]:
+    """Yield the photographs that can be read."""
+    for path, photo in photos.read_all(paths):
+        if isinstance(photo, photos.Photo):
+            lab = lab_of(photo.rgb)
+            yield path, Truth(photo.rgb, lab[..., 0], lab[..., 1:])
+        else:
+            on_unreadable(path, photo)
+
+
+def measure(
+    truth: Truth,
+    file: str,
+    predictor: ModelPredictor | FilesPredictor,
+    trivial: dict[str, Predictor],
+    bins: Bins,
+    inverse_shares: np.ndarray,
+) -> tuple[Sums, float]:
+    """Measure all predictors on one photograph.
+
+    Returns:
+        By (T, predictor) the numerators and denominators of the metrics; and the predictor's raw AuC at its first T.
+    """
+    colors, sums = predictor(truth, file)
+    for name, predict in trivial.items():
+        colors["", name] = predict(truth.lightness)
+    colors["", BOUND] = quantised(truth.ab, bins)
+    measured = {}
+    for key, ab in colors.items():
+        rgb = painted(truth.lightness, ab.astype(np.float32))
+        measured[key] = measure_colors(truth, ab, rgb, inverse_shares) | sums.get(key, {})
+    error, num_pixels = measured[f"{predictor.temperatures[0]:g}", predictor.name]["raw_error"]
+    return measured, 100 * (1 - error / num_pixels / MAX_DISTANCE)

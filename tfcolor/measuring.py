@@ -1,0 +1,123 @@
+"""One photograph and a prediction of its colours -> the numerators and denominators of all metrics."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+from skimage.color import deltaE_ciede2000
+from skimage.metrics import structural_similarity
+
+from tfcolor.bins import cell_of, cells_per_axis
+from tfcolor.metrics import MAX_DISTANCE, absolute_colourfulness, colourfulness
+
+REBALANCING_WINDOW = 10  # ab units, of the bins that the rebalanced AuC weighs by
+CONFIDENCE_BINS = 15  # of the calibration (Guo et al. 2017)
+TOP = 5
+_MAX_PSNR = 100.0  # decibels, where two pictures are (almost) equal: their own would be infinite
+_SSIM_SIDE = 7  # scikit-image's window; smaller pictures have none
+
+Pair = tuple[object, object]  # numerator and denominator of a metric
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A photograph.
+
+    rgb: uint8 [H, W, 3], sRGB.
+    lightness: float32 [H, W], L*.
+    ab: float32 [H, W, 2], ab units.
+    """
+
+    rgb: np.ndarray
+    lightness: np.ndarray
+    ab: np.ndarray
+
+
+def inverse_shares(ab: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """1 / p for each cell of the ab plane, 0 for those without a pixel.
+
+    Args:
+        ab: float32 [N, 2], colours.
+        pixels: int64 [N], how many pixels have each.
+
+    Returns:
+        float64 [cells, cells].
+    """
+    counts = np.zeros([cells_per_axis(REBALANCING_WINDOW)] * 2)
+    np.add.at(counts, tuple(cell_of(ab, REBALANCING_WINDOW).T), pixels)
+    return np.divide(counts.sum(), counts, out=np.zeros_like(counts), where=counts > 0)
+
+
+def measure_colors(truth: Truth, ab: np.ndarray, rgb: np.ndarray, inverse_shares: np.ndarray) -> dict[str, Pair]:
+    """Measure predicted colours.
+
+    Args:
+        truth: the photograph.
+        ab: float [H, W, 2], the prediction in ab units.
+        rgb: uint8 [H, W, 3], the picture that it makes with the photograph's lightness.
+        inverse_shares: 1 / p of each cell of the plane, see `inverse_shares`.
+
+    Returns:
+        By metric, numerator and denominator; errors in place of AuCs, which are 1 - error / 150.
+    """
+    distances = np.linalg.norm(ab.astype(np.float64) - truth.ab, axis=-1)
+    errors = np.minimum(distances, MAX_DISTANCE)
+    weights = inverse_shares[tuple(np.moveaxis(cell_of(truth.ab, REBALANCING_WINDOW), -1, 0))]
+    within = np.cumsum(np.bincount(np.ceil(errors).astype(int).ravel(), minlength=int(MAX_DISTANCE) + 1))
+    lab = np.concatenate([truth.lightness[..., None], truth.ab], axis=-1)
+    predicted = np.concatenate([truth.lightness[..., None], ab.astype(np.float32)], axis=-1)
+    pairs = {
+        "raw_error": (errors.sum(), errors.size),
+        "rebalanced_error": ((weights * errors).sum(), weights.sum()),
+        "within": (within, np.full_like(within, errors.size)),
+        "ciede2000": (deltaE_ciede2000(lab, predicted).sum(), errors.size),
+        "psnr": (psnr(truth.rgb, rgb), 1),
+        "colourfulness": (colourfulness(rgb), 1),
+        "absolute_colourfulness": (absolute_colourfulness(rgb), 1),
+        "true_colourfulness": (colourfulness(truth.rgb), 1),
+        "true_absolute_colourfulness": (absolute_colourfulness(truth.rgb), 1),
+    }
+    if min(errors.shape) >= _SSIM_SIDE:
+        pairs["ssim"] = (structural_similarity(truth.rgb, rgb, channel_axis=-1), 1)
+    return pairs
+
+
+def psnr(truth: np.ndarray, prediction: np.ndarray) -> float:
+    """Peak signal-to-noise ratio of uint8 pictures, in decibels; 100 for equal ones."""
+    error = np.mean((truth.astype(np.float64) - prediction) ** 2)
+    return float(min(_MAX_PSNR, 10 * np.log10(255**2 / error))) if error else _MAX_PSNR
+
+
+@tf.function(
+    input_signature=[tf.TensorSpec([None, None, None]), tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None])],
+    autograph=False,
+)
+def distribution_sums(logits: tf.Tensor, true_bins: tf.Tensor, weights: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Measure predicted distributions.
+
+    Args:
+        logits: float32 [H, W, Q], sharpened already.
+        true_bins: int32 [H, W].
+        weights: float32 [Q], the rebalancing weights.
+
+    Returns:
+        Sums over the pixels: hits of the top bin, of the top 5, cross-entropy in nats, the same weighted;
+        and by bins of confidence [15] the number of pixels, of confidences and of hits.
+    """
+    logs = tf.reshape(tf.nn.log_softmax(logits), [-1, tf.shape(logits)[-1]])  # [N, Q]
+    bins = tf.reshape(true_bins, [-1])
+    errors = -tf.gather(logs, bins, batch_dims=1)
+    confidences, top = tf.exp(tf.reduce_max(logs, axis=-1)), tf.argmax(logs, axis=-1, output_type=tf.int32)
+    hits = tf.cast(top == bins, tf.float32)
+    level = tf.minimum(tf.cast(confidences * CONFIDENCE_BINS, tf.int32), CONFIDENCE_BINS - 1)
+    by_level = {
+        name: tf.math.unsorted_segment_sum(values, level, CONFIDENCE_BINS)
+        for name, values in (("counts", tf.ones_like(hits)), ("confidences", confidences), ("hits", hits))
+    }
+    return {
+        "top_1": tf.reduce_sum(hits),
+        "top_5": tf.reduce_sum(tf.cast(tf.math.in_top_k(bins, logs, TOP), tf.float32)),
+        "cross_entropy": tf.reduce_sum(errors),
+        "weighted_cross_entropy": tf.reduce_sum(errors * tf.gather(weights, bins)),
+        **by_level,
+    }
