@@ -149,7 +149,8 @@ def numbers_of(option, text, kind):
     try:
         return tuple(kind(part) for part in text.split(",")) if text is not None else ()
     except ValueError as error:
-        raise InputError(f"{option} takes numbers with commas between, got {text!r}") from error
+        kinds = "whole numbers" if kind is int else "numbers"
+        raise InputError(f"{option} takes {kinds} with commas between, got {text!r}") from error
 
 
 if __name__ == "__main__":

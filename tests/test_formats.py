@@ -431,6 +431,48 @@ def test_grays_of_an_rgb_profile(predict, tmp_path, results):
     assert np.abs(lightness_of_light(y) - lightness_of_light(linear(gray(), 2.19921875))).max() < 0.5
 
 
+def scanner_profile() -> bytes:
+    """A profile that leads from RGB to Lab and not back (ICC.1:2001-04, an input profile with A2B0 alone).
+
+    Its table says that levels are the square roots of light, the same for all channels.
+    """
+
+    def s15(*numbers):
+        return b"".join(struct.pack(">i", round(number * 65536)) for number in numbers)
+
+    axis = np.linspace(0, 1, 17)
+    rgb_ = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1)
+    gray_axis = lightness_of_light(rgb_.mean(axis=-1) ** 2)
+    lab = np.stack([gray_axis * 2.55, np.full_like(gray_axis, 128), np.full_like(gray_axis, 128)], axis=-1)
+    identity = bytes(range(256)) * 3
+    table = b"mft1\0\0\0\0" + bytes([3, 3, 17, 0]) + s15(1, 0, 0, 0, 1, 0, 0, 0, 1) + identity
+    table += np.round(lab).astype(np.uint8).tobytes() + identity
+    tags = {
+        b"desc": b"desc\0\0\0\0" + struct.pack(">I", 8) + b"scanner\0" + bytes(79),
+        b"cprt": b"text\0\0\0\0none\0",
+        b"wtpt": b"XYZ \0\0\0\0" + s15(0.9642, 1, 0.8249),
+        b"A2B0": table,
+    }
+    start, index, content = 128 + 4 + 12 * len(tags), struct.pack(">I", len(tags)), b""
+    for name, tag in tags.items():
+        index += name + struct.pack(">II", start + len(content), len(tag))
+        content += tag + bytes(-len(tag) % 4)
+    head = struct.pack(">I", start + len(content)) + bytes(4) + b"\x02\x40\0\0scnrRGB Lab "
+    head += struct.pack(">6H", 2001, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + s15(0.9642, 1, 0.8249) + bytes(48)
+    return head + index + content
+
+
+@pytest.mark.parametrize("is_gray", [True, False])
+def test_a_scanners_profile_leads_to_light_alone(predict, tmp_path, results, is_gray):
+    levels = gray() if is_gray else np.repeat(gray()[..., None], 3, axis=-1)
+    Image.fromarray(levels).save(tmp_path / "a.tif", icc_profile=scanner_profile())
+    assert predict("a.tif").status == 0
+    with Image.open(results / "a.tif") as image:
+        assert "sRGB" in ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"])))
+        lightness = lab_lightness(np.asarray(image))
+    assert np.abs(lightness - lightness_of_light(linear(gray(), 2))).mean() < 1  # the profile has 8 bits
+
+
 def test_a_broken_profile_is_said_and_left_out(predict, tmp_path, results):
     Image.fromarray(gray()).save(tmp_path / "a.jpg", icc_profile=b"no profile " * 40)
     outcome = predict("a.jpg")
@@ -483,7 +525,105 @@ def test_of_an_animation_the_first_frame_is_coloured_and_that_is_said(predict, t
     assert np.abs(lab_lightness(decoded(results / "a.png")) - lab_lightness(first)).max() < 0.5
 
 
+# What is odd about a file's metadata costs it that, and not its colours
+
+
+@pytest.mark.parametrize("resolution", [(2**32 - 1, 1), (0, 1)], ids=str)
+@pytest.mark.parametrize("format", ["png", "bmp", "jpeg", "tiff"])
+def test_odd_resolutions(predict, tmp_path, results, resolution, format):
+    tifffile.imwrite(tmp_path / "a.tif", gray(), resolution=(resolution,) * 2, resolutionunit="inch", metadata=None)
+    assert predict("a.tif", "--format", format).status == 0
+
+
+def test_a_resolution_that_is_no_rational(predict, tmp_path, results):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        writer.write(gray(), metadata=None, software=False, resolution=(1, 1), resolutionunit="inch")
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        places = [file.pages[0].tags[code].offset for code in (282, 283)]
+    for place in places:
+        content[place + 2 : place + 12] = struct.pack("<HII", 3, 1, 300)  # SHORT
+    (tmp_path / "a.tif").write_bytes(content)
+    assert predict("a.tif").status == 0
+    with Image.open(results / "a.tif") as image:
+        assert float(image.info["dpi"][0]) == 300
+
+
+def test_all_segments_of_photoshop_survive(predict, tmp_path, results):
+    second = b"Photoshop 3.0\x00" + b"8BIM\x04\x0c" + bytes(8)
+    segments = b"".join(b"\xff\xed" + struct.pack(">H", len(part) + 2) + part for part in (IPTC, second))
+    Image.fromarray(gray()).save(tmp_path / "a.jpg", extra=segments)
+    assert predict("a.jpg").status == 0
+    with Image.open(results / "a.jpg") as image:
+        assert [part for name, part in image.applist if name == "APP13"] == [IPTC, second]
+
+
+def test_exif_numbers_of_every_kind_go_into_a_tiff(predict, tmp_path, results):
+    exif = exif_block()
+    exif[33550], exif[51000], exif[51001] = (1.5, 2.5, 0.0), -3, 7
+    Image.fromarray(gray()).save(tmp_path / "a.jpg", exif=exif)
+    assert predict("a.jpg", "--format", "tiff").status == 0
+    with tifffile.TiffFile(results / "a.tif") as file:
+        tags = file.pages[0].tags
+        assert tags[33550].value == (1.5, 2.5, 0.0) and (tags[51000].value, tags[51001].value) == (-3, 7)
+        assert tags["Make"].value == "Zeiss"
+
+
+def test_sides_change_places_in_exif(predict, tmp_path, results):
+    exif = exif_block(6)
+    exif[282], exif[283] = 300, 150
+    exif.get_ifd(0x8769).update({0xA002: WIDTH, 0xA003: HEIGHT})
+    Image.fromarray(gray()).save(tmp_path / "a.jpg", exif=exif)
+    assert predict("a.jpg").status == 0
+    with Image.open(results / "a.jpg") as image:
+        found = image.getexif()
+        assert (found[282], found[283]) == (150, 300)
+        assert (found.get_ifd(0x8769)[0xA002], found.get_ifd(0x8769)[0xA003]) == (HEIGHT, WIDTH) == image.size
+
+
+def test_exif_and_texts_as_imagemagick_writes_them(predict, tmp_path, results):
+    block, texts = exif_block().tobytes(), PngImagePlugin.PngInfo()
+    texts.add_text("Raw profile type exif", f"\nexif\n{len(block):8}\n{block.hex()}\n", zip=True)
+    texts.add_text("RawTherapee", "5.9")
+    Image.fromarray(gray()).save(tmp_path / "a.png", pnginfo=texts)
+    assert predict("a.png").status == 0
+    with Image.open(results / "a.png") as image:
+        assert image.text == {"RawTherapee": "5.9"}
+        assert image.getexif()[0x010F] == "Zeiss"
+
+
+def test_a_description_of_the_old_layout_is_not_kept(predict, tmp_path, results):
+    tifffile.imwrite(tmp_path / "a.tif", gray())  # tifffile describes the shape
+    tifffile.imwrite(tmp_path / "b.tif", gray(), description="Half Dome", metadata=None)
+    assert predict("a.tif", "b.tif").status == 0
+    for name, description in (("a.tif", None), ("b.tif", "Half Dome")):
+        with tifffile.TiffFile(results / name) as file:
+            assert file.pages[0].tags.valueof(270) == description
+
+
+@pytest.mark.parametrize(("bits", "content", "samples"), [(2, BITS2, SAMPLES2), (4, BITS4, SAMPLES4)])
+def test_a_transparent_level_of_few_bits(predict, tmp_path, results, bits, content, samples):
+    key = int(samples[5, 5])
+    chunk = b"tRNS" + struct.pack(">H", key)
+    chunk = struct.pack(">I", 2) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    (tmp_path / "a.png").write_bytes(content[:33] + chunk + content[33:])
+    assert predict("a.png").status == 0
+    levels = decoded(results / "a.png")
+    np.testing.assert_array_equal(levels[..., 3], np.where(samples == key, 0, 255))
+    difference = lab_lightness(levels[..., :3]) - lab_lightness(samples, 2**bits - 1)
+    assert np.abs(difference).max() < 0.5
+
+
 # What a format cannot hold
+
+
+def test_pages_are_not_lost_silently(predict, tmp_path, results):
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([gray(), gray()]), photometric="minisblack", metadata=None)
+    for format in ("jpeg", "png", "webp", "bmp", "ppm"):
+        outcome = predict("a.tif", "--format", format)
+        assert outcome.status == 1
+        assert f"cannot colour a.tif: 2 pages, of which {format.upper()} holds one" in outcome.err
+    assert not list(results.iterdir())
 
 
 def test_transparency_is_not_lost_silently(predict, tmp_path, results):

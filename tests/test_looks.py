@@ -107,6 +107,14 @@ def test_explanation_is_a_plot(predict, tmp_path, results):
         assert image.format == "PNG" and image.width > 800
 
 
+def test_explanation_heeds_strength(predict, tmp_path, results):
+    photo(tmp_path / "a.jpg")
+    for strength in (0, 1):
+        assert predict("a.jpg", "--explain", "10,30", "--strength", strength, "--output", f"s{strength}").status == 0
+    gray, colored = (np.asarray(Image.open(tmp_path / f"s{s}" / "a-explain.png").convert("RGB")) for s in (0, 1))
+    assert (gray != colored).any(axis=-1).mean() > 0.01
+
+
 def test_a_pixel_outside_is_said(predict, tmp_path, results):
     photo(tmp_path / "a.jpg")
     outcome = predict("a.jpg", "--explain", "50,0")

@@ -177,6 +177,18 @@ def test_compare_shows_input_result_and_truth(predict, tmp_path, results):
     assert contains(gray_sheet, pixels(results / "gray.png")) and gray_sheet.shape[1] < sheet.shape[1] - 20
 
 
+def test_a_comparison_is_not_left_without_its_result(predict, tmp_path, results):
+    save(tmp_path / "a.png", np.concatenate([colors(), colors()[..., :1]], axis=-1))
+    assert predict("a.png", "--format", "jpeg", "--compare").status == 1
+    assert names(results) == []
+
+
+def test_a_photograph_named_twice_is_coloured_once(predict, tmp_path, results):
+    save(tmp_path / "a.png")
+    outcome = predict("a.png", tmp_path / "a.png")
+    assert outcome.status == 0 and outcome.out.startswith("1 photograph, ")
+
+
 # What cannot be read
 
 

@@ -19,13 +19,13 @@ from tfcolor.console import Progress, shown
 from tfcolor.errors import WorkError
 from tfcolor.originals import Header, Page, read_header, read_page
 from tfcolor.photos import UnreadableImage, read_ahead, write_png
-from tfcolor.saving import levels_of, saving
+from tfcolor.saving import levels_of, rounded, saving
 from tfcolor.sheets import sheet
 from tfcolor.strips import by_rows
 from tfcolor.worklist import Job, Outputs
 
 # What encoders raise for what they cannot write, such as metadata that are broken.
-UNWRITABLE = (OSError, ValueError, RuntimeError, TypeError, LookupError, struct.error)
+UNWRITABLE = (OSError, ValueError, RuntimeError, TypeError, LookupError, ArithmeticError, struct.error)
 _PIXELS_BEHIND = 32_000_000  # of results that wait to be written while others are coloured
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
@@ -147,7 +147,7 @@ class _Unit(NamedTuple):
     def say_notes(self, page: Page, account: Account) -> None:
         if self.index == 0:
             account.note(self.job.source, self.header.note)
-            account.note(self.job.source, _name_note(self.header))
+            account.note(self.job.source, name_note(self.header))
         account.note(self.job.source, page.note)
 
 
@@ -160,6 +160,10 @@ def _units(jobs: list[Job], chosen: str | None, max_pixels: int, account: Accoun
             account.fail(job.source, error)
             continue
         format = result_format(job.targets[0], header, chosen)
+        if header.num_pages > 1 and format != "tiff":
+            reason = f"{header.num_pages} pages, of which {format.upper()} holds one; take --format tiff"
+            account.fail(job.source, reason)
+            continue
         yield from (_Unit(job, header, index, format) for index in range(header.num_pages))
 
 
@@ -170,11 +174,12 @@ def result_format(target: Path, header: Header, chosen: str | None) -> str:
     return chosen or formats.of_name(target) or "png"
 
 
-def _name_note(header):
+def name_note(header: Header) -> str:
+    """What is said of a file that is not what its name says; empty mostly."""
     named = formats.of_name(header.path)
-    if not header.format or not named or named == header.format:
+    if not named or named == header.format:
         return ""
-    return f"it is in fact a {header.format.upper()} file"
+    return f"it is in fact a {(header.format or header.pillow_format).upper()} file"
 
 
 class _Results:
@@ -185,6 +190,7 @@ class _Results:
         self._writing: deque[tuple[_Unit, int, Future]] = deque()  # with its pixels
         self._pages = contextlib.ExitStack()  # the file of several pages that is open
         self._open_job: Job | None = None
+        self._first: tuple[Page, np.ndarray] | None = None  # its first page, where that is compared
 
     @property
     def num_waiting(self) -> int:
@@ -232,18 +238,20 @@ class _Results:
 
     def _write(self, unit, page, rgb):
         with self._saving(unit) as add_page:
-            self._compare(unit, page, rgb)  # the result itself comes last: where it is, all is done
             add_page(rgb, page)
+            self._compare(unit, page, rgb)  # before the result gets its name: where that is, all is done
 
     def _write_page(self, unit, page, rgb):
         try:
             if unit.index == 0:
                 self._add_page, self._open_job = self._pages.enter_context(self._saving(unit)), unit.job
-                self._compare(unit, page, rgb)
+                self._first = (page, rgb) if unit.job.targets[1:] else None
             self._add_page(rgb, page)
             self._account.num_pixels += page.lightness.size
             if unit.index == unit.header.num_pages - 1:
-                self._open_job = None
+                if self._first:
+                    self._compare(unit, *self._first)
+                self._open_job = self._first = None
                 self._pages.close()
                 self._account.colored.append(unit.job.source)
         except UNWRITABLE as error:
@@ -257,7 +265,7 @@ class _Results:
         return saving(target, unit.format, num_bytes, self._outputs.quality)
 
     def _discard(self, error):
-        self._open_job = None
+        self._open_job = self._first = None
         with contextlib.suppress(type(error)):
             self._pages.__exit__(type(error), error, error.__traceback__)
         self._pages = contextlib.ExitStack()
@@ -265,7 +273,7 @@ class _Results:
     def _compare(self, unit, page, rgb):
         """Write a sheet of input, result and truth, where it is asked for."""
         for target in unit.job.targets[1:]:
-            pictures = [("input", painted(page.lightness)), ("result", eight_bits(rgb))]
+            pictures = [("input", painted(page.lightness)), ("result", rounded(rgb, np.uint8))]
             pictures += [("truth", page.truth)] if page.truth is not None else []
             write_png(target, sheet([pictures]))
 
@@ -278,8 +286,3 @@ def painted(lightness: np.ndarray, ab: np.ndarray | None = None, dtype: type = n
         lightness,
         ab,
     )
-
-
-def eight_bits(rgb: np.ndarray) -> np.ndarray:
-    """Levels of 8 or 16 bits in 8."""
-    return rgb if rgb.dtype == np.uint8 else by_rows(lambda strip: np.round(strip / 257).astype(np.uint8), rgb)

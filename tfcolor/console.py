@@ -54,6 +54,9 @@ def load_tensorflow() -> None:
 
             tf.config.list_physical_devices()
             is_loaded = True
+        except KeyboardInterrupt:
+            is_loaded = True  # there is nothing to explain
+            raise
         finally:
             os.dup2(terminal, 2)
             os.close(terminal)
@@ -114,7 +117,7 @@ class Progress:
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[note]}"),
+                TextColumn("{task.fields[note]}", markup=False),
                 TimeRemainingColumn(),
                 console=Console(stderr=True),
             )

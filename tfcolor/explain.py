@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from tfcolor.colorize_files import painted
-from tfcolor.colorizer import Colorizer
+from tfcolor.colorizer import Colorizer, Decoding, smoothed
 from tfcolor.decoding import annealed_mean
 from tfcolor.plots import bin_colors, save_figure
 
@@ -18,7 +18,7 @@ _SHOWN_SHARE = 1e-3  # of a distribution, below which a bin is not drawn
 
 
 def plot(
-    colorizer: Colorizer, lightness: np.ndarray, point: tuple[int, int], temperature: float, path: Path, tile: int
+    colorizer: Colorizer, lightness: np.ndarray, point: tuple[int, int], decoding: Decoding, path: Path, tile: int
 ) -> None:
     """Plot the prediction at a pixel, and the entropy of all.
 
@@ -26,11 +26,11 @@ def plot(
         colorizer: the model.
         lightness: float32 [H, W], L* in [0, 100].
         point: x and y of the pixel, from the left and from the top, inside the picture.
-        temperature: T of the coloured picture.
+        decoding: of the coloured picture; its T is among those shown.
         path: the .png to write.
         tile: side of the tiles.
     """
-    x, y = point
+    (x, y), temperature = point, decoding.temperature
     colors = tf.constant(colorizer.bins.means, tf.float32)
     ab, entropy = np.empty([*lightness.shape, 2], np.float32), np.empty(lightness.shape, np.float32)
     logits_there = None
@@ -44,7 +44,8 @@ def plot(
     temperatures = sorted({*_TEMPERATURES, temperature}, reverse=True)
     figure = Figure(figsize=(4 * len(temperatures), 10), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[4, 5])
-    _plot_picture(above, painted(lightness, ab), entropy, point, temperature, colorizer.bins.num_bins)
+    rgb = painted(lightness, smoothed(lightness, ab, decoding, tile))
+    _plot_picture(above, rgb, entropy, point, temperature, colorizer.bins.num_bins)
     span = _span(colorizer.bins.centres, logits_there)
     for axes, T in zip(below.subplots(1, len(temperatures)), temperatures, strict=True):
         _plot_distribution(axes, colorizer, logits_there, T, span)

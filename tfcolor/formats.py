@@ -19,7 +19,7 @@ class Format:
 
 
 FORMATS = {
-    "jpeg": Format((".jpg", ".jpeg", ".jpe", ".jfif"), has_alpha=False, has_16_bits=False),
+    "jpeg": Format((".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"), has_alpha=False, has_16_bits=False),
     "png": Format((".png",), has_alpha=True, has_16_bits=True),
     "tiff": Format((".tif", ".tiff"), has_alpha=True, has_16_bits=True),
     "webp": Format((".webp",), has_alpha=True, has_16_bits=False),

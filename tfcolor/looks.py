@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfcolor import explain
 from tfcolor.candidates import candidates
-from tfcolor.colorize_files import UNWRITABLE, Account, painted, result_format
+from tfcolor.colorize_files import UNWRITABLE, Account, name_note, painted, result_format
 from tfcolor.colorizer import Colorizer, Decoding, smoothed
 from tfcolor.console import Progress, shown
 from tfcolor.decoding import annealed_mean
@@ -52,14 +52,15 @@ def _look(colorizer, job, decoding, outputs, tile, max_pixels, account):
     page = read_page(header)
     if header.num_pages > 1:
         account.note(job.source, f"only the first of its {header.num_pages} pages is looked at")
-    account.note(job.source, header.note or page.note)
+    for note in (header.note, name_note(header), page.note):
+        account.note(job.source, note)
     job.targets[0].parent.mkdir(parents=True, exist_ok=True)
     works = []  # the first target last: where it is, all is done
     if outputs.sweep:
         works.append(lambda target: write_png(target, sweep(colorizer, page, decoding, outputs.sweep, tile)))
     if outputs.explain:
         point = _checked_point(outputs.explain, page)
-        works.append(lambda target: explain.plot(colorizer, page.lightness, point, decoding.temperature, target, tile))
+        works.append(lambda target: explain.plot(colorizer, page.lightness, point, decoding, target, tile))
     others = job.targets[len(works) :]
     if others:
         format = result_format(others[0], header, outputs.format)

@@ -12,6 +12,8 @@ import tifffile
 from PIL import ExifTags, Image, ImageOps, JpegImagePlugin
 
 _XMP_KEYS = ("xmp", "XML:com.adobe.xmp")  # Pillow's, by format
+_RAW_EXIF = "Raw profile type exif"  # where ImageMagick put EXIF before PNG had a chunk for it
+_MOST_DPI = 65_535  # JPEG has 16 bits for it
 _PHOTOSHOP = "APP13"  # the JPEG segment that holds IPTC captions and keywords
 # TIFF 6.0, and Adobe's supplements: tags that describe how pixels lie in the file. They are the writer's own.
 LAYOUT_TAGS = {
@@ -31,7 +33,7 @@ class Metadata:
     dpi: dots per inch, horizontal and vertical, of the upright picture.
     texts: PNG's text chunks.
     comment: of a JPEG or GIF.
-    photoshop: JPEG's APP13 segment, where IPTC captions are.
+    photoshop: JPEG's APP13 segments, where IPTC captions are.
     tags: TIFF's tags but those of the pixels' layout: (code, type, count, value).
     quality: of a JPEG, 1 ... 100; None elsewhere.
     progressive: whether it is a progressive JPEG.
@@ -44,7 +46,7 @@ class Metadata:
     dpi: tuple[float, float] | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
     comment: bytes = b""
-    photoshop: bytes = b""
+    photoshop: tuple[bytes, ...] = ()
     tags: tuple[tuple[int, int, int, Any], ...] = ()
     quality: int | None = None
     progressive: bool = False
@@ -64,18 +66,15 @@ def of_image(image: Image.Image) -> tuple[Metadata, int]:
     orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     orientation = orientation if orientation in range(1, 9) else 1
     exif, xmp = _upright(info, orientation)
-    dpi = info.get("dpi")
-    if dpi and orientation >= 5:
-        dpi = dpi[::-1]
     is_jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
     metadata = Metadata(
         exif=exif,
         xmp=xmp,
         icc=info.get("icc_profile") or b"",
-        dpi=tuple(map(float, dpi)) if dpi else None,
-        texts={k: v for k, v in getattr(image, "text", {}).items() if k not in _XMP_KEYS and not k.startswith("Raw")},
+        dpi=_checked_dpi(info.get("dpi"), orientation),
+        texts={k: v for k, v in getattr(image, "text", {}).items() if k not in (*_XMP_KEYS, _RAW_EXIF)},
         comment=info.get("comment") or b"",
-        photoshop=dict(image.applist).get(_PHOTOSHOP, b"") if is_jpeg else b"",
+        photoshop=tuple(segment for name, segment in image.applist if name == _PHOTOSHOP) if is_jpeg else (),
         quality=_quality(image.quantization) if is_jpeg else None,
         progressive=bool(info.get("progressive")),
     )
@@ -89,11 +88,31 @@ def _upright(info, orientation):
     ImageOps.exif_transpose(stub, in_place=True)
     exif = stub.getexif()
     data = stub.info.get("exif") or b""
-    if data and (orientation != 1 or exif.get_ifd(ExifTags.IFD.IFD1)):
+    if (not data and len(exif)) or orientation != 1 or exif.get_ifd(ExifTags.IFD.IFD1):
         exif.pop(ExifTags.Base.Orientation, None)
-        data = exif.tobytes()
+        if orientation >= 5:
+            _swap(exif, ExifTags.Base.XResolution, ExifTags.Base.YResolution)
+            _swap(exif.get_ifd(ExifTags.IFD.Exif), ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
+        data = exif.tobytes() if len(exif) else b""
     xmp = next((stub.info[key] for key in _XMP_KEYS if stub.info.get(key)), b"")
     return data, xmp.encode() if isinstance(xmp, str) else xmp
+
+
+def _swap(tags, one, other):
+    """Let the values of two tags change places."""
+    values = {one: tags.pop(other, None), other: tags.pop(one, None)}
+    tags.update({tag: value for tag, value in values.items() if value is not None})
+
+
+def _checked_dpi(dpi, orientation):
+    """Both resolutions as numbers that any format can hold, of the upright picture; None for nonsense."""
+    try:
+        sides = tuple(float(side) for side in dpi)
+    except (TypeError, ValueError, ArithmeticError):
+        return None
+    if len(sides) != 2 or not all(0 < side <= _MOST_DPI for side in sides):
+        return None
+    return sides[::-1] if orientation >= 5 else sides
 
 
 @functools.cache
@@ -119,7 +138,9 @@ def of_tiff_page(page: tifffile.TiffPage, path: Path, index: int) -> tuple[Metad
     tags = tuple(
         (tag.code, int(tag.dtype), tag.count, tag.value)
         for tag in page.tags
-        if tag.code not in LAYOUT_TAGS | _BLOCK_TAGS and isinstance(tag.value, (int, float, str, bytes, tuple))
+        if tag.code not in LAYOUT_TAGS | _BLOCK_TAGS
+        and isinstance(tag.value, (int, float, str, bytes, tuple))
+        and not _describes_layout(tag)
     )
     orientation = int(page.tags.valueof("Orientation", default=1))
     orientation = orientation if orientation in range(1, 9) else 1
@@ -135,13 +156,25 @@ def of_tiff_page(page: tifffile.TiffPage, path: Path, index: int) -> tuple[Metad
     return metadata, orientation
 
 
+def _describes_layout(tag):
+    """Whether a description is a program's account of channels and frames, which the result does not have."""
+    return tag.code == 270 and str(tag.value).lstrip().startswith(('{"shape"', "ImageJ=", "<?xml", "<OME"))
+
+
 def _tiff_dpi(page, orientation):
     per_inch = {2: 1.0, 3: 2.54}.get(int(page.tags.valueof("ResolutionUnit", default=2)))  # TIFF 6.0: inch, cm
-    sides = [page.tags.valueof(name) for name in ("XResolution", "YResolution")]
-    if not per_inch or not all(side and side[1] for side in sides):
+    if not per_inch:
         return None
-    dpi = tuple(numerator / denominator * per_inch for numerator, denominator in sides)
-    return dpi[::-1] if orientation >= 5 else dpi
+    try:
+        dpi = [_number(page.tags.valueof(name)) * per_inch for name in ("XResolution", "YResolution")]
+    except (TypeError, ValueError, ArithmeticError):
+        return None
+    return _checked_dpi(dpi, orientation)
+
+
+def _number(value):
+    """A rational as tifffile gives it, or, in files that are a little wrong, a plain number."""
+    return value[0] / value[1] if isinstance(value, tuple) and len(value) == 2 else float(value)
 
 
 def _exif_of_tiff(path, index):

@@ -27,6 +27,7 @@ class Header:
     format: one of `formats.FORMATS`, or None for others.
     num_pages: of a TIFF; else 1.
     num_pixels: of its largest page.
+    pillow_format: what Pillow calls the format.
     note: what the user should know of how it is read; empty mostly.
     """
 
@@ -34,6 +35,7 @@ class Header:
     format: str | None
     num_pages: int
     num_pixels: int
+    pillow_format: str = "TIFF"
     note: str = ""
 
 
@@ -79,7 +81,8 @@ def read_header(path: Path, max_pixels: int) -> Header:
             check_size(*image.size, max_pixels)
             if image.format == "EPS":  # Pillow would start Ghostscript
                 raise UnreadableImage("an EPS drawing, not a photograph")
-            return Header(path, _FORMATS.get(image.format), 1, image.width * image.height, _frames_note(image))
+            format, num_pixels = _FORMATS.get(image.format), image.width * image.height
+            return Header(path, format, 1, num_pixels, image.format, _frames_note(image))
 
 
 def _check_file(path: Path) -> None:
@@ -125,7 +128,9 @@ def _read_raster(path: Path) -> Raster:
 
 def _raster(path, image):
     rawmode = _rawmode(image)
-    pixels, alpha = (_deep if rawmode.endswith(";16B") else _shallow)(path, image, rawmode)
+    is_scaled = image.format == "PNG" and rawmode in ("L;2", "L;4") and "transparency" in image.info
+    # Of 2 and 4 bits Pillow scales the samples, and not the level that is transparent.
+    pixels, alpha = (_deep if rawmode.endswith(";16B") or is_scaled else _shallow)(path, image, rawmode)
     image.load()  # some formats hold metadata behind the pixels
     return Raster(pixels, alpha, *metadata.of_image(image))
 
@@ -194,7 +199,8 @@ def _page(raster: Raster, with_truth: bool) -> Page:
     if icc and not profiles.usable(icc, pixels.shape[-1]):
         note, icc = "its ICC profile cannot be used, so it is taken for sRGB", b""
     num_channels = pixels.shape[-1]
-    is_own = bool(icc) and num_channels == 3
+    # A scanner's profile may lead to light and not back; the result is sRGB then, too.
+    is_own = bool(icc) and num_channels == 3 and profiles.is_target(icc)
     is_plain = not icc or (is_own and profiles.is_srgb(icc))
     if is_plain and num_channels == 4:
         pixels = by_rows(_without_ink, pixels)

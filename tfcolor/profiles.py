@@ -27,15 +27,21 @@ def srgb() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
+@functools.lru_cache(64)  # a folder's files share a few profiles
 def usable(profile: bytes, num_channels: int) -> bool:
     """Whether Little CMS can read a profile, and it is one of pictures of so many channels."""
-    return _usable(profile, num_channels)
-
-
-@functools.lru_cache(64)  # a folder's files share a few profiles
-def _usable(profile, num_channels):
     try:
         linear(np.zeros([1, 1, num_channels], np.uint8), profile)
+    except ValueError:
+        return False
+    return True
+
+
+@functools.lru_cache(64)
+def is_target(profile: bytes) -> bool:
+    """Whether sRGB can be converted to a profile of RGB: those of scanners and cameras may lead to light alone."""
+    try:
+        from_srgb(np.zeros([1, 1, 3], np.uint16), profile, np.uint16)
     except ValueError:
         return False
     return True

@@ -19,7 +19,6 @@ from tfcolor.strips import by_rows
 
 DEFAULT_QUALITY = 95  # of a JPEG that was no JPEG before
 _PNG_HEADER = 33  # bytes: the signature and the first chunk, IHDR (PNG specification, 5.2 and 11.2.2)
-_SEGMENT = 65533  # the longest content of a JPEG segment
 _SIDES = {"jpeg": 65_535, "webp": 16_383}  # the longest side that a format can have
 
 
@@ -72,10 +71,10 @@ def _pixels(rgb: np.ndarray, page: Page, format: str) -> np.ndarray:
     dtype = _depth(page, format)
     if not page.is_srgb:
         rgb = by_rows(lambda strip: profiles.from_srgb(strip, page.metadata.icc, dtype), rgb)
-    rgb = _rounded(rgb, dtype)
+    rgb = rounded(rgb, dtype)
     if page.alpha is None:
         return rgb
-    alpha = _rounded(page.alpha, dtype)
+    alpha = rounded(page.alpha, dtype)
     if FORMATS[format].has_alpha:
         return np.dstack([rgb, alpha])
     if (alpha == np.iinfo(dtype).max).all():
@@ -83,7 +82,8 @@ def _pixels(rgb: np.ndarray, page: Page, format: str) -> np.ndarray:
     raise Unsavable(f"{format.upper()} cannot hold its transparency; choose another --format, such as png")
 
 
-def _rounded(levels, dtype):
+def rounded(levels: np.ndarray, dtype: type) -> np.ndarray:
+    """Levels of 8 or 16 bits in no more than those of `dtype`."""
     if levels.dtype == dtype:
         return levels
     return by_rows(lambda strip: np.round(strip / np.float32(257)).astype(dtype), levels)  # 65535 = 257 * 255
@@ -94,8 +94,9 @@ def _save_jpeg(file: IO[bytes], pixels: np.ndarray, kept: Metadata, quality: int
     options = _blocks(kept)
     if kept.dpi:
         options["dpi"] = tuple(round(side) for side in kept.dpi)
-    if 0 < len(kept.photoshop) <= _SEGMENT:
-        options["extra"] = b"\xff\xed" + (len(kept.photoshop) + 2).to_bytes(2, "big") + kept.photoshop
+    options["extra"] = b"".join(
+        b"\xff\xed" + (len(segment) + 2).to_bytes(2, "big") + segment for segment in kept.photoshop if segment
+    )
     Image.fromarray(pixels).save(
         file,
         "JPEG",

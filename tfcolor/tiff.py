@@ -209,15 +209,15 @@ def _extra_tags(kept, exif):
 
 
 def _tag(code, value):
-    """An EXIF tag by the type of its value: ASCII, bytes, rational, or whole numbers."""
+    """An EXIF tag by the type of its value: ASCII, bytes, whole numbers from 0 up, or any others as DOUBLE."""
     if isinstance(value, str):
         return code, 2, len(value.encode()) + 1, value
     if isinstance(value, bytes):
         return code, 7, len(value), value
-    if isinstance(value, TiffImagePlugin.IFDRational):
-        return code, 5, 1, (value.numerator, value.denominator)
     values = value if isinstance(value, tuple) else (value,)
-    return code, 4, len(values), values
+    if all(isinstance(v, int) and 0 <= v < 2**32 for v in values):
+        return code, 4, len(values), values
+    return code, 12, len(values), tuple(float(v) for v in values)
 
 
 def _bytes(value):

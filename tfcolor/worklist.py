@@ -16,7 +16,7 @@ from tfcolor.errors import InputError
 from tfcolor.formats import result_name
 
 MOST_CANDIDATES = 8
-SUFFIXES = (*datasets.SUFFIXES, ".jpe", ".jfif", ".pnm", ".pbm")
+SUFFIXES = (*datasets.SUFFIXES, ".jpe", ".jfif", ".mpo", ".pnm", ".pbm")
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def find(
         Job(path, tuple(folder / place.parent / name for name in outputs.names(place.name)))
         for path, place in found.files.items()
     ]
-    _check_apart(jobs)
+    jobs = _apart(jobs)
     mine = [job for job in jobs if _share(job, folder, shard[1]) == shard[0] - 1]
     if existing == "refuse":
         for target in (target for job in mine for target in job.targets):
@@ -182,10 +182,14 @@ def _share(job: Job, folder: Path, num_shares: int) -> int:
     return datasets.share_of(job.targets[0].relative_to(folder).as_posix(), num_shares)
 
 
-def _check_apart(jobs: list[Job]) -> None:
-    """Refuse results that would be written over each other, or over a photograph."""
-    sources, taken = {os.path.realpath(job.source) for job in jobs}, {}
+def _apart(jobs: list[Job]) -> list[Job]:
+    """Leave out what was named twice, and refuse results that would be written over each other or over a photograph."""
+    sources, taken, apart = {os.path.realpath(job.source) for job in jobs}, {}, []
     for job in jobs:
+        first = taken.get(os.path.realpath(job.targets[0]))
+        if first and os.path.realpath(first) == os.path.realpath(job.source):
+            continue
+        apart.append(job)
         for target in job.targets:
             place = os.path.realpath(target)
             if place in taken:
@@ -195,6 +199,7 @@ def _check_apart(jobs: list[Job]) -> None:
             if place in sources:
                 raise InputError(f"{target} is an input, it cannot be a result as well; give another --output")
             taken[place] = job.source
+    return apart
 
 
 def _remove_leftovers(jobs: list[Job]) -> None:
