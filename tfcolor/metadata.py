@@ -174,7 +174,8 @@ def _tiff_dpi(page, orientation):
 
 def _number(value):
     """A rational as tifffile gives it, or, in files that are a little wrong, a plain number."""
-    return value[0] / value[1] if isinstance(value, tuple) and len(value) == 2 else float(value)
+    numerator, *denominator = value if isinstance(value, tuple) else (value,)
+    return numerator / denominator[0] if denominator else float(numerator)
 
 
 def _exif_of_tiff(path, index):
