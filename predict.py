@@ -20,6 +20,7 @@ def parse(arguments):
     add = parser.add_argument
     add("inputs", nargs="*", metavar="FILE", help="photographs, folders of them, or globs")
     add("--model", default=DEFAULT_MODEL, help=f"a shipped model or a model directory (default {DEFAULT_MODEL})")
+    add("--list-models", action="store_true", help="say which models are shipped, and nothing else")
 
     add = parser.add_argument_group("colour").add_argument
     add("--T", type=float, default=0.38, help="temperature in [0, 1]: 0 vivid and patchy, 1 smooth and dull (0.38)")
@@ -62,8 +63,10 @@ def main(arguments=None):
     # What takes time to import comes after `--help`.
     from tfcolor import worklist
     from tfcolor.files import check_folder, make_folder
-    from tfcolor.modeldir import find_model, read_description
+    from tfcolor.modeldir import find_model, list_models, read_description
 
+    if args.list_models:
+        return list_models()
     check_ranges(args)
     tile, outputs, folder = tile_size(args.tile), outputs_of(args), Path(args.output)
     model = find_model(args.model)

@@ -316,3 +316,11 @@ def test_a_model_that_is_unknown_or_foreign(predict, tmp_path, model_folder):
     description = (model_folder / "model.json").read_text()
     (model_folder / "model.json").write_text(description.replace("valid8", "vgg16"))
     assert refused(predict("a.png"), "unknown name 'vgg16' of the network .*valid8")
+
+
+def test_the_shipped_models_are_listed(predict, results):
+    outcome = predict("--list-models")
+    assert outcome.status == 0 and not results.exists()
+    assert [line.partition(":")[0] for line in outcome.out.splitlines()] == sorted(
+        path.parent.name for path in SHIPPED.glob("*/model.json")
+    )

@@ -23,6 +23,13 @@ def shipped_models() -> list[str]:
     return sorted(path.parent.name for path in SHIPPED.glob("*/model.json"))
 
 
+def list_models() -> None:
+    """Print the shipped models with what they were made of, and for what."""
+    for name in shipped_models():
+        description = read_json(SHIPPED / name / "model.json")
+        print(f"{name}: {description['description']}")
+
+
 def find_model(name: str) -> Path:
     """Find a model by the name of a shipped one, or by its directory.
 

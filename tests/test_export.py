@@ -1,0 +1,107 @@
+"""Exported models give what the colorizer gives, in TensorFlow and without it."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfcolor import console, export
+from tfcolor.colorizer import Colorizer
+
+TEMPERATURES = (0.0, 0.38, 1.0)
+
+
+def picture(height: int, width: int) -> np.ndarray:
+    """Lightness, float32 [H, W]: a ramp with noise."""
+    ramp = np.linspace(5, 95, height * width).reshape(height, width)
+    return (ramp + np.random.default_rng(0).normal(0, 6, [height, width])).clip(0, 100).astype(np.float32)
+
+
+@pytest.fixture
+def run(model_folder, capsys):
+    def run(*arguments):
+        given = ["--model", str(model_folder), *map(str, arguments)]
+        return console.run(lambda: export.main(given)), *capsys.readouterr()
+
+    return run
+
+
+def agrees(ab: np.ndarray, colorizer: Colorizer, lightness: np.ndarray, temperature: float) -> None:
+    """Within 1e-3 ab units; at T = 0 but for the few pixels where two bins are equal to rounding."""
+    expected = colorizer.predict_ab(lightness, temperature)
+    close = np.abs(ab - expected).max(axis=-1) < 1e-3
+    assert ab.shape == expected.shape and (close.all() if temperature else close.mean() > 0.995)
+
+
+def test_a_saved_model_takes_any_size(run, tmp_path, model_folder):
+    assert run("--output", tmp_path / "saved")[0] == 0
+    loaded, colorizer = tf.saved_model.load(str(tmp_path / "saved")), Colorizer.load(model_folder, "float32")
+    predict = loaded.signatures["serving_default"]
+    for size in ((1, 1), (1, 30), (7, 5), (40, 33)):
+        lightness = picture(*size)
+        for T in TEMPERATURES:
+            ab = predict(lightness=tf.constant(lightness[None, ..., None]), temperature=tf.constant(T))["ab"]
+            agrees(ab[0].numpy(), colorizer, lightness, T)
+    both = tf.constant(np.stack([picture(20, 30), picture(20, 30)[::-1]])[..., None])
+    assert predict(lightness=both, temperature=tf.constant(1.0))["ab"].shape == [2, 20, 30, 2]
+
+
+def lite_predictor(path):
+    litert = pytest.importorskip("ai_edge_litert.interpreter", reason="ai-edge-litert is not installed")
+    interpreter = litert.Interpreter(str(path))
+    inputs = {detail["name"].split(":")[0].split("_", 2)[-1]: detail for detail in interpreter.get_input_details()}
+
+    def predict(lightness, temperature):
+        interpreter.resize_tensor_input(inputs["lightness"]["index"], [1, *lightness.shape, 1])
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(inputs["lightness"]["index"], lightness[None, ..., None])
+        interpreter.set_tensor(inputs["temperature"]["index"], np.float32(temperature))
+        interpreter.invoke()
+        return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
+
+    return predict
+
+
+@pytest.mark.parametrize(("size", "sizes"), [("24x32", [(24, 32)]), (None, [(24, 32), (5, 9), (41, 20)])], ids=str)
+def test_tflite_of_one_size_and_of_any(run, tmp_path, model_folder, size, sizes):
+    options = ["--size", size] if size else []
+    assert run("--format", "tflite", "--output", tmp_path / "model.tflite", *options)[0] == 0
+    predict, colorizer = lite_predictor(tmp_path / "model.tflite"), Colorizer.load(model_folder, "float32")
+    for side in sizes:
+        for T in TEMPERATURES:
+            agrees(predict(picture(*side), T), colorizer, picture(*side), T)
+
+
+def test_batch_normalization_is_exported(tmp_path, make_bins):
+    from tfcolor.modeldir import save_model
+    from tfcolor.networks.valid8 import Valid8
+
+    folder = tmp_path / "model"
+    folder.mkdir()
+    network = {"name": "valid8", "num_bins": 16, "activation": "rrelu", "batch_norm": True}
+    save_model(folder, Valid8(16, "rrelu", batch_norm=True, seed=1), make_bins(16), {"network": network})
+    assert console.run(lambda: export.main(["--model", str(folder), "--output", str(tmp_path / "saved")])) == 0
+    predict = tf.saved_model.load(str(tmp_path / "saved")).signatures["serving_default"]
+    lightness = picture(20, 30)
+    ab = predict(lightness=tf.constant(lightness[None, ..., None]), temperature=tf.constant(0.38))["ab"][0].numpy()
+    agrees(ab, Colorizer.load(folder, "float32"), lightness, 0.38)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--size", "3x4"], "--size is for tflite"),
+        (["--format", "tflite", "--size", "3"], "must be HEIGHTxWIDTH"),
+        (["--format", "tflite", "--size", "0x4"], "must be HEIGHTxWIDTH"),
+    ],
+)
+def test_usage_errors(run, tmp_path, options, message):
+    status, _, err = run("--output", tmp_path / "out", *options)
+    assert status == 2 and message in err
+
+
+def test_nothing_is_replaced(run, tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    status, _, err = run("--output", tmp_path / "mine")
+    assert status == 2 and "exists" in err and (tmp_path / "mine").read_text() == "mine"
+    status, _, err = run("--output", tmp_path / "nowhere" / "deep")
+    assert status == 2 and "there is no folder" in err

@@ -1,0 +1,132 @@
+"""A model for other programs: lightness and T in, ab out.
+
+python -m tfcolor.export --model forest --format savedmodel --output forest-savedmodel
+python -m tfcolor.export --model forest --format tflite --size 480x640 --output forest.tflite
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tfcolor import DEFAULT_MODEL, console
+from tfcolor.errors import InputError
+
+FORMATS = ("savedmodel", "tflite")
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tfcolor.export", description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="a shipped model or a model directory")
+    parser.add_argument("--format", default="savedmodel", choices=FORMATS, help="(default savedmodel)")
+    parser.add_argument("--size", metavar="HxW", help="of the pictures in pixels, for tflite (default any)")
+    parser.add_argument("--output", required=True, help="folder of the SavedModel, or .tflite file")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Check, convert, write."""
+    args = parse(arguments)
+    from tfcolor.modeldir import find_model, read_description
+
+    size = size_of(args.size, args.format)
+    model, target = find_model(args.model), Path(args.output)
+    read_description(model)
+    if target.exists():
+        raise InputError(f"{target} exists; remove it, or give another --output")
+    if not target.absolute().parent.is_dir():
+        raise InputError(f"{target} cannot be written: there is no folder {target.absolute().parent}")
+    console.load_tensorflow()
+    exported = load(model)
+    {"savedmodel": write_saved_model, "tflite": write_tflite}[args.format](exported, target, size)
+    print(f"{args.model}: {args.format} written to {target}")
+
+
+def size_of(text: str | None, format: str) -> tuple[int | None, int | None]:
+    """'480x640' -> (480, 640); (None, None) for any size."""
+    if text is None:
+        return None, None
+    sides = text.lower().split("x")
+    if format != "tflite":
+        raise InputError("--size is for tflite; a SavedModel takes any size")
+    if len(sides) != 2 or not all(side.isdecimal() and int(side) for side in sides):
+        raise InputError(f"--size must be HEIGHTxWIDTH in pixels, such as 480x640, got {text}")
+    return int(sides[0]), int(sides[1])
+
+
+def load(model: Path) -> Any:
+    """A `tf.Module` whose `predict` maps lightness and T to ab, in float32."""
+    import tensorflow as tf
+
+    from tfcolor.decoding import annealed_mean
+    from tfcolor.modeldir import load_model
+
+    network, bins, _ = load_model(model)
+
+    class Exported(tf.Module):
+        """What is exported."""
+
+        def __init__(self):
+            self.network = network
+            self.colors = tf.constant(bins.means, tf.float32)
+
+        def predict(self, lightness, temperature):
+            """Colour whole pictures.
+
+            Args:
+                lightness: float32 [B, H, W, 1], L* in [0, 100], of any size from 1x1.
+                temperature: float32 [], T in [0, 1].
+
+            Returns:
+                ab: float32 [B, H, W, 2], ab units.
+            """
+            around = _extended(_extended(lightness, network.context, 1), network.context, 2)
+            return {"ab": annealed_mean(self.network(around), self.colors, temperature)}
+
+    return Exported()
+
+
+def _extended(x, context, axis):
+    """Extend pictures by their mirror images, again and again where they are smaller than `context`."""
+    import tensorflow as tf
+
+    length = x.shape[axis] or tf.shape(x)[axis]
+    period = tf.maximum(2 * (length - 1), 1)
+    place = tf.range(-context, length + context) % period
+    return tf.gather(x, tf.minimum(place, period - place), axis=axis)
+
+
+def signature(size: tuple[int | None, int | None], batch: int | None) -> list:
+    """What `predict` takes: pictures of one size, and T."""
+    import tensorflow as tf
+
+    return [tf.TensorSpec([batch, *size, 1], name="lightness"), tf.TensorSpec([], name="temperature")]
+
+
+def write_saved_model(exported: Any, target: Path, size: tuple[int | None, int | None]) -> None:
+    """Write a SavedModel with the signature 'serving_default', whole or not at all."""
+    import tensorflow as tf
+
+    predict = tf.function(exported.predict, input_signature=signature(size, None), autograph=False)
+    exported.__call__ = predict
+    with tempfile.TemporaryDirectory(dir=target.absolute().parent, prefix=".", suffix=".tmp") as folder:
+        tf.saved_model.save(exported, f"{folder}/model", signatures=predict.get_concrete_function())
+        Path(folder, "model").rename(target)
+
+
+def write_tflite(exported: Any, target: Path, size: tuple[int | None, int | None]) -> None:
+    """Write a TFLite file for one picture at a time, of one size or of any, whole or not at all."""
+    import tensorflow as tf
+
+    from tfcolor.files import replacing
+
+    predict = tf.function(exported.predict, input_signature=signature(size, 1), autograph=False)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([predict.get_concrete_function()], exported)
+    with replacing(target) as file:
+        file.write(converter.convert())
+
+
+if __name__ == "__main__":
+    sys.exit(console.run(main))
