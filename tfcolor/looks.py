@@ -14,8 +14,10 @@ from tfcolor.decoding import annealed_mean
 from tfcolor.originals import Page, read_header, read_page
 from tfcolor.photos import UnreadableImage, write_png
 from tfcolor.saving import levels_of, saving
-from tfcolor.sheets import sheet
+from tfcolor.sheets import reduced, sheet
 from tfcolor.worklist import Job, Outputs
+
+_SHEET_SIDE = 640  # pixels, the longest of a picture in a sheet
 
 
 def look_at_files(
@@ -81,7 +83,7 @@ def _checked_point(point, page):
 def sweep(
     colorizer: Colorizer, page: Page, decoding: Decoding, temperatures: tuple[float, ...], tile: int
 ) -> np.ndarray:
-    """A sheet of the gray picture and its colourings at several temperatures.
+    """A sheet of the gray picture and its colourings at several temperatures, reduced to be seen at a glance.
 
     Returns:
         uint8 [H', W', 3].
@@ -91,9 +93,10 @@ def sweep(
     for place, logits in colorizer.logits(page.lightness, tile):
         for ab, temperature in zip(abs_, temperatures, strict=True):
             ab[place] = annealed_mean(logits, colors, temperature).numpy()
-    pictures = [("input", painted(page.lightness))]
+    pictures = [("input", reduced(painted(page.lightness), _SHEET_SIDE))]
     for ab, temperature in zip(abs_, temperatures, strict=True):
-        pictures.append((f"T = {temperature:g}", painted(page.lightness, smoothed(page.lightness, ab, decoding, tile))))
+        rgb = painted(page.lightness, smoothed(page.lightness, ab, decoding, tile))
+        pictures.append((f"T = {temperature:g}", reduced(rgb, _SHEET_SIDE)))
     return sheet([pictures])
 
 
