@@ -148,7 +148,7 @@ whole = batch(4)
 halves = tf.data.Dataset.from_tensor_slices(whole).batch(2)
 final = {}
 for name, strategy in (("one", tf.distribute.get_strategy()), ("two", mirrored)):
-    trainer = Trainer(lambda: Valid8(16, batch_norm=sys.argv[1] == "True"), 4, strategy)
+    trainer = Trainer(lambda: Valid8(16, batch_norm=sys.argv[1] == "True"), 4, strategy, average=0.9)
     for _ in range(3):
         data = whole if name == "one" else next(iter(mirrored.distribute_datasets_from_function(lambda c: halves)))
         trainer.step(data, 1e-3, 0)
@@ -166,7 +166,7 @@ print(max(np.abs(final["one"][k] - final["two"][k]).max() for k in final["one"])
 @pytest.mark.slow
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_two_replicas_of_one_process_stay_equal_and_match_one_device(batch_norm):
-    """The moving averages too; and each replica and step has a seed of its own."""
+    """The averages of statistics and weights too; and each replica and step has a seed of its own."""
     difference = finish(start([sys.executable, "-W", "ignore", "-c", REPLICAS, str(batch_norm)])).splitlines()[-1]
     assert float(difference) <= 1e-5
 
@@ -184,7 +184,7 @@ def batch(lightness=50.0, pixel_weight=1.0):
 
 def noisy_trainer():
     make = lambda: Valid8(16, "rrelu", batch_norm=True)  # noqa: E731
-    return Trainer(make, 2, tf.distribute.get_strategy(), seed=7)
+    return Trainer(make, 2, tf.distribute.get_strategy(), seed=7, average=0.9)
 
 
 def test_a_restored_trainer_goes_on_with_slopes_and_averages(tmp_path):
@@ -199,6 +199,27 @@ def test_a_restored_trainer_goes_on_with_slopes_and_averages(tmp_path):
         after.step(batch(), 1e-3, step)
     for name, value in whole.arrays().items():
         np.testing.assert_array_equal(after.arrays()[name], value, err_msg=name)
+
+
+def test_weights_are_averaged(tmp_path):
+    """By hand: the average keeps min(0.5, (1 + n) / (10 + n)); a step that does not count changes nothing."""
+    make = lambda: Valid8(16, seed=0)  # noqa: E731
+    trainer = Trainer(make, 2, tf.distribute.get_strategy(), average=0.5)
+    name = next(iter(trainer.network.weights))
+    average = trainer.network.weights[name].numpy()
+    for step in range(12):
+        is_bad = step == 5
+        trainer.step(batch(pixel_weight=np.nan if is_bad else 1.0), 1e-2, step)
+        counted = step - (step > 5)
+        keep = min(0.5, (1 + counted) / (10 + counted))
+        if not is_bad:
+            average = keep * average + (1 - keep) * trainer.network.weights[name].numpy()
+    np.testing.assert_allclose(trainer.model_arrays()[name], average, rtol=1e-5, atol=1e-7)
+    assert np.abs(average - trainer.network.weights[name].numpy()).max() > 1e-4
+    trainer.save(tmp_path / "a.npz", Position(12))
+    again = Trainer(make, 2, tf.distribute.get_strategy(), average=0.5)
+    again.restore(tmp_path / "a.npz")
+    np.testing.assert_array_equal(again.model_arrays()[name], trainer.model_arrays()[name])
 
 
 def test_the_same_step_repeats_and_another_draws_anew():

@@ -60,7 +60,9 @@ class Experiment:
         make_targets = TargetMaker(self._bins, options.encoding, network.context)
         self._make_targets = make_targets
         xla = precision.use_xla(options.xla)
-        self._trainer = Trainer(self._make_network, options.batch_size, self._strategy, xla, options.seed)
+        self._trainer = Trainer(
+            self._make_network, options.batch_size, self._strategy, xla, options.seed, options.weight_average
+        )
         self._position = Position()
         if resume and run.checkpoint_path.exists():
             self._position = self._trainer.restore(run.checkpoint_path)
@@ -230,9 +232,9 @@ class Experiment:
         run, position = self._run, self._position
         self._preview(position)
         network = self._make_network(tf.float32)
-        arrays = self._trainer.arrays()
+        arrays = self._trainer.model_arrays()
         for name, variable in network.saved.items():
-            variable.assign(arrays[f"weights/{name}"])
+            variable.assign(arrays[name])
         options = {"name": self._options.network, "num_bins": self._bins.num_bins}
         options |= {"activation": self._options.activation, "batch_norm": self._options.batch_norm}
         description = {"network": options}

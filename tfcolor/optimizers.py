@@ -69,6 +69,38 @@ class Adam(tf.Module):
         self._updates.assign(updates)
 
 
+class WeightAverage(tf.Module):
+    """Moving averages of named weights: less noisy than the last ones (Polyak and Juditsky 1992)."""
+
+    def __init__(self, weights: dict[str, tf.Variable], keep: float):
+        """Start at the weights; create inside the strategy's scope.
+
+        Args:
+            weights: by name.
+            keep: the share of the average that stays at each step, in [0, 1); less in the first steps,
+                (1 + n) / (10 + n) after n of them, so that the initial weights are soon forgotten.
+        """
+        super().__init__(name="average")
+        self._weights, self._keep = weights, keep
+        self._averages = {name: tf.Variable(weight) for name, weight in weights.items()}
+        self._updates = tf.Variable(0, dtype=tf.int64)
+
+    @property
+    def state(self) -> dict[str, tf.Variable]:
+        """Everything that a checkpoint must hold, by name."""
+        averages = {f"average/{name}": variable for name, variable in self._averages.items()}
+        return averages | {"average_updates": self._updates}
+
+    def update(self, accept: tf.Tensor) -> None:
+        """Take the weights as they are now into the averages, or, where `accept` is false, do nothing."""
+        updates = tf.cast(self._updates, tf.float32)
+        keep = tf.minimum(self._keep, (1 + updates) / (10 + updates))
+        for name, weight in self._weights.items():
+            average = self._averages[name]
+            average.assign(tf.where(accept, keep * average + (1 - keep) * weight, average))
+        self._updates.assign_add(tf.cast(accept, tf.int64))
+
+
 def clip_by_norm(gradients: list[tf.Tensor], limit: float) -> tuple[list[tf.Tensor], tf.Tensor]:
     """Scale gradients so that their global norm is at most `limit` (Pascanu et al. 2013).
 

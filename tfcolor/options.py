@@ -39,6 +39,9 @@ class TrainingOptions:
     batch_size: int = _option(64, "windows per step, over all replicas and machines")
     patch: int = _option(32, "side of the windows in pixels; 16 less are coloured")
     learning_rate: float = _option(1e-3, "peak of Adam's learning rate")
+    weight_average: float = _option(
+        0.0, "of a moving average of the weights, which becomes the model: what it keeps at each step, such as 0.999"
+    )
     precision: str = _option(
         "auto",
         "of the convolutions; auto: bfloat16 where it is faster",
@@ -65,6 +68,7 @@ class TrainingOptions:
             "batch_size": (self.batch_size >= 1, "at least 1"),
             "patch": (self.patch >= 17, "at least 17 (8 pixels of context on each side of the coloured one)"),
             "learning_rate": (0 < self.learning_rate < float("inf"), "positive"),
+            "weight_average": (0 <= self.weight_average < 1, "in [0, 1)"),
             "seed": (0 <= self.seed < 2**31, "in [0, 2^31)"),
         }
         for name, (holds, rule) in rules.items():

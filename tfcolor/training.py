@@ -15,7 +15,7 @@ from tfcolor.files import read_npz, write_npz
 from tfcolor.losses import cross_entropy
 from tfcolor.modeldir import assign_all
 from tfcolor.networks.layers import TrainingPass
-from tfcolor.optimizers import Adam, clip_by_norm, cosine_with_warmup
+from tfcolor.optimizers import Adam, WeightAverage, clip_by_norm, cosine_with_warmup
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +77,7 @@ class Trainer:
         strategy: tf.distribute.Strategy,
         xla: bool = False,
         seed: int = 0,
+        average: float = 0.0,
     ):
         """Create the variables in the strategy's scope.
 
@@ -87,6 +88,7 @@ class Trainer:
             xla: whether XLA compiles the network and its gradients, see `precision.use_xla`. It cannot
                 where replicas have to exchange what their batches' normalization needs.
             seed: of what is random in the network.
+            average: what `optimizers.WeightAverage` keeps at each step; 0 for none.
         """
         self.strategy = strategy
         self._global_batch = global_batch
@@ -94,6 +96,7 @@ class Trainer:
         with strategy.scope():
             self.network = make_network()
             self._optimizer = Adam(self.network.weights)
+            self._average = WeightAverage(self.network.weights, average) if average else None
         self._gradients = self._losses_and_gradients
         if xla and not (self.network.statistics and strategy.num_replicas_in_sync > 1):
             # Compiled inside a replica, never around `strategy.run`.
@@ -103,7 +106,7 @@ class Trainer:
     def state(self) -> dict[str, tf.Variable]:
         """All variables that a checkpoint must hold, by name."""
         weights = {f"weights/{name}": weight for name, weight in self.network.saved.items()}
-        return weights | self._optimizer.state
+        return weights | self._optimizer.state | (self._average.state if self._average else {})
 
     def step(self, batch: tuple, learning_rate: float, step: int) -> StepResult:
         """Take one step.
@@ -132,6 +135,8 @@ class Trainer:
         gradients, norm = clip_by_norm(gradients, CLIP_NORM)
         is_finite = tf.math.is_finite(norm) & tf.math.is_finite(loss)
         self._optimizer.apply(dict(zip(weights, gradients, strict=True)), learning_rate, is_finite)
+        if self._average:
+            self._average.update(is_finite)
         for name, variable in self.network.statistics.items():
             variable.assign(tf.where(is_finite, statistics[name], variable))
         return loss, plain_loss, norm, is_finite
@@ -155,6 +160,11 @@ class Trainer:
         """The values of `state`, as this process has them."""
         local = self.strategy.experimental_local_results
         return {name: local(variable)[0].numpy() for name, variable in self.state.items()}
+
+    def model_arrays(self) -> dict[str, np.ndarray]:
+        """What becomes the model: the values of the network's `saved`, weights averaged where that is asked for."""
+        arrays = self.arrays()
+        return {name: arrays.get(f"average/{name}", arrays[f"weights/{name}"]) for name in self.network.saved}
 
     def save(self, path: Path, position: "Position") -> None:
         """Write a checkpoint, whole or not at all."""
