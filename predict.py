@@ -136,24 +136,14 @@ def outputs_of(args):
 
     if args.candidates and not 2 <= args.candidates <= MOST_CANDIDATES:
         raise InputError(f"--candidates must be in [2, {MOST_CANDIDATES}], got {args.candidates}")
-    sweep, point = numbers_of("--sweep", args.sweep, float), numbers_of("--explain", args.explain, int)
-    if not all(0 <= T <= 1 for T in sweep):
-        raise InputError(f"--sweep takes temperatures in [0, 1], got {args.sweep}")
+    sweep = console.temperatures_of("--sweep", args.sweep) if args.sweep is not None else ()
+    point = console.numbers_of("--explain", args.explain, int) if args.explain is not None else ()
     if args.explain and (len(point) != 2 or min(point) < 0):
         raise InputError(f"--explain takes a pixel X,Y, counted from 0 at the left and the top, got {args.explain}")
     outputs = Outputs(args.format, args.quality, args.compare, sweep, args.candidates, point or None)
     if outputs.compare and outputs.are_looks:
         raise InputError("--compare goes with results; give it without --sweep, --candidates and --explain")
     return outputs
-
-
-def numbers_of(option, text, kind):
-    """'1,0.38' -> (1.0, 0.38); () where nothing is given."""
-    try:
-        return tuple(kind(part) for part in text.split(",")) if text is not None else ()
-    except ValueError as error:
-        kinds = "whole numbers" if kind is int else "numbers"
-        raise InputError(f"{option} takes {kinds} with commas between, got {text!r}") from error
 
 
 if __name__ == "__main__":

@@ -151,7 +151,7 @@ def run(tmp_path, monkeypatch, capsys, dataset, model_folder):
 
     def run(*arguments):
         given = ["--dataset", str(dataset), "--split", "all", *map(str, arguments)]
-        if "--predictions" not in given:
+        if not {"--predictions", "--model"} & set(given):
             given += ["--model", str(model_folder)]
         return console.run(lambda: evaluate.main(given)), *capsys.readouterr()
 
@@ -191,6 +191,13 @@ def test_shares_give_what_the_whole_gives(run, tmp_path):
                 assert parts["results"][T][predictor][metric] == pytest.approx(found, rel=1e-6), metric
 
 
+def test_shares_of_different_measurements_are_not_added(run, tmp_path):
+    assert run("--output", "parts", "--shard", "1/2", "--T", "1")[0] == 0
+    status, _, err = run("--output", "parts", "--shard", "2/2", "--T", "0.38")
+    assert status == 2 and "part-1-of-2.npz was measured with another model, T or dataset" in err
+    assert not (tmp_path / "parts" / "evaluation.json").exists()
+
+
 def test_perfect_predictions_from_files(run, tmp_path, dataset):
     status, _, err = run("--predictions", dataset, "--output", "out")
     assert status == 0, err
@@ -205,7 +212,9 @@ def test_a_missing_prediction_is_a_clear_error(run, tmp_path, dataset):
     assert status == 2 and "no predictions for forest/0.png" in err and "Traceback" not in err
 
 
-@pytest.mark.parametrize(("option", "value"), [("--T", "2"), ("--T", "x"), ("--shard", "3/2"), ("--split", "test")])
+@pytest.mark.parametrize(
+    ("option", "value"), [("--T", "2"), ("--T", "x"), ("--tile", "0"), ("--shard", "3/2"), ("--split", "test")]
+)
 def test_usage_errors(run, monkeypatch, option, value):
     if option == "--split":
         from tfcolor import datasets
@@ -219,8 +228,8 @@ def test_an_evaluation_is_saved_and_loaded(tmp_path):
     evaluation = Evaluation()
     for i in range(9):
         evaluation.add(f"{i}.png", "sea", {("1", "model"): {"raw_error": (i, 2)}}, 90.0 + i)
-    evaluation.save(tmp_path / "part.npz")
-    loaded = Evaluation.load(tmp_path / "part.npz")
+    evaluation.save(tmp_path / "part.npz", {"T": (1.0, 0.38)})
+    loaded = Evaluation.load(tmp_path / "part.npz", {"T": (1.0, 0.38)})
     assert loaded.ranked() == evaluation.ranked()
     assert [file for _, file in loaded.ranked()["best"]] == ["8.png", "7.png", "6.png"]
     assert [file for _, file in loaded.ranked()["worst"]] == ["2.png", "1.png", "0.png"]

@@ -614,6 +614,16 @@ def test_a_transparent_level_of_few_bits(predict, tmp_path, results, bits, conte
     assert np.abs(difference).max() < 0.5
 
 
+def test_a_bug_is_not_taken_for_a_bad_file(predict, tmp_path, monkeypatch):
+    """Only what encoders raise becomes a line; anything else keeps its traceback."""
+    from tfcolor import looks
+
+    Image.fromarray(gray()).save(tmp_path / "a.png")
+    monkeypatch.setattr(looks, "sweep", lambda *arguments: {}["missing"])
+    with pytest.raises(KeyError):
+        predict("a.png", "--sweep", "1")
+
+
 # What a format cannot hold
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import struct
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,13 +18,12 @@ from tfcolor.console import Progress, shown
 from tfcolor.errors import WorkError
 from tfcolor.originals import Header, Page, read_header, read_page
 from tfcolor.photos import UnreadableImage, read_ahead, write_png
-from tfcolor.saving import levels_of, rounded, saving
+from tfcolor.saving import Unsavable, levels_of, rounded, saving
 from tfcolor.sheets import sheet
 from tfcolor.strips import by_rows
 from tfcolor.worklist import Job, Outputs
 
-# What encoders raise for what they cannot write, such as metadata that are broken.
-UNWRITABLE = (OSError, ValueError, RuntimeError, TypeError, LookupError, ArithmeticError, struct.error)
+UNWRITABLE = (OSError, Unsavable)
 _PIXELS_BEHIND = 32_000_000  # of results that wait to be written while others are coloured
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
@@ -70,7 +68,7 @@ def write_error(target: Path, error: Exception) -> str:
     """Why a result cannot be written, in one line."""
     if isinstance(error, OSError):
         return f"{shown(target)} cannot be written: {error.strerror or error}"
-    return " ".join(str(error).split())
+    return str(error)
 
 
 def colorize_files(
@@ -224,7 +222,7 @@ class _Results:
     def close(self) -> None:
         """Leave nothing half-written."""
         if self._open_job:
-            self._discard(RuntimeError("unfinished"))
+            self._discard(Unsavable("unfinished"))
 
     def _settle(self):
         unit, num_pixels, future = self._writing.popleft()

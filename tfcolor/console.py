@@ -83,6 +83,31 @@ def shard_of(text: str) -> tuple[int, int]:
     return numbers[0], numbers[1]
 
 
+def numbers_of(option: str, text: str, kind: type = float) -> tuple:
+    """'1,0.38' -> (1.0, 0.38).
+
+    Raises:
+        InputError: for anything that is no list of such numbers.
+    """
+    try:
+        return tuple(kind(part) for part in text.split(","))
+    except ValueError as error:
+        kinds = "whole numbers" if kind is int else "numbers"
+        raise InputError(f"{option} takes {kinds} with commas between, got {text!r}") from error
+
+
+def temperatures_of(option: str, text: str) -> tuple[float, ...]:
+    """The same for temperatures, each of them once.
+
+    Raises:
+        InputError: for one outside [0, 1], too.
+    """
+    found = tuple(dict.fromkeys(numbers_of(option, text)))
+    if not all(0 <= T <= 1 for T in found):
+        raise InputError(f"{option} takes temperatures in [0, 1], got {text}")
+    return found
+
+
 def clock(seconds: float) -> str:
     """Format a duration: `clock(75)` is '1:15', `clock(3675)` is '1:01:15'."""
     minutes, seconds = divmod(round(seconds), 60)

@@ -5,6 +5,7 @@ python -m tfcolor.evaluate --model forest --dataset forest --split test --T 1,0.
 
 import argparse
 import sys
+import zlib
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -34,12 +35,15 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     """Measure, write, and print a table."""
     args = parse(arguments)
-    temperatures = temperatures_of(args.T)
+    temperatures = console.temperatures_of("--T", args.T)
+    check_arguments(args)
     share, num_shares = share_of(args.shard)
     dataset = datasets.find(args.dataset, args.data_dir)
     files = dataset.split(args.split).files
     if not files:
         raise InputError(f"{dataset.name} has no photograph in its {args.split} split; take another --split")
+    if not dataset.split("train").files:
+        raise InputError(f"{dataset.name} has no training photograph, whose colours the metrics weigh by")
     name = PurePath(args.predictions or args.model).name
     folder = Path(args.output or f"evaluations/{PurePath(dataset.name).name}-{args.split}-{name}")
     part = folder / f"part-{share}-of-{num_shares}.npz"
@@ -50,13 +54,17 @@ def main(arguments: list[str] | None = None) -> None:
     console.load_tensorflow()
     from tfcolor import evaluation_report
     from tfcolor.evaluation import Evaluation
+    from tfcolor.scan import scan
 
-    predictor, bins = make_predictor(args, name, temperatures, dataset)
+    scanned = scan(dataset.split("train").paths)
+    predictor, bins = make_predictor(args, name, temperatures, dataset, scanned)
     make_folder(folder)
     mine = [file for file in files if datasets.share_of(file, num_shares) == share - 1]
-    found = measure_all(predictor, bins, dataset, mine)
+    found = measure_all(predictor, bins, scanned, dataset, mine)
+    about = {"model": name, "dataset": dataset.name, "split": args.split}
     if num_shares > 1:
-        found.save(part)
+        origin = about | {"T": predictor.temperatures, "files": dataset.fingerprint(), "weights": fingerprint_of(args)}
+        found.save(part, origin)
         parts = [folder / f"part-{i}-of-{num_shares}.npz" for i in range(1, num_shares + 1)]
         missing = [path for path in parts if not path.exists()]
         if missing:
@@ -64,26 +72,14 @@ def main(arguments: list[str] | None = None) -> None:
             return
         found = Evaluation()
         for path in parts:
-            found.merge(Evaluation.load(path))
+            found.merge(Evaluation.load(path, origin))
     if not found.num_photos:
         raise WorkError(f"none of {len(files)} photographs can be read, so nothing can be measured")
-    about = {"model": name, "dataset": dataset.name, "split": args.split}
     keys = [f"{T:g}" for T in predictor.temperatures]
     results = evaluation_report.write(found, folder, about, keys)
     write_sheet(predictor, dataset, found, folder / "photographs.png")
     print_results(f"{name} on {dataset.name}, {args.split} split, {found.num_photos} photographs", name, results)
     print(f"intervals, all metrics and pictures: {folder}")
-
-
-def temperatures_of(text: str) -> tuple[float, ...]:
-    """'1,0.38' -> (1.0, 0.38)."""
-    try:
-        found = tuple(dict.fromkeys(float(part) for part in text.split(",")))
-    except ValueError as error:
-        raise InputError(f"--T takes numbers with commas between, got {text!r}") from error
-    if not all(0 <= T <= 1 for T in found):
-        raise InputError(f"--T takes temperatures in [0, 1], got {text}")
-    return found
 
 
 def share_of(text: str) -> tuple[int, int]:
@@ -93,33 +89,51 @@ def share_of(text: str) -> tuple[int, int]:
     return console.shard_of(text)
 
 
-def make_predictor(args: argparse.Namespace, name: str, temperatures: tuple[float, ...], dataset: Any) -> tuple:
-    """What is measured, and the bins whose quantisation bounds it."""
-    from tfcolor.colorizer import AUTO_TILE, Colorizer
-    from tfcolor.evaluation import FilesPredictor, ModelPredictor
-    from tfcolor.predictors import FromFiles
-    from tfcolor.scan import scan
+def check_arguments(args: argparse.Namespace) -> None:
+    """Raise InputError for what is wrong, before TensorFlow is loaded."""
+    from tfcolor.modeldir import find_model, read_description
 
+    if args.tile is not None and args.tile < 1:
+        raise InputError(f"--tile must be a number of pixels from 1 up, got {args.tile}")
     if args.predictions:
         if not Path(args.predictions).is_dir():
             raise InputError(f"--predictions must be a folder, got {args.predictions}")
-        bins = scan(dataset.split("train").paths).bins(10, dataset.name, "train")
+    else:
+        read_description(find_model(args.model))
+
+
+def fingerprint_of(args: argparse.Namespace) -> str:
+    """What tells one model from another of its name; of predictions the folder."""
+    from tfcolor.modeldir import find_model
+
+    if args.predictions:
+        return str(Path(args.predictions).resolve())
+    return f"{zlib.crc32((find_model(args.model) / 'weights.npz').read_bytes()):08x}"
+
+
+def make_predictor(
+    args: argparse.Namespace, name: str, temperatures: tuple[float, ...], dataset: Any, scanned: Any
+) -> tuple:
+    """What is measured, and the bins whose quantisation bounds it."""
+    from tfcolor.colorizer import AUTO_TILE, Colorizer
+    from tfcolor.evaluation import FilesPredictor, ModelPredictor
+    from tfcolor.measuring import REBALANCING_WINDOW
+    from tfcolor.predictors import FromFiles
+
+    if args.predictions:
+        bins = scanned.bins(REBALANCING_WINDOW, dataset.name, "train")
         return FilesPredictor(name, FromFiles(Path(args.predictions))), bins
     colorizer = Colorizer.load(args.model, args.precision)
     return ModelPredictor(name, colorizer, temperatures, args.tile or AUTO_TILE), colorizer.bins
 
 
-def measure_all(predictor: Any, bins: Any, dataset: datasets.Dataset, files: list[str]) -> Any:
+def measure_all(predictor: Any, bins: Any, scanned: Any, dataset: datasets.Dataset, files: list[str]) -> Any:
     """Measure photographs one after the other."""
     from tfcolor.evaluation import Evaluation, measure, truths
     from tfcolor.measuring import inverse_shares
     from tfcolor.predictors import MeanGivenLightness, gray
-    from tfcolor.scan import scan
 
     training = dataset.split("train").paths
-    if not training:
-        raise InputError(f"{dataset.name} has no training photograph, whose colours the metrics weigh by")
-    scanned = scan(training)
     weights = inverse_shares(scanned.ab, scanned.pixels)
     mean = MeanGivenLightness(console.track(training, "training colours", len(training), "photographs"))
     trivial = {"gray": gray, "mean ab": mean.without_lightness, "mean ab given L": mean}

@@ -15,6 +15,7 @@ from tfcolor.bins import Bins, cell_of
 from tfcolor.colorize_files import painted
 from tfcolor.colorizer import AUTO_TILE, Colorizer
 from tfcolor.decoding import annealed_mean
+from tfcolor.errors import InputError
 from tfcolor.files import read_npz, write_npz
 from tfcolor.measuring import Truth, distribution_sums, measure_colors
 from tfcolor.metrics import MAX_DISTANCE
@@ -135,25 +136,28 @@ class Evaluation:
         middle = max(0, (len(by_score) - _EXTREMES) // 2)
         return {"best": self.best, "median": by_score[middle : middle + _EXTREMES], "worst": self.worst[::-1]}
 
-    def save(self, path: Path) -> None:
-        """Write all of it, whole or not at all."""
+    def save(self, path: Path, origin: dict) -> None:
+        """Write all of it, whole or not at all, with what it was measured of."""
         index, arrays = [], {}
         for key, tally in self.tallies.items():
             for metric, sums in tally.sums.items():
                 arrays[f"sums{len(index)}"] = sums
                 index.append([*key, metric])
         rest = {"index": index, "best": self.best, "worst": self.worst, "sample": self.sample, "num": self.num_photos}
+        rest["origin"] = origin
         write_npz(path, {"rest": json.dumps(rest), **arrays})
 
     @classmethod
-    def load(cls, path: Path) -> "Evaluation":
+    def load(cls, path: Path, origin: dict) -> "Evaluation":
         """Read what `save` wrote.
 
         Raises:
-            InputError: where it is missing or broken.
+            InputError: where it is missing, broken, or was measured of something else.
         """
         arrays = read_npz(path)
-        rest = json.loads(arrays["rest"].item())
+        rest = json.loads(arrays["rest"].item()) if "rest" in arrays else {}
+        if rest.get("origin") != json.loads(json.dumps(origin)):
+            raise InputError(f"{path} was measured with another model, T or dataset; measure that share again")
         found = cls(num_photos=rest["num"])
         for number, (category, T, predictor, metric) in enumerate(rest["index"]):
             found.tallies.setdefault((category, T, predictor), Tally()).sums[metric] = arrays[f"sums{number}"]

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from tfcolor.evaluation import ALL, Evaluation
 from tfcolor.files import replacing, write_json
-from tfcolor.metrics import MAX_DISTANCE
+from tfcolor.metrics import MAX_DISTANCE, calibration_error
 from tfcolor.plots import save_figure
 from tfcolor.tallies import Tally, interval
 
@@ -31,10 +31,8 @@ def _mean(metric: str, scale: float = 1) -> Callable[[Tally], np.ndarray]:
 
 
 def _calibration_error(tally: Tally) -> np.ndarray:
-    """`metrics.calibration_error` of all photographs and of each replicate."""
     confidences, hits = tally.sums["confidences"], tally.sums["hits"]
-    with np.errstate(invalid="ignore"):  # of few photographs a replicate may have none
-        return 100 * np.abs(hits[:, 0] - confidences[:, 0]).sum(axis=-1) / hits[:, 1].sum(axis=-1)
+    return 100 * calibration_error(hits[:, 1], confidences[:, 0], hits[:, 0])
 
 
 # Metric -> what it needs, its value of all photographs and of each replicate, and how it is headed.

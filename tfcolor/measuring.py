@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 from skimage.color import deltaE_ciede2000
-from skimage.metrics import structural_similarity
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from tfcolor.bins import cell_of, cells_per_axis
 from tfcolor.metrics import MAX_DISTANCE, absolute_colourfulness, colourfulness
@@ -84,8 +84,9 @@ def measure_colors(truth: Truth, ab: np.ndarray, rgb: np.ndarray, inverse_shares
 
 def psnr(truth: np.ndarray, prediction: np.ndarray) -> float:
     """Peak signal-to-noise ratio of uint8 pictures, in decibels; 100 for equal ones."""
-    error = np.mean((truth.astype(np.float64) - prediction) ** 2)
-    return float(min(_MAX_PSNR, 10 * np.log10(255**2 / error))) if error else _MAX_PSNR
+    if (truth == prediction).all():
+        return _MAX_PSNR
+    return float(min(_MAX_PSNR, peak_signal_noise_ratio(truth, prediction)))
 
 
 @tf.function(

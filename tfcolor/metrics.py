@@ -63,15 +63,16 @@ def _colourfulness(red_green, yellow_blue):
     return float(spread + 0.3 * offset)
 
 
-def calibration_error(counts: np.ndarray, confidences: np.ndarray, hits: np.ndarray) -> float:
+def calibration_error(counts: np.ndarray, confidences: np.ndarray, hits: np.ndarray) -> np.ndarray:
     """The expected calibration error (Guo et al. 2017, eq. 3).
 
     Args:
-        counts: [B] predictions whose confidence is in each of B bins.
-        confidences: [B] the sums of their confidences, in [0, 1] each.
-        hits: [B] how many of them were right.
+        counts: [..., B] predictions whose confidence is in each of B bins.
+        confidences: [..., B] the sums of their confidences, in [0, 1] each.
+        hits: [..., B] how many of them were right.
 
     Returns:
-        In [0, 1].
+        [...], in [0, 1]; NaN where there is no prediction.
     """
-    return float(np.abs(hits - confidences).sum() / counts.sum())
+    with np.errstate(invalid="ignore"):
+        return np.abs(hits - confidences).sum(axis=-1) / counts.sum(axis=-1)

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -52,15 +53,27 @@ def saving(
 
     Yields:
         A function of a page's colours, uint8 or uint16 [H, W, 3] as `levels_of` asks, and of the page.
-        It raises Unsavable for what the format cannot hold, and OSError where writing fails.
+        It raises Unsavable for what the format cannot hold, and OSError where writing fails; so does the end
+        of the block.
     """
-    with replacing(path) as file:
+    with _encoding(), replacing(path) as file:
         if format == "tiff":
             with tiff.Writer(file, num_bytes) as writer:
                 yield lambda rgb, page: writer.add(_pixels(rgb, page, format), page.metadata)
         else:
             save, plain = _SAVERS[format], WithoutDescriptor(file)
             yield lambda rgb, page: save(plain, _pixels(rgb, page, format), page.metadata, quality)
+
+
+@contextlib.contextmanager
+def _encoding() -> Iterator[None]:
+    """Turn what encoders raise for what they cannot write, such as broken metadata, into Unsavable."""
+    try:
+        yield
+    except (Unsavable, OSError):
+        raise
+    except (ValueError, RuntimeError, TypeError, LookupError, ArithmeticError, struct.error) as error:
+        raise Unsavable(" ".join(str(error).split()) or type(error).__name__) from error
 
 
 def _pixels(rgb: np.ndarray, page: Page, format: str) -> np.ndarray:
