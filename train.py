@@ -86,7 +86,10 @@ def settle(given):
         )
     if given.get("window", bins.window) != bins.window:
         raise InputError(f"--window {options.window} differs from the window {bins.window} of {options.bins}")
-    return replace(options, window=bins.window, uniform_share=given.get("uniform_share", bins.uniform_share))
+    if given.get("min_count", bins.min_count) != bins.min_count:
+        raise InputError(f"--min-count {options.min_count} differs from the {bins.min_count} of {options.bins}")
+    uniform_share = given.get("uniform_share", bins.uniform_share)
+    return replace(options, window=bins.window, min_count=bins.min_count, uniform_share=uniform_share)
 
 
 def load_bins(options):

@@ -203,6 +203,44 @@ def test_fingerprint_by_hand(tmp_path):
     assert datasets.find(str(tmp_path)).fingerprint() != expected
 
 
+# Several datasets as one
+
+
+def test_joint_dataset_keeps_each_photograph_in_its_own_split(tmp_path):
+    root = str(touch_scenes(tmp_path / "data", forest=40, coast=40))
+    own = touch(tmp_path / "far" / "own", *(f"sub/{number}.jpg" for number in range(40)))
+    joint, scenes, folder = (datasets.find(name, root) for name in (f"scenes,{own}", "scenes", str(own)))
+    assert joint.name == "scenes+own" == datasets.check_name(f"scenes,{own}")
+    assert joint.message == f"{scenes.message}; {folder.message}"
+    for which in ("train", "val", "test", "all"):
+        expected = {path.resolve() for part in (scenes, folder) for path in part.split(which).paths}
+        assert set(joint.split(which).paths) == expected and len(joint.split(which).files) == len(expected)
+    assert joint.split("train").split("val").files == ()
+
+
+def test_joint_datasets_fingerprint_does_not_depend_on_where_they_lie(tmp_path):
+    for root in ("here", "there/deep"):
+        touch(tmp_path / "fixed", "x.jpg")
+        touch(tmp_path / root / "own", "a.jpg", "b.jpg")
+    here, there = (datasets.find(f"{tmp_path}/fixed,{tmp_path}/{root}/own") for root in ("here", "there/deep"))
+    assert here.fingerprint() == there.fingerprint()
+    touch(tmp_path / "here" / "own", "c.jpg")
+    assert datasets.find(f"{tmp_path}/fixed,{tmp_path}/here/own").fingerprint() != there.fingerprint()
+
+
+def test_a_photograph_of_two_datasets_is_refused(tmp_path):
+    root = str(touch_scenes(tmp_path, forest=3))
+    with pytest.raises(InputError, match=r"scenes\+forest: forest_0.jpg is in two of these"):
+        datasets.find("scenes,forest", root)
+
+
+def test_a_folder_with_a_comma_in_its_name_is_one_dataset(tmp_path):
+    own = touch(tmp_path / "a,b", "x.jpg")
+    assert datasets.find(str(own)).files == ("x.jpg",)
+    with pytest.raises(InputError, match="unknown dataset 'nowhere'"):
+        datasets.check_name("samples,nowhere")
+
+
 # Folders
 
 

@@ -232,6 +232,7 @@ def test_other_photographs_are_noticed(unfinished):
         (["--resume", "--output", "nowhere"], "nowhere holds no run to resume"),
         (["--bins", "nowhere.npz"], "nowhere.npz is missing"),
         (["--bins", "all.npz"], "all.npz was counted on split all"),
+        (["--bins", "train.npz", "--min-count", "5"], "--min-count 5 differs from the 1 of train.npz"),
         (["--bins", "train.npz", "--window", "5"], "--window 5 differs from the window 10 of train.npz"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

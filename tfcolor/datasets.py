@@ -56,11 +56,15 @@ FAILURES = (OSError, EOFError, ValueError, RuntimeError, HTTPException, BadZipFi
 
 @dataclass(frozen=True)
 class Dataset:
-    """The photographs of one dataset: POSIX paths relative to `folder`, sorted."""
+    """The photographs of one dataset: POSIX paths relative to `folder`, sorted.
+
+    parts: the datasets that a joint one consists of; each splits its own photographs.
+    """
 
     name: str
     folder: Path
     files: tuple[str, ...]
+    parts: tuple["Dataset", ...] = ()
 
     @property
     def paths(self) -> list[Path]:
@@ -70,6 +74,8 @@ class Dataset:
     @property
     def message(self) -> str:
         """One line that says how many photographs are here, and for the scenes which are not."""
+        if self.parts:
+            return "; ".join(part.message for part in self.parts)
         if self.name == "samples" and self.files and set(self.files) <= set(SAMPLES):
             return f"{self.name}: {len(self.files)} photographs that scikit-image carries"
         if self.name not in SCENES or self.folder.name != SCENES_FOLDER:
@@ -98,11 +104,17 @@ class Dataset:
         """
         if which not in SPLITS:
             raise InputError(f"a split is one of {', '.join(SPLITS)}; got {which!r}")
+        if self.parts:
+            return _joined(self.name, [part.split(which) for part in self.parts])
         return replace(self, files=tuple(file for file in self.files if which in ("all", split_of(file))))
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of sorted names and sizes, not of contents: a million files stay quick."""
         digest = hashlib.sha256()
+        for part in self.parts:  # where one lies beside the other does not matter
+            digest.update(part.fingerprint().encode())
+        if self.parts:
+            return digest.hexdigest()
         for file in sorted(self.files):
             digest.update(os.fsencode(file) + b"\0%d\n" % (self.folder / file).stat().st_size)
         return digest.hexdigest()
@@ -142,7 +154,8 @@ def check_name(name: str) -> str:
     """Refuse a name that is neither a known dataset nor a folder, before any expensive work.
 
     Args:
-        name: one of `NAMES`, which win over folders of the same name, or a folder's path.
+        name: one of `NAMES`, which win over folders of the same name, or a folder's path; or several
+            of them with commas between.
 
     Returns:
         The name itself or the folder's own one, fit to be part of a file's name.
@@ -150,6 +163,8 @@ def check_name(name: str) -> str:
     Raises:
         InputError: it is neither; the message lists the known names.
     """
+    if len(names := _part_names(name)) > 1:
+        return "+".join(map(check_name, names))
     try:
         good = name in NAMES or (name != "" and Path(name).is_dir())
     except OSError as error:  # a name too long, or a folder on the way that cannot be searched
@@ -163,7 +178,8 @@ def find(name: str, data_dir: str | None = None, download: bool = True) -> Datas
     """Find a dataset's photographs, and download the scenes where they are not there.
 
     Args:
-        name: 'scenes', one of its categories, 'samples', or a path to a folder of images.
+        name: 'scenes', one of its categories, 'samples', or a path to a folder of images; or several
+            of them with commas between, for all their photographs.
         data_dir: where the scenes' folder is or goes (default: see `data_root`).
         download: whether scenes that are not there may be downloaded.
 
@@ -171,10 +187,13 @@ def find(name: str, data_dir: str | None = None, download: bool = True) -> Datas
         The dataset, with at least one file.
 
     Raises:
-        InputError: unknown name, a folder without images, or a category that is not there.
+        InputError: unknown name, a folder without images, a category that is not there, or a photograph
+            that is in two of several datasets.
         WorkError: the scenes could not be downloaded, or scikit-image lacks its photographs.
     """
     own_name = check_name(name)
+    if len(names := _part_names(name)) > 1:
+        return _joined(own_name, [find(part, data_dir, download) for part in names])
     if name in SCENES:
         return _find_scenes(name, data_root(data_dir), download)
     if name == "samples":
@@ -290,6 +309,27 @@ def _find_scenes(name: str, root: Path, download: bool) -> Dataset:
 def _scenes_files(folder: Path) -> tuple[str, ...]:
     paths = folder.iterdir() if folder.is_dir() else ()
     return tuple(sorted(p.name for p in paths if SCENES_FILE.fullmatch(p.name) and p.is_file()))
+
+
+def _part_names(name: str) -> list[str]:
+    """The datasets that a name joins; a folder's name may hold a comma itself."""
+    parts = name.split(",")
+    return [name] if len(parts) == 1 or "" in parts or Path(name).is_dir() else parts
+
+
+def _joined(name: str, parts: list[Dataset]) -> Dataset:
+    """All photographs of several datasets as one, below the folder that holds them all."""
+    folders = [part.folder.resolve() for part in parts]
+    common = Path(os.path.commonpath(folders))
+    files = [
+        (folder / file).relative_to(common).as_posix()
+        for folder, part in zip(folders, parts, strict=True)
+        for file in part.files
+    ]
+    if len(set(files)) < len(files):
+        twice = next(file for file, count in Counter(files).items() if count > 1)
+        raise InputError(f"{name}: {twice} is in two of these datasets; name each photograph's dataset once")
+    return Dataset(name, common, tuple(sorted(files)), tuple(parts))
 
 
 def _find_samples() -> Dataset:

@@ -109,7 +109,8 @@ class Experiment:
         if not found.num_images:
             raise WorkError(f"none of the {len(paths)} training photographs of {self._dataset.name} can be read")
         options = self._options
-        return found.bins(options.window, self._dataset.name, "train", uniform_share=options.uniform_share)
+        counting = {"uniform_share": options.uniform_share, "min_count": options.min_count}
+        return found.bins(options.window, self._dataset.name, "train", **counting)
 
     def _check_batch(self) -> None:
         replicas = self._strategy.num_replicas_in_sync

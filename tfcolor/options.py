@@ -24,9 +24,10 @@ class TrainingOptions:
     The fields are the command line's options, with `-` for `_`, and `--lambda` for `uniform_share`.
     """
 
-    dataset: str = _option("scenes", "scenes, one of its categories, samples, or a folder of photographs")
+    dataset: str = _option("scenes", "scenes, one of its categories, samples, or a folder of photographs; several with commas between")
     window: int = _option(10, "side of a colour bin in ab units; divides 220")
     bins: str | None = _option(None, "bins.npz to use; else counted on the training split", str, metavar="FILE")
+    min_count: int = _option(1, "pixels that make a colour bin occupied; fewer bins make a smaller, faster network")
     network: str = _option("valid8", "the network", choices=tuple(NETWORKS))
     activation: str = _option("relu", "of all layers but the last", choices=ACTIVATION_NAMES)
     batch_norm: bool = _option(False, "normalize batches before each activation", action="store_true")
@@ -63,6 +64,7 @@ class TrainingOptions:
                 raise InputError(f"{option_name(f.name)} must be {' or '.join(choices)}, got {getattr(self, f.name)!r}")
         rules = {
             "uniform_share": (0 <= self.uniform_share <= 1, "in [0, 1]"),
+            "min_count": (self.min_count >= 1, "at least 1"),
             "steps": (self.steps is None or self.steps >= 1, "at least 1"),
             "minutes": (self.minutes is None or 0 < self.minutes < float("inf"), "positive"),
             "batch_size": (self.batch_size >= 1, "at least 1"),
