@@ -23,9 +23,9 @@ def parse(arguments):
     add("--list-models", action="store_true", help="say which models are shipped, and nothing else")
 
     add = parser.add_argument_group("colour").add_argument
-    add("--T", type=float, default=0.38, help="temperature in [0, 1]: 0 vivid and patchy, 1 smooth and dull (0.38)")
+    add("--T", type=float, help="temperature in [0, 1]: 0 vivid and patchy, 1 smooth and dull (the model's own)")
     add("--strength", type=float, default=1.0, help="in [0, 1], scales chroma: 0 leaves gray (1)")
-    add("--chroma-smoothing", type=int, default=0, metavar="R", help="smooth colours over R pixels, but not over edges")
+    add("--chroma-smoothing", type=int, metavar="R", help="smooth colours over R pixels, not over edges (model's own)")
 
     add = parser.add_argument_group("files").add_argument
     add("--output", default="colorized", help="folder for the results (default colorized)")
@@ -63,25 +63,24 @@ def main(arguments=None):
     # What takes time to import comes after `--help`.
     from tfcolor import worklist
     from tfcolor.files import check_folder, make_folder
-    from tfcolor.modeldir import find_model, list_models, read_description
+    from tfcolor.modeldir import decoding_of, find_model, list_models, read_description
 
     if args.list_models:
         return list_models()
     check_ranges(args)
     tile, outputs, folder = tile_size(args.tile), outputs_of(args), Path(args.output)
     model = find_model(args.model)
-    read_description(model)
+    decoding = decoding_options(args, decoding_of(read_description(model)))
     existing = "skip" if args.resume else "replace" if args.overwrite else "refuse"
     work = worklist.find(args.inputs, folder, outputs, args.recursive, console.shard_of(args.shard), existing)
     check_folder(folder)
 
     console.load_tensorflow()
-    from tfcolor.colorizer import AUTO_TILE, Colorizer, Decoding
+    from tfcolor.colorizer import AUTO_TILE, Colorizer
 
     colorizer = Colorizer.load(model, args.precision, args.xla)
     make_folder(folder)
     started = time.perf_counter()
-    decoding = Decoding(args.T, args.strength, args.chroma_smoothing)
     task = (colorizer, work.jobs, decoding, outputs, tile or AUTO_TILE, round(args.max_megapixels * 1e6))
     for path, reason in work.failures:
         print(f"cannot colour {console.shown(path)}: {reason}", file=sys.stderr)
@@ -105,6 +104,16 @@ def summary(account, skipped, failed, seconds, folder):
     line += f"coloured in {seconds:.1f} s: {console.shown(folder)}"
     line += f"; {skipped} skipped, their results exist" if skipped else ""
     return line + (f"; {failed} failed" if failed else "")
+
+
+def decoding_options(args, own):
+    """How colours are made: as asked for, else as the model's own options say."""
+    from tfcolor.decoding_options import Decoding
+
+    temperature = own.temperature if args.T is None else args.T
+    return Decoding(
+        temperature, args.strength, own.smoothing if args.chroma_smoothing is None else args.chroma_smoothing
+    )
 
 
 def check_ranges(args):

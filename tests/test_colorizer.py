@@ -1,5 +1,7 @@
 """The colorizer: tiles that cannot be told, every pixel coloured, and lightness left alone."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,7 +9,8 @@ from skimage.color import rgb2lab
 
 from tfcolor import color, datasets
 from tfcolor.bins import Bins, count_bins
-from tfcolor.colorizer import Colorizer, Decoding, Uncolored
+from tfcolor.colorizer import Colorizer, Uncolored
+from tfcolor.decoding_options import Decoding
 from tfcolor.errors import InputError
 from tfcolor.networks.valid8 import Valid8
 from tfcolor.predictors import lab_pixels, raw_aucs
@@ -354,6 +357,24 @@ def test_a_model_directory_is_loaded_by_path_or_text(model_folder):
     results = [Colorizer.load(model).colorize(rgb) for model in (model_folder, str(model_folder))]
     np.testing.assert_array_equal(*results)
     assert np.ptp(results[0], axis=-1).max() > 10
+
+
+def test_the_models_own_decoding_is_used_unless_another_is_given(model_folder):
+    description = json.loads((model_folder / "model.json").read_text())
+    own = {"temperature": 0.7, "smoothing": 2}
+    (model_folder / "model.json").write_text(json.dumps(description | {"decoding": own}))
+    rgb, colorizer = picture(14, 11), Colorizer.load(model_folder, "float32")
+    np.testing.assert_array_equal(colorizer.colorize(rgb), colorizer.colorize(rgb, 0.7, smoothing=2))
+    np.testing.assert_array_equal(next(colorizer.colorize_all([uncolored(rgb)])), colorizer.colorize(rgb))
+    assert np.any(colorizer.colorize(rgb) != colorizer.colorize(rgb, 0.7, smoothing=0))
+    assert np.any(colorizer.colorize(rgb) != colorizer.colorize(rgb, 0.2))
+
+
+def test_colours_and_their_smoothing_do_not_depend_on_tiles(colorizer):
+    lightness = lightness_of(picture(40, 50))
+    whole = colorizer.predict_ab(lightness, 0.5, 64, smoothing=3)
+    np.testing.assert_allclose(colorizer.predict_ab(lightness, 0.5, 16, smoothing=3), whole, atol=2e-3)
+    assert np.abs(colorizer.predict_ab(lightness, 0.5) - whole).max() > 0.1
 
 
 def test_a_missing_model_is_refused(tmp_path):

@@ -11,7 +11,8 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from tfcolor import console, evaluate
 from tfcolor.bins import cell_of, count_bins
-from tfcolor.evaluation import Evaluation
+from tfcolor.colorizer import Colorizer
+from tfcolor.evaluation import Evaluation, ModelPredictor
 from tfcolor.measuring import CONFIDENCE_BINS, Truth, distribution_sums, inverse_shares, measure_colors, psnr
 from tfcolor.metrics import absolute_colourfulness, calibration_error, colourfulness
 from tfcolor.predictors import FromFiles, lab_of, nearest_bins, quantised
@@ -178,6 +179,26 @@ def test_a_model_is_measured_beside_trivial_predictors(run, tmp_path):
     assert run("--output", "out")[0] == 2  # nothing is replaced unasked
 
 
+def test_a_model_is_measured_as_its_own_options_and_predict_have_it(model_folder, dataset, run, tmp_path):
+    description = json.loads((model_folder / "model.json").read_text())
+    own = {"temperature": 0.6, "smoothing": 3}
+    (model_folder / "model.json").write_text(json.dumps(description | {"decoding": own}))
+    colorizer, truth = Colorizer.load(model_folder, "float32"), truth_of(picture(40, 50))
+    colors, _ = ModelPredictor("m", colorizer, (1.0, 0.6), tile=16, smoothing=3)(truth, "x.png")
+    for T in (1.0, 0.6):
+        expected = colorizer.predict_ab(truth.lightness, T, smoothing=3)
+        np.testing.assert_allclose(colors[f"{T:g}", "m"], expected, atol=2e-3)
+    assert run("--output", "own")[0] == 0
+    assert run("--output", "same", "--T", "1,0.6", "--chroma-smoothing", "3")[0] == 0
+    assert run("--output", "none", "--chroma-smoothing", "0")[0] == 0
+    own, same, none = (json.loads((tmp_path / f / "evaluation.json").read_text()) for f in ("own", "same", "none"))
+    assert own["chroma_smoothing"] == 3 and set(own["results"]) == {"1", "0.6"}
+    value = lambda found: found["results"]["0.6"]["model"]["raw_auc"]["value"]  # noqa: E731
+    assert value(own) == pytest.approx(value(same), abs=1e-4)
+    assert abs(value(own) - value(none)) > 0.01
+    assert own["results"]["1"]["model"]["top_5"] == pytest.approx(none["results"]["1"]["model"]["top_5"])
+
+
 def test_shares_give_what_the_whole_gives(run, tmp_path):
     assert run("--output", "whole")[0] == 0
     status, out, _ = run("--output", "parts", "--shard", "2/2")
@@ -216,7 +237,15 @@ def test_a_missing_prediction_is_a_clear_error(run, tmp_path, dataset):
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--T", "2"), ("--T", "x"), ("--tile", "0"), ("--shard", "3/2"), ("--split", "test")]
+    ("option", "value"),
+    [
+        ("--T", "2"),
+        ("--T", "x"),
+        ("--tile", "0"),
+        ("--chroma-smoothing", "-1"),
+        ("--shard", "3/2"),
+        ("--split", "test"),
+    ],
 )
 def test_usage_errors(run, monkeypatch, option, value):
     if option == "--split":

@@ -1,5 +1,7 @@
 """Exported models give what the colorizer gives, in TensorFlow and without it."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -27,7 +29,7 @@ def run(model_folder, capsys):
 
 def agrees(ab: np.ndarray, colorizer: Colorizer, lightness: np.ndarray, temperature: float) -> None:
     """Within 1e-3 ab units; at T = 0 but for the few pixels where two bins are equal to rounding."""
-    expected = colorizer.predict_ab(lightness, temperature)
+    expected = colorizer.predict_ab(lightness, temperature, smoothing=colorizer.decoding.smoothing)
     close = np.abs(ab - expected).max(axis=-1) < 1e-3
     assert ab.shape == expected.shape and (close.all() if temperature else close.mean() > 0.995)
 
@@ -84,6 +86,21 @@ def test_batch_normalization_is_exported(tmp_path, make_bins):
     lightness = picture(20, 30)
     ab = predict(lightness=tf.constant(lightness[None, ..., None]), temperature=tf.constant(0.38))["ab"][0].numpy()
     agrees(ab, Colorizer.load(folder, "float32"), lightness, 0.38)
+
+
+@pytest.mark.parametrize("format", ["savedmodel", "tflite"])
+def test_the_models_smoothing_is_exported(run, tmp_path, model_folder, format):
+    description = json.loads((model_folder / "model.json").read_text())
+    (model_folder / "model.json").write_text(json.dumps(description | {"decoding": {"smoothing": 4}}))
+    assert run("--format", format, "--output", tmp_path / "exported")[0] == 0
+    colorizer, lightness = Colorizer.load(model_folder, "float32"), picture(30, 24)
+    if format == "tflite":
+        ab = lite_predictor(tmp_path / "exported")(lightness, 0.38)
+    else:
+        predict = tf.saved_model.load(str(tmp_path / "exported")).signatures["serving_default"]
+        ab = predict(lightness=tf.constant(lightness[None, ..., None]), temperature=tf.constant(0.38))["ab"][0].numpy()
+    agrees(ab, colorizer, lightness, 0.38)
+    assert np.abs(ab - colorizer.predict_ab(lightness, 0.38)).max() > 0.1
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,12 @@ def test_the_gain_is_a_ratio_of_times(monkeypatch, training):
     assert precision.bfloat16_gain(training) == 3
 
 
+def test_one_disturbed_measurement_does_not_choose_bfloat16(monkeypatch):
+    gains = iter([7.0, 0.9])
+    monkeypatch.setattr(precision, "_measured_gain", lambda training: next(gains))
+    assert precision.choose("auto", lambda: precision.bfloat16_gain(False)) == tf.float32
+
+
 @pytest.mark.parametrize(("devices", "expected"), [([], False), (["GPU"], True)])
 def test_xla_is_for_gpus_and_can_be_forced(monkeypatch, devices, expected):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: devices)

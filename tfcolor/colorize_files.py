@@ -13,8 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfcolor import formats
-from tfcolor.colorizer import Colorizer, Decoding, Uncolored, count_tiles, paint
+from tfcolor.colorizer import Colorizer, Uncolored, count_tiles, paint
 from tfcolor.console import Progress, shown
+from tfcolor.decoding_options import Decoding
 from tfcolor.errors import WorkError
 from tfcolor.originals import Header, Page, read_header, read_page
 from tfcolor.photos import UnreadableImage, read_ahead, write_png

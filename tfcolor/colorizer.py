@@ -8,39 +8,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfcolor import color, precision, smoothing
+from tfcolor import color, precision
 from tfcolor.bins import Bins
 from tfcolor.decoding import annealed_mean
-from tfcolor.modeldir import find_model, load_model
+from tfcolor.decoding_options import Decoding
+from tfcolor.modeldir import decoding_of, find_model, load_model
+from tfcolor.smoothing import border, guided
 from tfcolor.strips import by_rows
 
 # The largest side of a tile in pixels where none is given. From 128 to 256 the speed is the same within
 # 10 %; smaller tiles compute more around them, larger ones leave the cache (`python -m benchmarks growth`).
 AUTO_TILE = 256
 _BATCH_PIXELS = 2**16  # of the tiles that go through the network at once, as it sees them: 40 MB a layer
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """How colours are made from what the network predicts.
-
-    temperature: T in [0, 1], 0 for the most likely colour, 1 for the mean.
-    strength: in [0, 1], by which ab is multiplied: 0 leaves gray.
-    smoothing: radius in pixels of the filter that smooths colours, see `smoothing.guided`; 0 for none.
-    """
-
-    temperature: float = 0.38
-    strength: float = 1.0
-    smoothing: int = 0
-
-    def __post_init__(self):
-        """Raise ValueError for values out of range, NaN included."""
-        if not 0 <= self.temperature <= 1:
-            raise ValueError(f"temperature must be in [0, 1], got {self.temperature}")
-        if not 0 <= self.strength <= 1:
-            raise ValueError(f"strength must be in [0, 1], got {self.strength}")
-        if self.smoothing < 0:
-            raise ValueError(f"smoothing must be a radius of 0 pixels or more, got {self.smoothing}")
 
 
 class Uncolored(NamedTuple):
@@ -61,15 +40,16 @@ class Colorizer:
     reflection at its borders: every pixel is coloured, and the size of the tiles changes nothing.
     """
 
-    def __init__(self, network: tf.Module, bins: Bins, xla: str = "auto"):
+    def __init__(self, network: tf.Module, bins: Bins, xla: str = "auto", decoding: Decoding | None = None):
         """Use a network and the bins of its outputs; colours decode to the bins' mean ab.
 
         Args:
             network: a network of `tfcolor.networks`.
             bins: the colours of its outputs.
             xla: whether to compile it, see `precision.use_xla`; each new size of tile is compiled once.
+            decoding: how colours are made where nothing else is asked for; None for T = 0.38 alone.
         """
-        self.network, self.bins = network, bins
+        self.network, self.bins, self.decoding = network, bins, decoding or Decoding()
         self._colors = tf.constant(bins.means, tf.float32)
         self._recolorers: dict[tuple[int, type], tf.function] = {}
         self._predict = tf.function(
@@ -92,28 +72,28 @@ class Colorizer:
             InputError: where there is no such model, or it is not whole.
         """
         dtype = precision.choose(compute, lambda: precision.bfloat16_gain(training=False))
-        network, bins, _ = load_model(find_model(str(model)), dtype)
-        return cls(network, bins, xla)
+        network, bins, description = load_model(find_model(str(model)), dtype)
+        return cls(network, bins, xla, decoding_of(description))
 
     def colorize(
         self,
         rgb: np.ndarray,
-        temperature: float = 0.38,
+        temperature: float | None = None,
         tile: int = AUTO_TILE,
         on_tile: Callable[[int], Any] = lambda done: None,
         *,
         strength: float = 1.0,
-        smoothing: int = 0,
+        smoothing: int | None = None,
     ) -> np.ndarray:
         """Colour a photograph, keeping its lightness.
 
         Args:
             rgb: uint8 or uint16 [H, W, 3], sRGB, of any size from 1x1; its colour, if any, is not looked at.
-            temperature: T in [0, 1], 0 for the most likely colour, 1 for the mean.
+            temperature: T in [0, 1], 0 for the most likely colour, 1 for the mean; None for the model's own.
             tile: largest side of the tiles in pixels, at least 1.
             on_tile: called with the number of tiles done so far, now and then.
             strength: in [0, 1], see `Decoding`.
-            smoothing: radius in pixels, see `Decoding`.
+            smoothing: radius in pixels, see `Decoding`; None for the model's own.
 
         Returns:
             sRGB of the shape and type of `rgb`. Colours beyond sRGB lose chroma, not lightness.
@@ -122,12 +102,15 @@ class Colorizer:
             ValueError: for other shapes or types, or values out of range.
         """
         picture = Uncolored(by_rows(color.lightness, _checked(rgb)), rgb.dtype.type)
-        return next(self.colorize_all([picture], Decoding(temperature, strength, smoothing), tile, on_tile))
+        own = self.decoding
+        temperature = own.temperature if temperature is None else temperature
+        decoding = Decoding(temperature, strength, own.smoothing if smoothing is None else smoothing)
+        return next(self.colorize_all([picture], decoding, tile, on_tile))
 
     def colorize_all(
         self,
         pictures: Iterable[Uncolored],
-        decoding: Decoding = Decoding(),
+        decoding: Decoding | None = None,
         tile: int = AUTO_TILE,
         on_tile: Callable[[int], Any] = lambda done: None,
     ) -> Iterator[np.ndarray]:
@@ -135,7 +118,7 @@ class Colorizer:
 
         Args:
             pictures: asked for only when their turn comes.
-            decoding: how colours are made.
+            decoding: how colours are made; None for the model's own.
             tile: as in `colorize`.
             on_tile: called with the number of tiles of all pictures done so far, now and then.
 
@@ -146,6 +129,7 @@ class Colorizer:
             ValueError: for other shapes or types; pictures before the one that is wrong may be lost with it.
         """
         _check_tile(tile)
+        decoding = decoding or self.decoding
         done = 0
         for batch in _batches(self._all_jobs(pictures, tile, decoding.smoothing)):
             around = np.stack([job.around for job in batch])[..., None]
@@ -160,13 +144,16 @@ class Colorizer:
             while results:
                 yield results.pop(0)
 
-    def predict_ab(self, lightness: np.ndarray, temperature: float = 0.38, tile: int = AUTO_TILE) -> np.ndarray:
+    def predict_ab(
+        self, lightness: np.ndarray, temperature: float = 0.38, tile: int = AUTO_TILE, smoothing: int = 0
+    ) -> np.ndarray:
         """Predict colours as they are, also those that sRGB cannot show.
 
         Args:
             lightness: float32 [H, W], L* in [0, 100].
             temperature: T in [0, 1].
             tile: largest side of the tiles in pixels, at least 1.
+            smoothing: radius in pixels, see `Decoding`.
 
         Returns:
             ab, float32 [H, W, 2], ab units.
@@ -174,40 +161,47 @@ class Colorizer:
         Raises:
             ValueError: for other shapes, T or tile out of range.
         """
-        Decoding(temperature)
+        Decoding(temperature, smoothing=smoothing)  # checks them
         result = np.empty([*lightness.shape, 2], np.float32)
-        for inside, around in self._tiles(lightness, tile):
-            result[inside] = self._predict(around, temperature)[0]
+        for inside, around in self._tiles(lightness, tile, border(smoothing)):
+            result[inside] = self._predict_smooth(around, temperature, smoothing)[0]
         return result
 
-    def logits(self, lightness: np.ndarray, tile: int = AUTO_TILE) -> Iterator[tuple[tuple[slice, slice], tf.Tensor]]:
+    def logits(
+        self, lightness: np.ndarray, tile: int = AUTO_TILE, more: int = 0
+    ) -> Iterator[tuple[tuple[slice, slice], tf.Tensor]]:
         """Predict the distributions themselves, tile by tile.
 
         Args:
             lightness: float32 [H, W], L* in [0, 100].
             tile: largest side of the tiles in pixels, at least 1.
+            more: pixels around each tile that are predicted as well.
 
         Yields:
-            Each tile's place in the picture, and the logits of its pixels, float32 [h, w, Q].
+            Each tile's place in the picture, and the logits of its pixels, float32 [h + 2 more, w + 2 more, Q].
 
         Raises:
             ValueError: for other shapes, or tile out of range.
         """
-        for inside, around in self._tiles(lightness, tile):
+        for inside, around in self._tiles(lightness, tile, more):
             yield inside, self._forward(around)[0]
 
-    def _tiles(self, lightness, tile):
+    def _tiles(self, lightness, tile, more):
         _check_lightness(lightness)
         _check_tile(tile)
-        for inside, around in split_tiles(lightness.astype(np.float32), tile, self.network.context):
+        for inside, around in split_tiles(lightness.astype(np.float32), tile, self.network.context + more):
             yield inside, around[None, ..., None]
 
     def _all_jobs(self, pictures: Iterable[Uncolored], tile: int, smoothing_radius: int) -> Iterator["_Job"]:
-        context = self.network.context + smoothing.border(smoothing_radius)
+        context = self.network.context + border(smoothing_radius)
         for picture in pictures:
             _check_lightness(picture.lightness)
             yield from _jobs(picture, tile, context)
             del picture
+
+    def _predict_smooth(self, lightness, temperature, radius):
+        ab = self._predict(lightness, temperature)  # [B, h + 2 border, w + 2 border, 2]
+        return guided(ab, _without(lightness, self.network.context), radius)  # [B, h, w, 2]
 
     def _decoded(self, lightness, temperature):
         return annealed_mean(self.network(lightness), self._colors, temperature)
@@ -219,12 +213,11 @@ class Colorizer:
     def _recolorer(self, radius: int, dtype: type) -> tf.function:
         """Lightness of a batch of tiles with their surroundings, T and strength -> sRGB; traced once each."""
         if (radius, dtype) not in self._recolorers:
-            context, border = self.network.context, smoothing.border(radius)
+            context = self.network.context + border(radius)
 
             def recolor(lightness, temperature, strength):
-                ab = self._predict(lightness, temperature)  # [B, h + 2 border, w + 2 border, 2]
-                ab = strength * smoothing.guided(ab, _without(lightness, context), radius)  # [B, h, w, 2]
-                return paint(_without(lightness, context + border), ab, tf.as_dtype(dtype))
+                ab = strength * self._predict_smooth(lightness, temperature, radius)
+                return paint(_without(lightness, context), ab, tf.as_dtype(dtype))
 
             signature = [tf.TensorSpec([None, None, None, 1]), tf.TensorSpec([]), tf.TensorSpec([])]
             self._recolorers[radius, dtype] = tf.function(recolor, input_signature=signature, autograph=False)
@@ -257,17 +250,17 @@ def smoothed(lightness: np.ndarray, ab: np.ndarray, decoding: Decoding, tile: in
     Returns:
         ab, float32 [H, W, 2].
     """
-    result, border = np.empty_like(ab), smoothing.border(decoding.smoothing)
+    result = np.empty_like(ab)
     both = np.concatenate([lightness[..., None], ab], axis=-1)
-    for inside, around in split_tiles(both, tile, border):
+    for inside, around in split_tiles(both, tile, border(decoding.smoothing)):
         tensor = tf.constant(around[None])
-        result[inside] = smoothing.guided(tensor[..., 1:], tensor[..., :1], decoding.smoothing)[0]
+        result[inside] = guided(tensor[..., 1:], tensor[..., :1], decoding.smoothing)[0]
     return decoding.strength * result
 
 
-def _without(x, border):
+def _without(x, width):
     """A batch of pictures without so many pixels on each side."""
-    return x[:, border:-border, border:-border] if border else x
+    return x[:, width:-width, width:-width] if width else x
 
 
 @dataclass(frozen=True)

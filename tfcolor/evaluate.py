@@ -22,7 +22,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--predictions", metavar="DIR", help="measure another program's results: files named as the photographs")
     add("--dataset", default="forest", help="name, or a folder of colour photographs (default forest)")
     add("--split", default="test", choices=datasets.SPLITS, help="of the dataset (default test)")
-    add("--T", default="1,0.38", help="temperatures with commas between (default 1,0.38)")
+    add("--T", help="temperatures with commas between (default 1 and the model's own)")
+    add("--chroma-smoothing", type=int, metavar="R", help="smooth colours as predict.py does (default the model's own)")
     add("--output", help="folder for the results (default evaluations/DATASET-SPLIT-MODEL)")
     add("--overwrite", action="store_true", help="replace results that exist")
     add("--shard", default="1/1", metavar="I/N", help="measure the I-th of N shares; the last to finish adds them up")
@@ -35,7 +36,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     """Measure, write, and print a table."""
     args = parse(arguments)
-    temperatures = console.temperatures_of("--T", args.T)
+    temperatures, smoothing = decoding_of_arguments(args)
     check_arguments(args)
     share, num_shares = share_of(args.shard)
     dataset = datasets.find(args.dataset, args.data_dir)
@@ -57,11 +58,11 @@ def main(arguments: list[str] | None = None) -> None:
     from tfcolor.scan import scan
 
     scanned = scan(dataset.split("train").paths)
-    predictor, bins = make_predictor(args, name, temperatures, dataset, scanned)
+    predictor, bins = make_predictor(args, name, temperatures, smoothing, dataset, scanned)
     make_folder(folder)
     mine = [file for file in files if datasets.share_of(file, num_shares) == share - 1]
     found = measure_all(predictor, bins, scanned, dataset, mine)
-    about = {"model": name, "dataset": dataset.name, "split": args.split}
+    about = {"model": name, "dataset": dataset.name, "split": args.split, "chroma_smoothing": smoothing}
     if num_shares > 1:
         origin = about | {"T": predictor.temperatures, "files": dataset.fingerprint(), "weights": fingerprint_of(args)}
         found.save(part, origin)
@@ -78,7 +79,10 @@ def main(arguments: list[str] | None = None) -> None:
     keys = [f"{T:g}" for T in predictor.temperatures]
     results = evaluation_report.write(found, folder, about, keys)
     write_sheet(predictor, dataset, found, folder / "photographs.png")
-    print_results(f"{name} on {dataset.name}, {args.split} split, {found.num_photos} photographs", name, results)
+    smoothed = f"; chroma smoothing {smoothing}" if smoothing else ""
+    print_results(
+        f"{name} on {dataset.name}, {args.split} split, {found.num_photos} photographs{smoothed}", name, results
+    )
     print(f"intervals, all metrics and pictures: {folder}")
 
 
@@ -89,17 +93,29 @@ def share_of(text: str) -> tuple[int, int]:
     return console.shard_of(text)
 
 
+def decoding_of_arguments(args: argparse.Namespace) -> tuple[tuple[float, ...], int]:
+    """The temperatures and the radius of smoothing: as asked for, else as the model has them."""
+    from tfcolor.decoding_options import MOST_SMOOTHING, Decoding
+    from tfcolor.modeldir import decoding_of, find_model, read_description
+
+    temperatures = () if args.T is None else console.temperatures_of("--T", args.T)
+    radius = args.chroma_smoothing
+    if args.predictions:
+        if radius is not None:
+            raise InputError("--chroma-smoothing is for a model; --predictions are measured as they are")
+        return temperatures or (1.0, Decoding().temperature), 0
+    if radius is not None and not 0 <= radius <= MOST_SMOOTHING:
+        raise InputError(f"--chroma-smoothing must be in [0, {MOST_SMOOTHING}], got {radius}")
+    own = decoding_of(read_description(find_model(args.model)))
+    return temperatures or tuple({1.0: 0, own.temperature: 0}), own.smoothing if radius is None else radius
+
+
 def check_arguments(args: argparse.Namespace) -> None:
     """Raise InputError for what is wrong, before TensorFlow is loaded."""
-    from tfcolor.modeldir import find_model, read_description
-
     if args.tile is not None and args.tile < 1:
         raise InputError(f"--tile must be a number of pixels from 1 up, got {args.tile}")
-    if args.predictions:
-        if not Path(args.predictions).is_dir():
-            raise InputError(f"--predictions must be a folder, got {args.predictions}")
-    else:
-        read_description(find_model(args.model))
+    if args.predictions and not Path(args.predictions).is_dir():
+        raise InputError(f"--predictions must be a folder, got {args.predictions}")
 
 
 def fingerprint_of(args: argparse.Namespace) -> str:
@@ -112,7 +128,7 @@ def fingerprint_of(args: argparse.Namespace) -> str:
 
 
 def make_predictor(
-    args: argparse.Namespace, name: str, temperatures: tuple[float, ...], dataset: Any, scanned: Any
+    args: argparse.Namespace, name: str, temperatures: tuple[float, ...], smoothing: int, dataset: Any, scanned: Any
 ) -> tuple:
     """What is measured, and the bins whose quantisation bounds it."""
     from tfcolor.colorizer import AUTO_TILE, Colorizer
@@ -124,7 +140,7 @@ def make_predictor(
         bins = scanned.bins(REBALANCING_WINDOW, dataset.name, "train")
         return FilesPredictor(name, FromFiles(Path(args.predictions))), bins
     colorizer = Colorizer.load(args.model, args.precision)
-    return ModelPredictor(name, colorizer, temperatures, args.tile or AUTO_TILE), colorizer.bins
+    return ModelPredictor(name, colorizer, temperatures, args.tile or AUTO_TILE, smoothing), colorizer.bins
 
 
 def measure_all(predictor: Any, bins: Any, scanned: Any, dataset: datasets.Dataset, files: list[str]) -> Any:

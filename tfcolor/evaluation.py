@@ -13,13 +13,14 @@ import tensorflow as tf
 from tfcolor import photos
 from tfcolor.bins import Bins, cell_of
 from tfcolor.colorize_files import painted
-from tfcolor.colorizer import AUTO_TILE, Colorizer
+from tfcolor.colorizer import AUTO_TILE, Colorizer, split_tiles
 from tfcolor.decoding import annealed_mean
 from tfcolor.errors import InputError
 from tfcolor.files import read_npz, write_npz
 from tfcolor.measuring import Truth, distribution_sums, measure_colors
 from tfcolor.metrics import MAX_DISTANCE
 from tfcolor.predictors import FromFiles, Predictor, lab_of, nearest_bins, quantised
+from tfcolor.smoothing import border, guided
 from tfcolor.tallies import Tally
 
 ALL = "all"  # the name of all categories together
@@ -36,10 +37,25 @@ Sums = dict[tuple[str, str], dict[str, tuple[object, object]]]
 class ModelPredictor:
     """A model at several temperatures, from one pass of its network."""
 
-    def __init__(self, name: str, colorizer: Colorizer, temperatures: tuple[float, ...], tile: int = AUTO_TILE):
-        """Use a model under a name."""
+    def __init__(
+        self,
+        name: str,
+        colorizer: Colorizer,
+        temperatures: tuple[float, ...],
+        tile: int = AUTO_TILE,
+        smoothing: int = 0,
+    ):
+        """Use a model under a name.
+
+        Args:
+            name: in the results.
+            colorizer: the model.
+            temperatures: T in [0, 1] each.
+            tile: largest side of the tiles in pixels.
+            smoothing: radius in pixels of the filter that smooths colours; the distributions stay as they are.
+        """
         self.name, self.temperatures = name, temperatures
-        self._colorizer, self._tile = colorizer, tile
+        self._colorizer, self._tile, self._smoothing = colorizer, tile, smoothing
         bins = colorizer.bins
         self._colors = tf.constant(bins.means, tf.float32)
         self._weights = tf.constant(bins.weights, tf.float32)
@@ -52,9 +68,14 @@ class ModelPredictor:
         keys = {T: (f"{T:g}", self.name) for T in self.temperatures}
         colors = {key: np.empty(truth.ab.shape, np.float32) for key in keys.values()}
         totals: dict = {key: {} for key in keys.values()}
-        for place, logits in self._colorizer.logits(truth.lightness, self._tile):
+        more = border(self._smoothing)
+        predicted = self._colorizer.logits(truth.lightness, self._tile, more)
+        guides = split_tiles(truth.lightness, self._tile, more)
+        for (place, around), (_, guide) in zip(predicted, guides, strict=True):
+            logits = around[more:-more, more:-more] if more else around
             for T, key in keys.items():
-                colors[key][place] = annealed_mean(logits, self._colors, T).numpy()
+                ab = annealed_mean(around, self._colors, T)[None]
+                colors[key][place] = guided(ab, tf.constant(guide[None, ..., None]), self._smoothing)[0].numpy()
                 # At T = 0 the distribution is one bin, whose cross-entropy is infinite wherever it is wrong.
                 if T:
                     sums = distribution_sums(logits / T, tf.constant(true_bins[place]), self._weights)

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from tfcolor.colorize_files import painted
-from tfcolor.colorizer import Colorizer, Decoding, smoothed
+from tfcolor.colorizer import Colorizer, smoothed
 from tfcolor.decoding import annealed_mean
+from tfcolor.decoding_options import Decoding
 from tfcolor.plots import bin_colors, save_figure
 
 _TEMPERATURES = (1.0, 0.38, 0.1)  # whose effect is shown beside the chosen one

@@ -61,9 +61,12 @@ def load(model: Path) -> Any:
     import tensorflow as tf
 
     from tfcolor.decoding import annealed_mean
-    from tfcolor.modeldir import load_model
+    from tfcolor.modeldir import decoding_of, load_model
+    from tfcolor.smoothing import border, guided
 
-    network, bins, _ = load_model(model)
+    network, bins, description = load_model(model)
+    radius = decoding_of(description).smoothing
+    more = border(radius)
 
     class Exported(tf.Module):
         """What is exported."""
@@ -80,10 +83,13 @@ def load(model: Path) -> Any:
                 temperature: float32 [], T in [0, 1].
 
             Returns:
-                ab: float32 [B, H, W, 2], ab units.
+                ab: float32 [B, H, W, 2], ab units, smoothed as the model's options say.
             """
-            around = _extended(_extended(lightness, network.context, 1), network.context, 2)
-            return {"ab": annealed_mean(self.network(around), self.colors, temperature)}
+            width = network.context + more
+            around = _extended(_extended(lightness, width, 1), width, 2)
+            ab = annealed_mean(self.network(around), self.colors, temperature)
+            inside = slice(network.context, -network.context)
+            return {"ab": guided(ab, around[:, inside, inside], radius)}
 
     return Exported()
 

@@ -8,9 +8,10 @@ import tensorflow as tf
 from tfcolor import explain
 from tfcolor.candidates import candidates
 from tfcolor.colorize_files import UNWRITABLE, Account, name_note, painted, result_format
-from tfcolor.colorizer import Colorizer, Decoding, smoothed
+from tfcolor.colorizer import Colorizer, smoothed
 from tfcolor.console import Progress, shown
 from tfcolor.decoding import annealed_mean
+from tfcolor.decoding_options import Decoding
 from tfcolor.originals import Page, read_header, read_page
 from tfcolor.photos import UnreadableImage, write_png
 from tfcolor.saving import levels_of, saving

@@ -10,6 +10,7 @@ import numpy as np
 
 from ops import ACTIVATION_NAMES
 from tfcolor.bins import Bins
+from tfcolor.decoding_options import Decoding
 from tfcolor.errors import InputError
 from tfcolor.files import read_json, read_npz, write_json, write_npz
 from tfcolor.networks import NETWORKS, network_class
@@ -83,7 +84,26 @@ def read_description(folder: Path) -> dict[str, Any]:
             raise InputError(
                 f"{folder / 'model.json'}: unknown {key} {network[key]!r} of the network (known: {', '.join(known)})"
             )
+    decoding_of(description, folder)
     return description
+
+
+def decoding_of(description: dict[str, Any], folder: Path | str = "the model") -> Decoding:
+    """How a model's colours are made where nothing else is asked for: `decoding` in its `model.json`, if any.
+
+    Raises:
+        InputError: where it is not T in [0, 1] and a radius of smoothing.
+    """
+    decoding = description.get("decoding", {})
+    try:
+        if not {*decoding} <= {"temperature", "smoothing"} or any(isinstance(v, bool) for v in decoding.values()):
+            raise ValueError(f"it takes temperature and smoothing, got {decoding}")
+        made = Decoding(**decoding)
+        if not isinstance(made.smoothing, int):
+            raise ValueError(f"smoothing must be a whole number of pixels, got {made.smoothing}")
+        return made
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InputError(f"{folder}: decoding in model.json is wrong: {error}") from error
 
 
 def load_model(folder: Path, compute_dtype: Any = "float32") -> tuple[Any, Bins, dict[str, Any]]:

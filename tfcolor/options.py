@@ -24,7 +24,9 @@ class TrainingOptions:
     The fields are the command line's options, with `-` for `_`, and `--lambda` for `uniform_share`.
     """
 
-    dataset: str = _option("scenes", "scenes, one of its categories, samples, or a folder of photographs; several with commas between")
+    dataset: str = _option(
+        "scenes", "scenes, one of its categories, samples, or a folder of photographs; several with commas between"
+    )
     window: int = _option(10, "side of a colour bin in ab units; divides 220")
     bins: str | None = _option(None, "bins.npz to use; else counted on the training split", str, metavar="FILE")
     min_count: int = _option(1, "pixels that make a colour bin occupied; fewer bins make a smaller, faster network")

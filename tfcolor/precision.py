@@ -36,11 +36,18 @@ def bfloat16_gain(training: bool) -> float:
 
     Matrix units for bfloat16 (AMX, AVX512-BF16, GPUs) make it several times faster. Without them the
     convolution itself is about as fast, and its gradients are ten times slower. The two are timed in
-    turn, and the best times compared: 0.1 s.
+    turn, and the best times compared: 0.1 s. A gain is measured twice, and the smaller one taken: where
+    other programs take turns on the cores, one measurement may be far off, and rounding must not be
+    chosen by chance.
 
     Args:
         training: whether the gradients count as well.
     """
+    gain = _measured_gain(training)
+    return gain if gain <= _GAIN else min(gain, _measured_gain(training))
+
+
+def _measured_gain(training):
     seconds: dict[tf.DType, list[float]] = {tf.float32: [], tf.bfloat16: []}
     arguments = {dtype: (tf.ones([4, 32, 32, 64], dtype), tf.ones([3, 3, 64, 64], dtype)) for dtype in seconds}
     for repeat in range(1 + _REPEATS):
