@@ -13,7 +13,7 @@ from scipy import stats
 
 from tfcolor import console
 from tfcolor.errors import InputError, WorkError
-from tfcolor.studies import MNIST_ACTIVATIONS, activations, mlp, mnist
+from tfcolor.studies import MNIST_ACTIVATIONS, ablation, activations, mlp, mnist, settings
 from tfcolor.studies.activation_report import report
 from tfcolor.studies.mlp import Mlp, MlpTraining, inked_first
 from tfcolor.studies.mnist import Digits
@@ -270,7 +270,7 @@ class TestCommand:
 
     def test_a_finished_study_trains_nothing(self, tmp_path, monkeypatch):
         save_runs(tmp_path, seeds=2)
-        monkeypatch.setattr(activations, "ProcessPoolExecutor", None)
+        monkeypatch.setattr(settings, "ProcessPoolExecutor", None)
         before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
         assert self.run("mnist", "--seeds", 2, "--epochs", 4, "--output", tmp_path) == 0
         assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")} == before
@@ -287,3 +287,43 @@ class TestCommand:
         result = json.loads(missing.read_text())
         assert result["activation"] == "RReLU(3, 8)"
         assert result["test_accuracy"][0] > 0.9
+
+
+class TestAblation:
+    """Each choice against a base of the same arithmetic."""
+
+    def test_the_cost_of_a_step_worked_by_hand(self):
+        """16 bins, units of 2 channels: 9 * 2 * (18^2 + 2*4 ... ) with windows of 20: sides 18, 16, ... 4."""
+        channels, sides = [1, 2, 4, 6, 8, 10, 12, 14, 16], [18, 16, 14, 12, 10, 8, 6, 4]
+        by_hand = sum(9 * channels[k] * channels[k + 1] * sides[k] ** 2 for k in range(8))
+        assert ablation.step_cost(settings.Setting(patch=20, batch=3), 16) == 3 * by_hand
+
+    def test_smaller_networks_take_more_steps_and_longer_runs_four_times_as_many(self, tmp_path):
+        steps = {choice: ablation.AblationRun(choice, 0, 100, tmp_path).own_steps for choice in ablation.CHOICES}
+        assert steps["base"](ablation.BASE_BINS) == 100
+        assert steps["4 windows a step"](ablation.BASE_BINS) == 400
+        assert steps["window 20"](52) > 350
+        assert ablation.AblationRun(ablation.LONGER, 0, 100, tmp_path).own_steps(ablation.BASE_BINS) == 400
+
+    def test_choices_differ_from_the_base_in_one_thing(self):
+        for choice, setting in ablation.CHOICES.items():
+            differing = [name for name in vars(setting) if getattr(setting, name) != getattr(ablation.BASE, name)]
+            # Windows of another size come in another number, so that a step colours about as many pixels.
+            assert len(differing) == (choice != "base") or differing == ["patch", "batch"]
+
+    def test_effects_worked_by_hand(self, tmp_path, capsys):
+        for choice, values in (("base", (88.0, 89.0)), ("RReLU", (88.5, 88.7))):
+            for seed, value in enumerate(values):
+                run = ablation.AblationRun(choice, seed, 10, tmp_path)
+                measured = {T: {"raw_auc": value, "rebalanced_auc": value - 20, "dcf": 9.0} for T in ("1", "0.38")}
+                found = {"bins": 104, "steps": 10, "measured": measured}
+                run.path.write_text(json.dumps(run.settings | found))
+        ablation.report(tmp_path)
+        text = (tmp_path / "table.md").read_text()
+        assert "| base | 104 | 10 | 88.50 (88.00, 89.00) | 68.50 (68.00, 69.00) | 9.00 (9.00, 9.00) |" in text
+        assert "| RReLU | 104 | 10 | +0.10 (+0.50, -0.30) |" in text
+        assert "RReLU" in capsys.readouterr().out
+
+    def test_usage_errors(self, tmp_path, capsys):
+        status = console.run(lambda: ablation.main(["--steps", "0", "--output", str(tmp_path)]))
+        assert status == 2 and "--steps must be at least 1, got 0" in capsys.readouterr().err

@@ -8,21 +8,19 @@ python -m tfcolor.studies.activations report     tables and figures from what is
 import argparse
 import os
 import re
-import signal
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 from ops import ACTIVATION_NAMES
 from tfcolor import console, datasets
-from tfcolor.errors import InputError, WorkError
-from tfcolor.files import make_folder, read_json, remove_leftovers, write_json
+from tfcolor.errors import InputError
+from tfcolor.files import make_folder, remove_leftovers, write_json
 from tfcolor.studies import MNIST_ACTIVATIONS, mnist
+from tfcolor.studies.settings import Setting, run_in_processes, unfinished
 
 PARTS = ("mnist", "forest", "report")
+TEMPERATURE = 0.38
 
 
 @dataclass(frozen=True)
@@ -73,72 +71,23 @@ class ForestRun:
         return {"study": "forest", "activation": self.activation, "seed": self.seed, "steps": self.steps}
 
 
-def unfinished(runs: list) -> list:
-    """Those of the runs that have no result yet.
-
-    Raises:
-        InputError: where a result is there, but of a run with other settings.
-    """
-    missing = []
-    for run in runs:
-        if not run.path.exists():
-            missing.append(run)
-            continue
-        saved = {name: read_json(run.path).get(name) for name in run.settings}
-        if saved != run.settings:
-            raise InputError(f"{run.path} has other settings ({saved}); give another --output")
-    return missing
-
-
 def run_mnist(args: argparse.Namespace) -> None:
-    """Train the networks that are not trained yet, one in each process, one process for each core."""
+    """Train the networks that are not trained yet."""
     runs = [
         MnistRun(activation, batch_norm, seed, args.epochs, args.output)
         for batch_norm in (False, True)
         for activation in MNIST_ACTIVATIONS
         for seed in range(args.seeds)  # innermost: a process traces a network once
     ]
-    left = unfinished(runs)
-    if not left:
-        return
-    mnist.load(args.data_dir)  # downloaded here, once
-    # For the processes to come: glibc's memory in large pages, which makes a step 3 to 16 % faster.
-    os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
-    workers = min(args.workers, len(left))
-    title = f"MNIST, {workers} at a time"
-    with (
-        ProcessPoolExecutor(workers, get_context("spawn"), _use_one_core) as pool,
-        console.Progress(title, len(runs), "runs", done=len(runs) - len(left)) as progress,
-    ):
-        futures = {pool.submit(_train_mlp, run, args.data_dir): run for run in left}
-        try:
-            for done, future in enumerate(as_completed(futures), start=len(runs) - len(left) + 1):
-                progress.update(done, f"{futures[future].path.stem}: test accuracy {future.result():.2%}")
-        except BrokenProcessPool as error:
-            raise WorkError(
-                f"a process was killed (out of memory?); what is in {args.output} stays; start it again to go on"
-            ) from error
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _use_one_core() -> None:
-    """Two networks on a core each are done sooner than one after the other on both."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is the parent's to report
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # 15 % faster here, also where TensorFlow leaves it off
-    console.load_tensorflow()
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.get_logger().setLevel("ERROR")  # it warns of one graph for each network
+    if unfinished(runs):
+        mnist.load(args.data_dir)  # downloaded here, once
+    run_in_processes("MNIST", runs, args.workers, _train_mlp, args.data_dir)
 
 
 _TRAININGS: dict = {}  # of this process: the last network traced
 
 
-def _train_mlp(run: MnistRun, data_dir: str | None) -> float:
+def _train_mlp(run: MnistRun, data_dir: str | None) -> str:
     from tfcolor.studies.mlp import MlpTraining
 
     kind = run.activation, run.batch_norm
@@ -147,7 +96,7 @@ def _train_mlp(run: MnistRun, data_dir: str | None) -> float:
         _TRAININGS[kind] = MlpTraining(*kind, *mnist.load(data_dir))
     curves = _TRAININGS[kind].run(run.seed, run.epochs)
     write_json(run.path, run.settings | vars(curves))
-    return curves.test_accuracy[-1]
+    return f"test accuracy {curves.test_accuracy[-1]:.2%}"
 
 
 def run_forest(args: argparse.Namespace) -> None:
@@ -163,7 +112,7 @@ def run_forest(args: argparse.Namespace) -> None:
     console.load_tensorflow()
     from tfcolor.studies.forest import Forest
 
-    forest = Forest(datasets.find("forest", args.data_dir))
+    forest = Forest(datasets.find("forest", args.data_dir), "test")
     total = args.steps * len(runs)
     with console.Progress("forest", total, "steps", done=total - args.steps * len(left)) as progress:
         for number, run in enumerate(left, start=len(runs) - len(left)):
@@ -171,7 +120,9 @@ def run_forest(args: argparse.Namespace) -> None:
             def report(step: int, note: str, number: int = number, run: ForestRun = run) -> None:
                 progress.update(number * args.steps + step, f"{run.path.stem}: {note}")
 
-            write_json(run.path, run.settings | forest.run(run.activation, run.seed, run.steps, report))
+            losses, measured, seconds = forest.run(Setting(run.activation), run.seed, run.steps, (TEMPERATURE,), report)
+            found = {"training_loss": losses, "seconds": seconds} | vars(measured[TEMPERATURE])
+            write_json(run.path, run.settings | found)
 
 
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:

@@ -1,62 +1,89 @@
-"""The 8-convolution network on photographs of forests: short runs that differ in the activation alone."""
+"""Short runs of the 8-convolution network on photographs of forests, that differ in one thing."""
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
 from tfcolor.batches import TargetMaker, Windows, training_batches
-from tfcolor.bins import cell_of
+from tfcolor.bins import Bins, cell_of
+from tfcolor.colorize_files import painted
 from tfcolor.colorizer import Colorizer
 from tfcolor.datasets import Dataset
-from tfcolor.measuring import inverse_shares
-from tfcolor.metrics import raw_auc, rebalanced_auc
+from tfcolor.decoding import annealed_mean
+from tfcolor.evaluation import truths
+from tfcolor.measuring import REBALANCING_WINDOW, inverse_shares
+from tfcolor.metrics import colourfulness, raw_auc, rebalanced_auc
 from tfcolor.networks.valid8 import Valid8
-from tfcolor.predictors import lab_pixels
 from tfcolor.scan import scan
+from tfcolor.studies.settings import Setting
 from tfcolor.training import Position, Trainer, train
 
-WINDOW = 10
-PATCH, BATCH = 64, 4  # large windows: a network pays for 64x64 pixels and gets 48x48
-LEARNING_RATE = 1e-3
-TEMPERATURE = 0.38
+
+@dataclass(frozen=True)
+class Measured:
+    """What a trained network is worth at one T, over all pixels of the photographs that were measured.
+
+    raw_auc, rebalanced_auc: in per cent.
+    dcf: by how much its mean colourfulness is off that of the photographs.
+    """
+
+    raw_auc: float
+    rebalanced_auc: float
+    dcf: float
 
 
 class Forest:
     """The photographs, and all that runs have in common."""
 
-    def __init__(self, dataset: Dataset):
+    def __init__(self, dataset: Dataset, split: str):
         """Count the colours of the training split.
 
         Args:
-            dataset: all photographs; the networks train on the training split and are measured on the test split.
+            dataset: all photographs; the networks train on the training split.
+            split: on which they are measured.
         """
         training = dataset.split("train")
-        found = scan(training.paths)
-        self._bins = found.bins(WINDOW, dataset.name, "train")
-        self._inverse_shares = inverse_shares(found.ab, found.pixels)
-        self._windows = Windows(training.paths, PATCH)
-        self._make_targets = TargetMaker(self._bins, "soft", Valid8.context)
-        self._test = dataset.split("test").paths
+        self._name, self._training = dataset.name, training.paths
+        self._found = scan(self._training)
+        self._inverse_shares = inverse_shares(self._found.ab, self._found.pixels)
+        self._measured = dataset.split(split).paths
 
-    def run(self, activation: str, seed: int, steps: int, report: Callable[[int, str], None]) -> dict:
+    def bins(self, setting: Setting) -> Bins:
+        """The colour bins of a setting."""
+        options = {"uniform_share": setting.uniform_share, "min_count": setting.min_count}
+        return self._found.bins(setting.window, self._name, "train", **options)
+
+    def run(
+        self,
+        setting: Setting,
+        seed: int,
+        steps: int,
+        temperatures: tuple[float, ...],
+        report: Callable[[int, str], None] = lambda step, note: None,
+    ) -> tuple[list[float], dict[float, Measured], float]:
         """Train a network and measure it.
 
         Args:
-            activation: a name in `ops.ACTIVATION_NAMES`.
-            seed: of weights, windows and what is drawn; the first two are the same for all activations.
+            setting: what the run is made of.
+            seed: of weights, windows and what is drawn; the first two are the same for all settings.
             steps: to train.
+            temperatures: at which to measure.
             report: called with the step and a note, now and then.
 
         Returns:
-            training_loss: rebalanced cross-entropy, nats, mean over each ten steps.
-            raw_auc, rebalanced_auc: in per cent, at T = 0.38, over all pixels of the test split.
-            seconds: of training.
+            The training loss, rebalanced cross-entropy in nats, mean over each ten steps; what was measured at
+            each T; and the seconds of training.
         """
-        make_network = lambda: Valid8(self._bins.num_bins, activation, seed=seed)  # noqa: E731
-        trainer = Trainer(make_network, BATCH, tf.distribute.get_strategy(), seed=seed)
-        batches = training_batches(self._windows, self._make_targets, seed=seed, first_step=0, global_batch=BATCH)
+        bins = self.bins(setting)
+        make_network = lambda: Valid8(bins.num_bins, setting.activation, setting.batch_norm, seed)  # noqa: E731
+        strategy = tf.distribute.get_strategy()
+        trainer = Trainer(make_network, setting.batch, strategy, seed=seed, average=setting.weight_average)
+        windows = Windows(self._training, setting.patch)
+        make_targets = TargetMaker(bins, setting.encoding, Valid8.context)
+        batches = training_batches(windows, make_targets, seed=seed, first_step=0, global_batch=setting.batch)
         losses = []
 
         def on_report(position, numbers):
@@ -69,20 +96,39 @@ class Forest:
             iter(batches),
             Position(),
             steps,
-            learning_rate=LEARNING_RATE,
+            learning_rate=setting.learning_rate,
             on_calibrated=lambda seconds: steps,
             on_report=on_report,
             on_checkpoint=lambda position: None,  # a run takes minutes; one that is stopped begins again
             on_preview=lambda position: None,
         )
         seconds = time.perf_counter() - started
-        return {"training_loss": losses, **self._measure(trainer.network), "seconds": round(seconds, 1)}
+        for name, array in trainer.model_arrays().items():
+            trainer.network.saved[name].assign(array)
+        return losses, self._measure(Colorizer(trainer.network, bins), temperatures), round(seconds, 1)
 
-    def _measure(self, network):
-        colorizer = Colorizer(network, self._bins)
-        distances, weights = [], []
-        for lightness, ab in lab_pixels(self._test):
-            distances.append(np.linalg.norm(colorizer.predict_ab(lightness, TEMPERATURE) - ab, axis=-1).ravel())
-            weights.append(self._inverse_shares[tuple(cell_of(ab.reshape(-1, 2), WINDOW).T)])
-        distances, weights = np.concatenate(distances), np.concatenate(weights)
-        return {"raw_auc": raw_auc(distances), "rebalanced_auc": rebalanced_auc(distances, weights)}
+    def _measure(self, colorizer, temperatures):
+        distances, colors = ({T: [] for T in temperatures} for _ in range(2))
+        weights, true_colors = [], []
+        for _, truth in truths(self._measured, lambda path, error: None):
+            weights.append(self._inverse_shares[tuple(cell_of(truth.ab.reshape(-1, 2), REBALANCING_WINDOW).T)])
+            true_colors.append(colourfulness(truth.rgb))
+            for T, ab in _decoded(colorizer, truth.lightness, temperatures).items():
+                distances[T].append(np.linalg.norm(ab - truth.ab, axis=-1).ravel())
+                colors[T].append(colourfulness(painted(truth.lightness, ab)))
+        weights, measured = np.concatenate(weights), {}
+        for T in temperatures:
+            off = np.concatenate(distances[T])
+            dcf = abs(np.mean(colors[T]) - np.mean(true_colors))
+            measured[T] = Measured(raw_auc(off), rebalanced_auc(off, weights), float(dcf))
+        return measured
+
+
+def _decoded(colorizer, lightness, temperatures):
+    """ab by T, from one pass of the network."""
+    colors = tf.constant(colorizer.bins.means, tf.float32)
+    found = {T: np.empty([*lightness.shape, 2], np.float32) for T in temperatures}
+    for place, logits in colorizer.logits(lightness):
+        for T, ab in found.items():
+            ab[place] = annealed_mean(logits, colors, T).numpy()
+    return found
