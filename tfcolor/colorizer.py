@@ -167,6 +167,25 @@ class Colorizer:
             result[inside] = self._predict_smooth(around, temperature, smoothing)[0]
         return result
 
+    def predict_sweep(
+        self, lightness: np.ndarray, temperatures: tuple[float, ...], tile: int = AUTO_TILE
+    ) -> dict[float, np.ndarray]:
+        """Predict colours at several temperatures, from one pass of the network.
+
+        Args:
+            lightness: float32 [H, W], L* in [0, 100].
+            temperatures: T in [0, 1] each.
+            tile: largest side of the tiles in pixels, at least 1.
+
+        Returns:
+            By T, ab float32 [H, W, 2], ab units.
+        """
+        found = {T: np.empty([*lightness.shape, 2], np.float32) for T in temperatures}
+        for place, logits in self.logits(lightness, tile):
+            for T, ab in found.items():
+                ab[place] = annealed_mean(logits, self._colors, T).numpy()
+        return found
+
     def logits(
         self, lightness: np.ndarray, tile: int = AUTO_TILE, more: int = 0
     ) -> Iterator[tuple[tuple[slice, slice], tf.Tensor]]:

@@ -3,14 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from tfcolor import explain
 from tfcolor.candidates import candidates
 from tfcolor.colorize_files import UNWRITABLE, Account, name_note, painted, result_format
 from tfcolor.colorizer import Colorizer, smoothed
 from tfcolor.console import Progress, shown
-from tfcolor.decoding import annealed_mean
 from tfcolor.decoding_options import Decoding
 from tfcolor.originals import Page, read_header, read_page
 from tfcolor.photos import UnreadableImage, write_png
@@ -89,13 +87,8 @@ def sweep(
     Returns:
         uint8 [H', W', 3].
     """
-    colors = tf.constant(colorizer.bins.means, tf.float32)
-    abs_ = np.empty([len(temperatures), *page.lightness.shape, 2], np.float32)
-    for place, logits in colorizer.logits(page.lightness, tile):
-        for ab, temperature in zip(abs_, temperatures, strict=True):
-            ab[place] = annealed_mean(logits, colors, temperature).numpy()
     pictures = [("input", reduced(painted(page.lightness), _SHEET_SIDE))]
-    for ab, temperature in zip(abs_, temperatures, strict=True):
+    for temperature, ab in colorizer.predict_sweep(page.lightness, temperatures, tile).items():
         rgb = painted(page.lightness, smoothed(page.lightness, ab, decoding, tile))
         pictures.append((f"T = {temperature:g}", reduced(rgb, _SHEET_SIDE)))
     return sheet([pictures])

@@ -1,6 +1,6 @@
 """One photograph and a prediction of its colours -> the numerators and denominators of all metrics."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
@@ -60,26 +60,36 @@ def measure_colors(truth: Truth, ab: np.ndarray, rgb: np.ndarray, inverse_shares
     Returns:
         By metric, numerator and denominator; errors in place of AuCs, which are 1 - error / 150.
     """
-    distances = np.linalg.norm(ab.astype(np.float64) - truth.ab, axis=-1)
-    errors = np.minimum(distances, MAX_DISTANCE)
-    weights = inverse_shares[tuple(np.moveaxis(cell_of(truth.ab, REBALANCING_WINDOW), -1, 0))]
+    errors = _errors(truth, ab)
     within = np.cumsum(np.bincount(np.ceil(errors).astype(int).ravel(), minlength=int(MAX_DISTANCE) + 1))
     lab = np.concatenate([truth.lightness[..., None], truth.ab], axis=-1)
     predicted = np.concatenate([truth.lightness[..., None], ab.astype(np.float32)], axis=-1)
-    pairs = {
-        "raw_error": (errors.sum(), errors.size),
-        "rebalanced_error": ((weights * errors).sum(), weights.sum()),
+    pairs = color_errors(truth, ab, rgb, inverse_shares) | {
         "within": (within, np.full_like(within, errors.size)),
         "ciede2000": (deltaE_ciede2000(lab, predicted).sum(), errors.size),
         "psnr": (psnr(truth.rgb, rgb), 1),
-        "colourfulness": (colourfulness(rgb), 1),
         "absolute_colourfulness": (absolute_colourfulness(rgb), 1),
-        "true_colourfulness": (colourfulness(truth.rgb), 1),
         "true_absolute_colourfulness": (absolute_colourfulness(truth.rgb), 1),
     }
     if min(errors.shape) >= _SSIM_SIDE:
         pairs["ssim"] = (structural_similarity(truth.rgb, rgb, channel_axis=-1), 1)
     return pairs
+
+
+def color_errors(truth: Truth, ab: np.ndarray, rgb: np.ndarray, inverse_shares: np.ndarray) -> dict[str, Pair]:
+    """Those of the measures that take little time; arguments and result as in `measure_colors`."""
+    errors = _errors(truth, ab)
+    weights = inverse_shares[tuple(np.moveaxis(cell_of(truth.ab, REBALANCING_WINDOW), -1, 0))]
+    return {
+        "raw_error": (errors.sum(), errors.size),
+        "rebalanced_error": ((weights * errors).sum(), weights.sum()),
+        "colourfulness": (colourfulness(rgb), 1),
+        "true_colourfulness": (colourfulness(truth.rgb), 1),
+    }
+
+
+def _errors(truth, ab):
+    return np.minimum(np.linalg.norm(ab.astype(np.float64) - truth.ab, axis=-1), MAX_DISTANCE)
 
 
 def psnr(truth: np.ndarray, prediction: np.ndarray) -> float:
@@ -122,3 +132,41 @@ def distribution_sums(logits: tf.Tensor, true_bins: tf.Tensor, weights: tf.Tenso
         "weighted_cross_entropy": tf.reduce_sum(errors * tf.gather(weights, bins)),
         **by_level,
     }
+
+
+@dataclass
+class ColorErrors:
+    """The few numbers by which networks and ways to decode them are chosen, over photographs added one by one.
+
+    pairs: by metric, the sums of what `color_errors` gives.
+    """
+
+    pairs: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def add(self, truth: Truth, ab: np.ndarray, rgb: np.ndarray, inverse_shares: np.ndarray) -> None:
+        """Add a photograph; the arguments are those of `measure_colors`."""
+        for name, pair in color_errors(truth, ab, rgb, inverse_shares).items():
+            self.pairs[name] = self.pairs.get(name, 0) + np.array(pair, np.float64)
+
+    @property
+    def raw_auc(self) -> float:
+        """In per cent."""
+        return 100 * (1 - self._ratio("raw_error") / MAX_DISTANCE)
+
+    @property
+    def rebalanced_auc(self) -> float:
+        """In per cent."""
+        return 100 * (1 - self._ratio("rebalanced_error") / MAX_DISTANCE)
+
+    @property
+    def dcf(self) -> float:
+        """By how much the mean colourfulness is off that of the photographs."""
+        return abs(self._ratio("colourfulness") - self._ratio("true_colourfulness"))
+
+    def to_json(self) -> dict[str, float]:
+        """The three numbers by name."""
+        return {name: getattr(self, name) for name in ("raw_auc", "rebalanced_auc", "dcf")}
+
+    def _ratio(self, metric):
+        numerator, denominator = self.pairs[metric]
+        return float(numerator / denominator)

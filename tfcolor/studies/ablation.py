@@ -99,7 +99,7 @@ def _train(run: AblationRun, data_dir: str | None) -> str:
     num_bins = forest.bins(run.setting).num_bins
     steps = run.own_steps(num_bins)
     losses, measured, seconds = forest.run(run.setting, run.seed, steps, TEMPERATURES)
-    found = {f"{T:g}": vars(numbers) for T, numbers in measured.items()}
+    found = {f"{T:g}": numbers.to_json() for T, numbers in measured.items()}
     result = {"bins": num_bins, "steps": steps, "seconds": seconds, "training_loss": losses[-1], "measured": found}
     write_json(run.path, run.settings | result)
     return f"raw AuC {measured[1.0].raw_auc:.2f} %"

@@ -121,7 +121,7 @@ def run_forest(args: argparse.Namespace) -> None:
                 progress.update(number * args.steps + step, f"{run.path.stem}: {note}")
 
             losses, measured, seconds = forest.run(Setting(run.activation), run.seed, run.steps, (TEMPERATURE,), report)
-            found = {"training_loss": losses, "seconds": seconds} | vars(measured[TEMPERATURE])
+            found = {"training_loss": losses, "seconds": seconds} | measured[TEMPERATURE].to_json()
             write_json(run.path, run.settings | found)
 
 

@@ -2,37 +2,20 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
-import numpy as np
 import tensorflow as tf
 
 from tfcolor.batches import TargetMaker, Windows, training_batches
-from tfcolor.bins import Bins, cell_of
+from tfcolor.bins import Bins
 from tfcolor.colorize_files import painted
 from tfcolor.colorizer import Colorizer
 from tfcolor.datasets import Dataset
-from tfcolor.decoding import annealed_mean
 from tfcolor.evaluation import truths
-from tfcolor.measuring import REBALANCING_WINDOW, inverse_shares
-from tfcolor.metrics import colourfulness, raw_auc, rebalanced_auc
+from tfcolor.measuring import ColorErrors, inverse_shares
 from tfcolor.networks.valid8 import Valid8
 from tfcolor.scan import scan
 from tfcolor.studies.settings import Setting
 from tfcolor.training import Position, Trainer, train
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a trained network is worth at one T, over all pixels of the photographs that were measured.
-
-    raw_auc, rebalanced_auc: in per cent.
-    dcf: by how much its mean colourfulness is off that of the photographs.
-    """
-
-    raw_auc: float
-    rebalanced_auc: float
-    dcf: float
 
 
 class Forest:
@@ -63,7 +46,7 @@ class Forest:
         steps: int,
         temperatures: tuple[float, ...],
         report: Callable[[int, str], None] = lambda step, note: None,
-    ) -> tuple[list[float], dict[float, Measured], float]:
+    ) -> tuple[list[float], dict[float, ColorErrors], float]:
         """Train a network and measure it.
 
         Args:
@@ -108,27 +91,8 @@ class Forest:
         return losses, self._measure(Colorizer(trainer.network, bins), temperatures), round(seconds, 1)
 
     def _measure(self, colorizer, temperatures):
-        distances, colors = ({T: [] for T in temperatures} for _ in range(2))
-        weights, true_colors = [], []
+        measured = {T: ColorErrors() for T in temperatures}
         for _, truth in truths(self._measured, lambda path, error: None):
-            weights.append(self._inverse_shares[tuple(cell_of(truth.ab.reshape(-1, 2), REBALANCING_WINDOW).T)])
-            true_colors.append(colourfulness(truth.rgb))
-            for T, ab in _decoded(colorizer, truth.lightness, temperatures).items():
-                distances[T].append(np.linalg.norm(ab - truth.ab, axis=-1).ravel())
-                colors[T].append(colourfulness(painted(truth.lightness, ab)))
-        weights, measured = np.concatenate(weights), {}
-        for T in temperatures:
-            off = np.concatenate(distances[T])
-            dcf = abs(np.mean(colors[T]) - np.mean(true_colors))
-            measured[T] = Measured(raw_auc(off), rebalanced_auc(off, weights), float(dcf))
+            for T, ab in colorizer.predict_sweep(truth.lightness, temperatures).items():
+                measured[T].add(truth, ab, painted(truth.lightness, ab), self._inverse_shares)
         return measured
-
-
-def _decoded(colorizer, lightness, temperatures):
-    """ab by T, from one pass of the network."""
-    colors = tf.constant(colorizer.bins.means, tf.float32)
-    found = {T: np.empty([*lightness.shape, 2], np.float32) for T in temperatures}
-    for place, logits in colorizer.logits(lightness):
-        for T, ab in found.items():
-            ab[place] = annealed_mean(logits, colors, T).numpy()
-    return found

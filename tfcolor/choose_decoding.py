@@ -1,0 +1,126 @@
+"""Choose how a model's colours are made, its temperature and chroma smoothing, on validation photographs.
+
+python -m tfcolor.choose_decoding --model runs/forest-valid8-w10 --dataset forest --by raw_auc --write
+"""
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tfcolor import console, datasets
+from tfcolor.decoding_options import Decoding
+from tfcolor.errors import InputError, WorkError
+from tfcolor.files import read_json, write_json
+
+TEMPERATURES = (1.0, 0.7, 0.5, 0.38, 0.25)
+RADII = (0, 2, 4, 8, 16)
+CRITERIA = {"raw_auc": "raw AuC, %", "rebalanced_auc": "rebalanced AuC, %", "dcf": "dCF"}
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tfcolor.choose_decoding", description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--model", required=True, help="a model directory")
+    add("--dataset", default="forest", help="that it was trained on (default forest)")
+    add("--split", default="val", choices=("val", "train"), help="never test: its photographs must choose nothing")
+    add("--by", default="raw_auc", choices=tuple(CRITERIA), help="what the best are to be best in (default raw_auc)")
+    add("--photographs", type=int, default=200, help="at most so many, spread over the split (default 200)")
+    add("--write", action="store_true", help="write the choice into the model's model.json")
+    add("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure all combinations, print them, and write the best where that is asked for."""
+    args = parse(arguments)
+    from tfcolor.modeldir import find_model, read_description
+
+    if args.photographs < 1:
+        raise InputError(f"--photographs must be at least 1, got {args.photographs}")
+    folder = find_model(args.model)
+    read_description(folder)
+    dataset = datasets.find(args.dataset, args.data_dir)
+    paths = dataset.split(args.split).paths
+    if not paths:
+        raise InputError(f"{dataset.name} has no photograph in its {args.split} split; take another --split")
+    paths = paths[:: -(-len(paths) // args.photographs)]
+    console.load_tensorflow()
+    found = measure(folder, dataset.split("train").paths, paths)
+    rows = [
+        [f"{decoding.temperature:g}", str(decoding.smoothing), *(f"{errors[name]:.2f}" for name in CRITERIA)]
+        for decoding, errors in found.items()
+    ]
+    console.print_table(
+        f"{args.model} on {dataset.name}, {args.split} split, {len(paths)} photographs",
+        ["T", "chroma smoothing", *CRITERIA.values()],
+        rows,
+    )
+    best = choose(found, args.by)
+    print(f"best in {CRITERIA[args.by]}: T = {best.temperature:g}, chroma smoothing {best.smoothing}")
+    if args.write:
+        write(folder, best, f"best {args.by} on the {args.split} split of {dataset.name}")
+        print(f"written to {folder / 'model.json'}")
+
+
+def choose(found: dict[Decoding, dict[str, float]], criterion: str) -> Decoding:
+    """The best by a criterion; of equals the one with the least smoothing."""
+    sign = 1 if criterion == "dcf" else -1
+    return min(found, key=lambda decoding: (round(sign * found[decoding][criterion], 3), decoding.smoothing))
+
+
+def measure(folder: Path, training: list[Path], paths: list[Path]) -> dict[Decoding, dict[str, float]]:
+    """Measure all combinations of `TEMPERATURES` and `RADII`.
+
+    Args:
+        folder: of the model.
+        training: photographs whose colours the rebalanced AuC weighs by.
+        paths: photographs to measure on.
+
+    Returns:
+        By combination, the values of `CRITERIA`.
+
+    Raises:
+        WorkError: where none can be read.
+    """
+    from tfcolor.colorizer import Colorizer
+    from tfcolor.evaluation import truths
+    from tfcolor.measuring import ColorErrors, inverse_shares
+    from tfcolor.scan import scan
+
+    colorizer, scanned = Colorizer.load(folder), scan(training)
+    weights = inverse_shares(scanned.ab, scanned.pixels)
+    found = {Decoding(T, smoothing=radius): ColorErrors() for T in TEMPERATURES for radius in RADII}
+    with console.Progress("measuring", len(paths), "photographs") as progress:
+        unreadable = lambda path, error: progress.log(f"cannot read {console.shown(path)}: {error}")  # noqa: E731
+        for done, (_, truth) in enumerate(truths(paths, unreadable), start=1):
+            _add(found, colorizer, truth, weights)
+            progress.update(done)
+    if not found[Decoding(1.0)].pairs:
+        raise WorkError(f"none of {len(paths)} photographs can be read, so nothing can be measured")
+    return {decoding: errors.to_json() for decoding, errors in found.items()}
+
+
+def _add(found: dict[Decoding, Any], colorizer: Any, truth: Any, weights: Any) -> None:
+    """Measure one photograph."""
+    from tfcolor.colorize_files import painted
+    from tfcolor.colorizer import smoothed
+
+    for T, ab in colorizer.predict_sweep(truth.lightness, TEMPERATURES).items():
+        for radius in RADII:
+            decoding = Decoding(T, smoothing=radius)
+            smooth = smoothed(truth.lightness, ab, decoding)
+            found[decoding].add(truth, smooth, painted(truth.lightness, smooth), weights)
+
+
+def write(folder: Path, decoding: Decoding, reason: str) -> None:
+    """Put the choice into `model.json`."""
+    chosen = {name: value for name, value in asdict(decoding).items() if name != "strength"}
+    description = read_json(folder / "model.json")
+    write_json(folder / "model.json", description | {"decoding": chosen, "decoding_chosen_by": reason})
+
+
+if __name__ == "__main__":
+    sys.exit(console.run(main))
