@@ -24,6 +24,7 @@ def parse(arguments):
 
     add = parser.add_argument_group("colour").add_argument
     add("--T", type=float, help="temperature in [0, 1]: 0 vivid and patchy, 1 smooth and dull (the model's own)")
+    add("--lambda", type=float, dest="uniform_share", help="in [0, 1]: less makes rare colours likelier (model's own)")
     add("--strength", type=float, default=1.0, help="in [0, 1], scales chroma: 0 leaves gray (1)")
     add("--chroma-smoothing", type=int, metavar="R", help="smooth colours over R pixels, not over edges (model's own)")
 
@@ -70,7 +71,8 @@ def main(arguments=None):
     check_ranges(args)
     tile, outputs, folder = tile_size(args.tile), outputs_of(args), Path(args.output)
     model = find_model(args.model)
-    decoding = decoding_options(args, decoding_of(read_description(model)))
+    given = {"temperature": args.T, "smoothing": args.chroma_smoothing, "uniform_share": args.uniform_share}
+    decoding = decoding_of(read_description(model)).but(strength=args.strength, **given)
     existing = "skip" if args.resume else "replace" if args.overwrite else "refuse"
     work = worklist.find(args.inputs, folder, outputs, args.recursive, console.shard_of(args.shard), existing)
     check_folder(folder)
@@ -106,20 +108,11 @@ def summary(account, skipped, failed, seconds, folder):
     return line + (f"; {failed} failed" if failed else "")
 
 
-def decoding_options(args, own):
-    """How colours are made: as asked for, else as the model's own options say."""
-    from tfcolor.decoding_options import Decoding
-
-    temperature = own.temperature if args.T is None else args.T
-    return Decoding(
-        temperature, args.strength, own.smoothing if args.chroma_smoothing is None else args.chroma_smoothing
-    )
-
-
 def check_ranges(args):
     """Raise InputError for a number that cannot be."""
     for option, value, low, high in (
         ("--T", args.T, 0, 1),
+        ("--lambda", args.uniform_share, 0, 1),
         ("--strength", args.strength, 0, 1),
         ("--chroma-smoothing", args.chroma_smoothing, 0, 256),
         ("--quality", args.quality, 1, 100),

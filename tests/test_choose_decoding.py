@@ -1,5 +1,6 @@
-"""T and chroma smoothing are chosen on validation photographs, by what the user asks for."""
+"""T, lambda and chroma smoothing are chosen on validation photographs, by what the user asks for."""
 
+import itertools
 import json
 
 import numpy as np
@@ -32,6 +33,7 @@ def folder(tmp_path, monkeypatch):
         Image.fromarray(rgb).save(folder / f"{i}.png")
     monkeypatch.setattr(datasets, "split_of", lambda file: "val" if file < "3" else "train")
     monkeypatch.setattr(choose_decoding, "TEMPERATURES", (1.0, 0.3))
+    monkeypatch.setattr(choose_decoding, "UNIFORM_SHARES", (1.0, 0.5))
     monkeypatch.setattr(choose_decoding, "RADII", (0, 2))
     return folder
 
@@ -49,7 +51,8 @@ def test_what_is_measured_is_what_is_written(folder, model_folder, capsys):
     description = json.loads((model_folder / "model.json").read_text())
     chosen = Decoding(**description["decoding"])
     assert Colorizer.load(model_folder).decoding == chosen
-    assert f"best in dCF: T = {chosen.temperature:g}, chroma smoothing {chosen.smoothing}" in capsys.readouterr().out
+    said = f"T {chosen.temperature:g}, lambda {chosen.uniform_share:g}, chroma smoothing {chosen.smoothing}"
+    assert f"best in dCF: {said}" in capsys.readouterr().out
     assert description["decoding_chosen_by"] == "best dcf on the val split of photographs"
     assert {**description, "decoding": 0, "decoding_chosen_by": 0} == {
         **json.loads(before),
@@ -61,10 +64,12 @@ def test_what_is_measured_is_what_is_written(folder, model_folder, capsys):
 def test_the_numbers_are_those_of_other_measurements(folder, model_folder):
     paths = [folder / f"{i}.png" for i in range(3)]
     found = choose_decoding.measure(model_folder, [folder / "4.png"], paths)
-    assert set(found) == {Decoding(T, smoothing=r) for T in (1.0, 0.3) for r in (0, 2)}
+    combinations = itertools.product((1.0, 0.3), (0, 2), (1.0, 0.5))
+    assert set(found) == {Decoding(T, smoothing=r, uniform_share=share) for T, r, share in combinations}
     colorizer = Colorizer.load(model_folder)
-    expected = raw_aucs({"m": lambda lightness: colorizer.predict_ab(lightness, 0.3)}, paths, lambda done: None)["m"]
-    assert found[Decoding(0.3)]["raw_auc"] == pytest.approx(expected, abs=1e-3)
+    predict = lambda lightness: colorizer.predict_ab(lightness, 0.3, uniform_share=0.5)  # noqa: E731
+    expected = raw_aucs({"m": predict}, paths, lambda done: None)["m"]
+    assert found[Decoding(0.3, uniform_share=0.5)]["raw_auc"] == pytest.approx(expected, abs=1e-3)
 
 
 @pytest.mark.parametrize(

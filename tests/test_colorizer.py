@@ -10,6 +10,7 @@ from skimage.color import rgb2lab
 from tfcolor import color, datasets
 from tfcolor.bins import Bins, count_bins
 from tfcolor.colorizer import Colorizer, Uncolored
+from tfcolor.decoding import annealed_mean
 from tfcolor.decoding_options import Decoding
 from tfcolor.errors import InputError
 from tfcolor.networks.valid8 import Valid8
@@ -337,9 +338,11 @@ def test_temperatures_out_of_range_are_refused(colorizer, temperature):
             use(picture(4, 5), temperature)
 
 
-@pytest.mark.parametrize(("name", "value"), [("strength", 1.5), ("strength", float("nan")), ("smoothing", -1)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("strength", 1.5), ("strength", float("nan")), ("smoothing", -1), ("uniform_share", 2)]
+)
 def test_decoding_out_of_range_is_refused(colorizer, name, value):
-    with pytest.raises(ValueError, match=f"{name} must be .*, got {value}"):
+    with pytest.raises(ValueError, match=f"{name.replace('uniform_share', 'lambda')} must be .*, got {value}"):
         colorizer.colorize(picture(4, 5), **{name: value})
 
 
@@ -361,13 +364,28 @@ def test_a_model_directory_is_loaded_by_path_or_text(model_folder):
 
 def test_the_models_own_decoding_is_used_unless_another_is_given(model_folder):
     description = json.loads((model_folder / "model.json").read_text())
-    own = {"temperature": 0.7, "smoothing": 2}
+    own = {"temperature": 0.7, "smoothing": 2, "uniform_share": 0.3}
     (model_folder / "model.json").write_text(json.dumps(description | {"decoding": own}))
     rgb, colorizer = picture(14, 11), Colorizer.load(model_folder, "float32")
-    np.testing.assert_array_equal(colorizer.colorize(rgb), colorizer.colorize(rgb, 0.7, smoothing=2))
+    np.testing.assert_array_equal(colorizer.colorize(rgb), colorizer.colorize(rgb, 0.7, smoothing=2, uniform_share=0.3))
     np.testing.assert_array_equal(next(colorizer.colorize_all([uncolored(rgb)])), colorizer.colorize(rgb))
     assert np.any(colorizer.colorize(rgb) != colorizer.colorize(rgb, 0.7, smoothing=0))
     assert np.any(colorizer.colorize(rgb) != colorizer.colorize(rgb, 0.2))
+
+
+def test_another_lambda_exchanges_the_weights_of_training(colorizer):
+    """As by Bayes: p w' / w, normalized; with the lambda of the training nothing changes."""
+    lightness, bins = lightness_of(picture(30, 20)), colorizer.bins
+    (_, own), (_, other) = (next(colorizer.logits(lightness, uniform_share=share)) for share in (None, 0.2))
+    weights = [1 / ((1 - share) * bins.prior + share / bins.num_bins) for share in (0.2, bins.uniform_share)]
+    expected = tf.nn.softmax(own).numpy() * weights[0] / weights[1]
+    np.testing.assert_allclose(tf.nn.softmax(other), expected / expected.sum(-1, keepdims=True), rtol=1e-4)
+    same = colorizer.predict_ab(lightness, 1.0, uniform_share=bins.uniform_share)
+    np.testing.assert_allclose(same, colorizer.predict_ab(lightness, 1.0), atol=1e-4)
+    means = tf.constant(bins.means, tf.float32)
+    ab = colorizer.predict_ab(lightness, 0.5, uniform_share=0.2)
+    np.testing.assert_allclose(ab, annealed_mean(other, means, 0.5), atol=1e-3)
+    np.testing.assert_allclose(ab, colorizer.predict_sweep(lightness, (0.5,), uniform_share=0.2)[0.5], atol=1e-3)
 
 
 def test_colours_and_their_smoothing_do_not_depend_on_tiles(colorizer):

@@ -181,15 +181,15 @@ def test_a_model_is_measured_beside_trivial_predictors(run, tmp_path):
 
 def test_a_model_is_measured_as_its_own_options_and_predict_have_it(model_folder, dataset, run, tmp_path):
     description = json.loads((model_folder / "model.json").read_text())
-    own = {"temperature": 0.6, "smoothing": 3}
+    own = {"temperature": 0.6, "smoothing": 3, "uniform_share": 0.2}
     (model_folder / "model.json").write_text(json.dumps(description | {"decoding": own}))
     colorizer, truth = Colorizer.load(model_folder, "float32"), truth_of(picture(40, 50))
-    colors, _ = ModelPredictor("m", colorizer, (1.0, 0.6), tile=16, smoothing=3)(truth, "x.png")
+    colors, _ = ModelPredictor("m", colorizer, (1.0, 0.6), tile=16, smoothing=3, uniform_share=0.2)(truth, "x.png")
     for T in (1.0, 0.6):
-        expected = colorizer.predict_ab(truth.lightness, T, smoothing=3)
+        expected = colorizer.predict_ab(truth.lightness, T, smoothing=3, uniform_share=0.2)
         np.testing.assert_allclose(colors[f"{T:g}", "m"], expected, atol=2e-3)
     assert run("--output", "own")[0] == 0
-    assert run("--output", "same", "--T", "1,0.6", "--chroma-smoothing", "3")[0] == 0
+    assert run("--output", "same", "--T", "1,0.6", "--chroma-smoothing", "3", "--lambda", "0.2")[0] == 0
     assert run("--output", "none", "--chroma-smoothing", "0")[0] == 0
     own, same, none = (json.loads((tmp_path / f / "evaluation.json").read_text()) for f in ("own", "same", "none"))
     assert own["chroma_smoothing"] == 3 and set(own["results"]) == {"1", "0.6"}
@@ -213,6 +213,15 @@ def test_shares_give_what_the_whole_gives(run, tmp_path):
         for predictor, metrics in results.items():
             for metric, found in metrics.items():
                 assert parts["results"][T][predictor][metric] == pytest.approx(found, rel=1e-3, abs=1e-3), metric
+
+
+def test_workers_named_by_tf_config_share_the_photographs(run, tmp_path, monkeypatch):
+    workers = {"worker": ["localhost:1", "localhost:2"]}  # none of them is connected to
+    for index, said in ((1, "1 of 2 shares to come"), (0, "24 photographs")):
+        monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": workers, "task": {"type": "worker", "index": index}}))
+        status, out, err = run("--output", "parts", "--T", "1")
+        assert status == 0 and said in out, err
+    assert json.loads((tmp_path / "parts" / "evaluation.json").read_text())["num_photographs"] == 24
 
 
 def test_shares_of_different_measurements_are_not_added(run, tmp_path):
@@ -242,6 +251,7 @@ def test_a_missing_prediction_is_a_clear_error(run, tmp_path, dataset):
         ("--T", "2"),
         ("--T", "x"),
         ("--tile", "0"),
+        ("--lambda", "2"),
         ("--chroma-smoothing", "-1"),
         ("--shard", "3/2"),
         ("--split", "test"),

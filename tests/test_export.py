@@ -29,7 +29,8 @@ def run(model_folder, capsys):
 
 def agrees(ab: np.ndarray, colorizer: Colorizer, lightness: np.ndarray, temperature: float) -> None:
     """Within 1e-3 ab units; at T = 0 but for the few pixels where two bins are equal to rounding."""
-    expected = colorizer.predict_ab(lightness, temperature, smoothing=colorizer.decoding.smoothing)
+    own = colorizer.decoding
+    expected = colorizer.predict_ab(lightness, temperature, smoothing=own.smoothing, uniform_share=own.uniform_share)
     close = np.abs(ab - expected).max(axis=-1) < 1e-3
     assert ab.shape == expected.shape and (close.all() if temperature else close.mean() > 0.995)
 
@@ -91,7 +92,9 @@ def test_batch_normalization_is_exported(tmp_path, make_bins):
 @pytest.mark.parametrize("format", ["savedmodel", "tflite"])
 def test_the_models_smoothing_is_exported(run, tmp_path, model_folder, format):
     description = json.loads((model_folder / "model.json").read_text())
-    (model_folder / "model.json").write_text(json.dumps(description | {"decoding": {"smoothing": 4}}))
+    (model_folder / "model.json").write_text(
+        json.dumps(description | {"decoding": {"smoothing": 4, "uniform_share": 0.2}})
+    )
     assert run("--format", format, "--output", tmp_path / "exported")[0] == 0
     colorizer, lightness = Colorizer.load(model_folder, "float32"), picture(30, 24)
     if format == "tflite":

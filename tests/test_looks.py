@@ -8,6 +8,7 @@ from skimage.color import rgb2lab
 from tfcolor.bins import count_bins
 from tfcolor.candidates import candidates
 from tfcolor.colorizer import Colorizer
+from tfcolor.decoding_options import Decoding
 from tfcolor.networks.valid8 import Valid8
 
 
@@ -33,7 +34,7 @@ def two_surfaces(height: int = 48, width: int = 64) -> np.ndarray:
 
 
 def test_candidates_differ(colorizer):
-    found = candidates(colorizer, two_surfaces(), 4, 0.38, 256)
+    found = candidates(colorizer, two_surfaces(), 4, Decoding(), 256)
     assert found.shape == (4, 48, 64, 2) and found.dtype == np.float32
     for i in range(4):
         for j in range(i):
@@ -42,7 +43,7 @@ def test_candidates_differ(colorizer):
 
 def test_candidates_are_the_same_again_and_whatever_the_tiles(colorizer):
     lightness = two_surfaces()
-    first, again, tiled = (candidates(colorizer, lightness, 3, 0.38, tile) for tile in (256, 256, 20))
+    first, again, tiled = (candidates(colorizer, lightness, 3, Decoding(), tile) for tile in (256, 256, 20))
     np.testing.assert_array_equal(first, again)
     np.testing.assert_allclose(tiled, first, atol=0.5)
 
@@ -55,12 +56,12 @@ def test_candidates_are_coherent(colorizer):
         return np.linalg.norm(np.diff(ab, axis=1), axis=-1).mean()
 
     plain = roughness(colorizer.predict_ab(lightness, 0.38))
-    assert all(roughness(ab) < 2 * plain + 1 for ab in candidates(colorizer, lightness, 4, 0.38, 256))
+    assert all(roughness(ab) < 2 * plain + 1 for ab in candidates(colorizer, lightness, 4, Decoding(), 256))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 40), (9, 8)], ids=str)
 def test_candidates_of_small_and_plain_pictures(colorizer, size):
-    found = candidates(colorizer, np.full(size, 50, np.float32), 3, 0.38, 256)
+    found = candidates(colorizer, np.full(size, 50, np.float32), 3, Decoding(), 256)
     assert found.shape == (3, *size, 2) and np.isfinite(found).all()
 
 

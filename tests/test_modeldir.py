@@ -102,8 +102,12 @@ WRONG = {
     "a T beyond 1": (change_json, {"decoding": {"temperature": 2}}, "decoding .* temperature must be in .* got 2"),
     "a T that is a word": (change_json, {"decoding": {"temperature": "0.4"}}, "decoding in model.json is wrong"),
     "half a pixel": (change_json, {"decoding": {"smoothing": 1.5}}, "smoothing must be a whole number"),
-    "a smoothing that is true": (change_json, {"decoding": {"smoothing": True}}, "takes temperature and smoothing"),
-    "an unknown decoding": (change_json, {"decoding": {"gamma": 1}}, "takes temperature and smoothing"),
+    "a smoothing that is true": (
+        change_json,
+        {"decoding": {"smoothing": True}},
+        "takes smoothing, temperature",
+    ),
+    "an unknown decoding": (change_json, {"decoding": {"gamma": 1}}, "takes smoothing, temperature"),
     "a decoding that is a list": (change_json, {"decoding": [0.4]}, "decoding in model.json is wrong"),
     "a missing weight": (
         change_weights,

@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 
 from tfcolor.colorizer import Colorizer
 from tfcolor.decoding import annealed_mean
+from tfcolor.decoding_options import Decoding
 
 _SURFACES = 6
 _BLOCKS = 40_000  # over which distributions are averaged before they are grouped
@@ -24,32 +25,32 @@ _PULL = 15.0  # ab units, sigma of the Gaussian around a mode
 _BLUR = 1.0  # blocks, by which the borders of surfaces are softened
 
 
-def candidates(colorizer: Colorizer, lightness: np.ndarray, num: int, temperature: float, tile: int) -> np.ndarray:
+def candidates(colorizer: Colorizer, lightness: np.ndarray, num: int, decoding: Decoding, tile: int) -> np.ndarray:
     """Predict several colourings.
 
     Args:
         colorizer: the model.
         lightness: float32 [H, W], L* in [0, 100].
         num: how many, 2 or more.
-        temperature: T in [0, 1] of the decoding.
+        decoding: its T and lambda.
         tile: side of the tiles.
 
     Returns:
         ab, float32 [num, H, W, 2], the most likely one first.
     """
     block = max(_SMALLEST_BLOCK, round((lightness.size / _BLOCKS) ** 0.5))
-    shares = _mean_shares(colorizer, lightness, block, tile)  # [h, w, Q]
+    shares = _mean_shares(colorizer, lightness, block, decoding, tile)  # [h, w, Q]
     members, centres = _surfaces(shares)  # [h, w, S], [S, Q]
     pulls = np.stack([_pulls(colorizer.bins.means, centre, num) for centre in centres])  # [S, num, Q]
-    return _decode(colorizer, lightness, members, block, pulls, temperature, tile)
+    return _decode(colorizer, lightness, members, block, pulls, decoding, tile)
 
 
-def _mean_shares(colorizer, lightness, block, tile):
+def _mean_shares(colorizer, lightness, block, decoding, tile):
     """Predicted distributions, averaged over blocks: float32 [ceil(H / block), ceil(W / block), Q]."""
     height, width = (-(-side // block) for side in lightness.shape)
     sums = np.zeros([height * width, colorizer.bins.num_bins], np.float32)
     counts = np.zeros(height * width, np.float32)
-    for place, logits in colorizer.logits(lightness, tile):
+    for place, logits in colorizer.logits(lightness, tile, uniform_share=decoding.uniform_share):
         rows, columns = (np.arange(part.start, part.stop) // block for part in place)
         blocks = (rows[:, None] * width + columns).ravel()
         first, last = blocks.min(), blocks.max() + 1
@@ -95,15 +96,15 @@ def _pulls(colors, shares, num):
     return -(distances[modes] ** 2) / (2 * _PULL**2)
 
 
-def _decode(colorizer, lightness, members, block, pulls, temperature, tile):
+def _decode(colorizer, lightness, members, block, pulls, decoding, tile):
     colors = tf.constant(colorizer.bins.means, tf.float32)
     pulls = tf.constant(pulls, tf.float32)
     result = np.empty([pulls.shape[1], *lightness.shape, 2], np.float32)
-    for place, logits in colorizer.logits(lightness, tile):
+    for place, logits in colorizer.logits(lightness, tile, uniform_share=decoding.uniform_share):
         surfaces = tf.constant(_enlarged(members, place, block))  # [h, w, S]
         for k in range(pulls.shape[1]):
             pulled = tf.nn.log_softmax(logits) + tf.tensordot(surfaces, pulls[:, k], axes=1)
-            result[k][place] = annealed_mean(pulled, colors, temperature).numpy()
+            result[k][place] = annealed_mean(pulled, colors, decoding.temperature).numpy()
     return result
 
 

@@ -1,4 +1,4 @@
-"""Choose how a model's colours are made, its temperature and chroma smoothing, on validation photographs.
+"""Choose how a model's colours are made, its T, lambda and chroma smoothing, on validation photographs.
 
 python -m tfcolor.choose_decoding --model runs/forest-valid8-w10 --dataset forest --by raw_auc --write
 """
@@ -14,8 +14,10 @@ from tfcolor.decoding_options import Decoding
 from tfcolor.errors import InputError, WorkError
 from tfcolor.files import read_json, write_json
 
-TEMPERATURES = (1.0, 0.7, 0.5, 0.38, 0.25)
-RADII = (0, 2, 4, 8, 16)
+TEMPERATURES = (1.0, 0.7, 0.38)
+UNIFORM_SHARES = (1.0, 0.9, 0.8, 0.65, 0.5)  # lambda
+RADII = (0, 2, 4, 8)
+NAMES = {"temperature": "T", "uniform_share": "lambda", "smoothing": "chroma smoothing"}
 CRITERIA = {"raw_auc": "raw AuC, %", "rebalanced_auc": "rebalanced AuC, %", "dcf": "dCF"}
 
 
@@ -50,16 +52,16 @@ def main(arguments: list[str] | None = None) -> None:
     console.load_tensorflow()
     found = measure(folder, dataset.split("train").paths, paths)
     rows = [
-        [f"{decoding.temperature:g}", str(decoding.smoothing), *(f"{errors[name]:.2f}" for name in CRITERIA)]
+        [*(f"{getattr(decoding, name):g}" for name in NAMES), *(f"{errors[name]:.2f}" for name in CRITERIA)]
         for decoding, errors in found.items()
     ]
     console.print_table(
         f"{args.model} on {dataset.name}, {args.split} split, {len(paths)} photographs",
-        ["T", "chroma smoothing", *CRITERIA.values()],
+        [*NAMES.values(), *CRITERIA.values()],
         rows,
     )
     best = choose(found, args.by)
-    print(f"best in {CRITERIA[args.by]}: T = {best.temperature:g}, chroma smoothing {best.smoothing}")
+    print(f"best in {CRITERIA[args.by]}: " + ", ".join(f"{NAMES[name]} {getattr(best, name):g}" for name in NAMES))
     if args.write:
         write(folder, best, f"best {args.by} on the {args.split} split of {dataset.name}")
         print(f"written to {folder / 'model.json'}")
@@ -72,7 +74,7 @@ def choose(found: dict[Decoding, dict[str, float]], criterion: str) -> Decoding:
 
 
 def measure(folder: Path, training: list[Path], paths: list[Path]) -> dict[Decoding, dict[str, float]]:
-    """Measure all combinations of `TEMPERATURES` and `RADII`.
+    """Measure all combinations of `TEMPERATURES`, `UNIFORM_SHARES` and `RADII`.
 
     Args:
         folder: of the model.
@@ -92,27 +94,40 @@ def measure(folder: Path, training: list[Path], paths: list[Path]) -> dict[Decod
 
     colorizer, scanned = Colorizer.load(folder), scan(training)
     weights = inverse_shares(scanned.ab, scanned.pixels)
-    found = {Decoding(T, smoothing=radius): ColorErrors() for T in TEMPERATURES for radius in RADII}
+    found = {
+        Decoding(T, smoothing=radius, uniform_share=share): ColorErrors()
+        for T in TEMPERATURES
+        for share in UNIFORM_SHARES
+        for radius in RADII
+    }
     with console.Progress("measuring", len(paths), "photographs") as progress:
         unreadable = lambda path, error: progress.log(f"cannot read {console.shown(path)}: {error}")  # noqa: E731
         for done, (_, truth) in enumerate(truths(paths, unreadable), start=1):
             _add(found, colorizer, truth, weights)
             progress.update(done)
-    if not found[Decoding(1.0)].pairs:
+    if not all(errors.pairs for errors in found.values()):
         raise WorkError(f"none of {len(paths)} photographs can be read, so nothing can be measured")
     return {decoding: errors.to_json() for decoding, errors in found.items()}
 
 
 def _add(found: dict[Decoding, Any], colorizer: Any, truth: Any, weights: Any) -> None:
     """Measure one photograph."""
+    import numpy as np
+    import tensorflow as tf
+
     from tfcolor.colorize_files import painted
     from tfcolor.colorizer import smoothed
+    from tfcolor.decoding import annealed_mean
 
-    for T, ab in colorizer.predict_sweep(truth.lightness, TEMPERATURES).items():
-        for radius in RADII:
-            decoding = Decoding(T, smoothing=radius)
-            smooth = smoothed(truth.lightness, ab, decoding)
-            found[decoding].add(truth, smooth, painted(truth.lightness, smooth), weights)
+    abs_ = {(T, share): np.empty(truth.ab.shape, np.float32) for T in TEMPERATURES for share in UNIFORM_SHARES}
+    colors = tf.constant(colorizer.bins.means, tf.float32)
+    log_weights = {share: colorizer.log_weights(share) for share in UNIFORM_SHARES}
+    for place, logits in colorizer.logits(truth.lightness):
+        for (T, share), ab in abs_.items():
+            ab[place] = annealed_mean(logits + log_weights[share], colors, T).numpy()
+    for decoding, errors in found.items():
+        ab = smoothed(truth.lightness, abs_[decoding.temperature, decoding.uniform_share], decoding)
+        errors.add(truth, ab, painted(truth.lightness, ab), weights)
 
 
 def write(folder: Path, decoding: Decoding, reason: str) -> None:

@@ -13,6 +13,7 @@ from tfcolor.bins import Bins
 from tfcolor.decoding import annealed_mean
 from tfcolor.decoding_options import Decoding
 from tfcolor.modeldir import decoding_of, find_model, load_model
+from tfcolor.prior import rebalancing_weights
 from tfcolor.smoothing import border, guided
 from tfcolor.strips import by_rows
 
@@ -54,7 +55,7 @@ class Colorizer:
         self._recolorers: dict[tuple[int, type], tf.function] = {}
         self._predict = tf.function(
             self._decoded,
-            input_signature=[tf.TensorSpec([None, None, None, 1]), tf.TensorSpec([])],
+            input_signature=[tf.TensorSpec([None, None, None, 1]), tf.TensorSpec([]), tf.TensorSpec([bins.num_bins])],
             jit_compile=precision.use_xla(xla) or None,
             autograph=False,  # nothing to convert, and looking for it takes a second
         )
@@ -84,6 +85,7 @@ class Colorizer:
         *,
         strength: float = 1.0,
         smoothing: int | None = None,
+        uniform_share: float | None = None,
     ) -> np.ndarray:
         """Colour a photograph, keeping its lightness.
 
@@ -94,6 +96,7 @@ class Colorizer:
             on_tile: called with the number of tiles done so far, now and then.
             strength: in [0, 1], see `Decoding`.
             smoothing: radius in pixels, see `Decoding`; None for the model's own.
+            uniform_share: lambda in [0, 1], see `Decoding`; None for the model's own.
 
         Returns:
             sRGB of the shape and type of `rgb`. Colours beyond sRGB lose chroma, not lightness.
@@ -102,9 +105,8 @@ class Colorizer:
             ValueError: for other shapes or types, or values out of range.
         """
         picture = Uncolored(by_rows(color.lightness, _checked(rgb)), rgb.dtype.type)
-        own = self.decoding
-        temperature = own.temperature if temperature is None else temperature
-        decoding = Decoding(temperature, strength, own.smoothing if smoothing is None else smoothing)
+        given = {"temperature": temperature, "smoothing": smoothing, "uniform_share": uniform_share}
+        decoding = self.decoding.but(strength=strength, **given)
         return next(self.colorize_all([picture], decoding, tile, on_tile))
 
     def colorize_all(
@@ -130,11 +132,11 @@ class Colorizer:
         """
         _check_tile(tile)
         decoding = decoding or self.decoding
-        done = 0
+        log_weights, done = self.log_weights(decoding.uniform_share), 0
         for batch in _batches(self._all_jobs(pictures, tile, decoding.smoothing)):
             around = np.stack([job.around for job in batch])[..., None]
             recolor = self._recolorer(decoding.smoothing, batch[0].result.dtype.type)
-            colored = recolor(around, decoding.temperature, decoding.strength).numpy()
+            colored = recolor(around, decoding.temperature, decoding.strength, log_weights).numpy()
             for job, pixels in zip(batch, colored, strict=True):
                 job.result[job.inside] = pixels
             done += len(batch)
@@ -145,7 +147,12 @@ class Colorizer:
                 yield results.pop(0)
 
     def predict_ab(
-        self, lightness: np.ndarray, temperature: float = 0.38, tile: int = AUTO_TILE, smoothing: int = 0
+        self,
+        lightness: np.ndarray,
+        temperature: float = 0.38,
+        tile: int = AUTO_TILE,
+        smoothing: int = 0,
+        uniform_share: float | None = None,
     ) -> np.ndarray:
         """Predict colours as they are, also those that sRGB cannot show.
 
@@ -154,6 +161,7 @@ class Colorizer:
             temperature: T in [0, 1].
             tile: largest side of the tiles in pixels, at least 1.
             smoothing: radius in pixels, see `Decoding`.
+            uniform_share: lambda, see `Decoding`.
 
         Returns:
             ab, float32 [H, W, 2], ab units.
@@ -161,14 +169,19 @@ class Colorizer:
         Raises:
             ValueError: for other shapes, T or tile out of range.
         """
-        Decoding(temperature, smoothing=smoothing)  # checks them
+        Decoding(temperature, 1.0, smoothing, uniform_share)  # checks them
+        log_weights = self.log_weights(uniform_share)
         result = np.empty([*lightness.shape, 2], np.float32)
         for inside, around in self._tiles(lightness, tile, border(smoothing)):
-            result[inside] = self._predict_smooth(around, temperature, smoothing)[0]
+            result[inside] = self._predict_smooth(around, temperature, log_weights, smoothing)[0]
         return result
 
     def predict_sweep(
-        self, lightness: np.ndarray, temperatures: tuple[float, ...], tile: int = AUTO_TILE
+        self,
+        lightness: np.ndarray,
+        temperatures: tuple[float, ...],
+        tile: int = AUTO_TILE,
+        uniform_share: float | None = None,
     ) -> dict[float, np.ndarray]:
         """Predict colours at several temperatures, from one pass of the network.
 
@@ -176,18 +189,19 @@ class Colorizer:
             lightness: float32 [H, W], L* in [0, 100].
             temperatures: T in [0, 1] each.
             tile: largest side of the tiles in pixels, at least 1.
+            uniform_share: lambda, see `Decoding`.
 
         Returns:
             By T, ab float32 [H, W, 2], ab units.
         """
         found = {T: np.empty([*lightness.shape, 2], np.float32) for T in temperatures}
-        for place, logits in self.logits(lightness, tile):
+        for place, logits in self.logits(lightness, tile, uniform_share=uniform_share):
             for T, ab in found.items():
                 ab[place] = annealed_mean(logits, self._colors, T).numpy()
         return found
 
     def logits(
-        self, lightness: np.ndarray, tile: int = AUTO_TILE, more: int = 0
+        self, lightness: np.ndarray, tile: int = AUTO_TILE, more: int = 0, uniform_share: float | None = None
     ) -> Iterator[tuple[tuple[slice, slice], tf.Tensor]]:
         """Predict the distributions themselves, tile by tile.
 
@@ -195,6 +209,7 @@ class Colorizer:
             lightness: float32 [H, W], L* in [0, 100].
             tile: largest side of the tiles in pixels, at least 1.
             more: pixels around each tile that are predicted as well.
+            uniform_share: lambda, see `Decoding`.
 
         Yields:
             Each tile's place in the picture, and the logits of its pixels, float32 [h + 2 more, w + 2 more, Q].
@@ -202,8 +217,27 @@ class Colorizer:
         Raises:
             ValueError: for other shapes, or tile out of range.
         """
+        log_weights = self.log_weights(uniform_share)
         for inside, around in self._tiles(lightness, tile, more):
-            yield inside, self._forward(around)[0]
+            yield inside, self._forward(around, log_weights)[0]
+
+    def log_weights(self, uniform_share: float | None) -> tf.Tensor:
+        """What to add to logits so that they are as if the network had been trained with another lambda.
+
+        Weighting the cross-entropy of a pixel with w of its bin makes the best prediction proportional to
+        w times the true distribution, so that one network gives all: its own weights go, others come.
+
+        Args:
+            uniform_share: lambda in [0, 1], or None for that of the training.
+
+        Returns:
+            float32 [Q].
+        """
+        bins = self.bins
+        if uniform_share is None:
+            return tf.zeros([bins.num_bins])
+        wanted, own = (rebalancing_weights(bins.prior, share) for share in (uniform_share, bins.uniform_share))
+        return tf.constant(np.log(wanted / own), tf.float32)
 
     def _tiles(self, lightness, tile, more):
         _check_lightness(lightness)
@@ -218,27 +252,27 @@ class Colorizer:
             yield from _jobs(picture, tile, context)
             del picture
 
-    def _predict_smooth(self, lightness, temperature, radius):
-        ab = self._predict(lightness, temperature)  # [B, h + 2 border, w + 2 border, 2]
+    def _predict_smooth(self, lightness, temperature, log_weights, radius):
+        ab = self._predict(lightness, temperature, log_weights)  # [B, h + 2 border, w + 2 border, 2]
         return guided(ab, _without(lightness, self.network.context), radius)  # [B, h, w, 2]
 
-    def _decoded(self, lightness, temperature):
-        return annealed_mean(self.network(lightness), self._colors, temperature)
+    def _decoded(self, lightness, temperature, log_weights):
+        return annealed_mean(self.network(lightness) + log_weights, self._colors, temperature)
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 1])], autograph=False)
-    def _forward(self, lightness):
-        return self.network(lightness)
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 1]), tf.TensorSpec([None])], autograph=False)
+    def _forward(self, lightness, log_weights):
+        return self.network(lightness) + log_weights
 
     def _recolorer(self, radius: int, dtype: type) -> tf.function:
-        """Lightness of a batch of tiles with their surroundings, T and strength -> sRGB; traced once each."""
+        """Lightness of a batch of tiles with their surroundings, T, strength, weights -> sRGB; traced once each."""
         if (radius, dtype) not in self._recolorers:
             context = self.network.context + border(radius)
 
-            def recolor(lightness, temperature, strength):
-                ab = strength * self._predict_smooth(lightness, temperature, radius)
+            def recolor(lightness, temperature, strength, log_weights):
+                ab = strength * self._predict_smooth(lightness, temperature, log_weights, radius)
                 return paint(_without(lightness, context), ab, tf.as_dtype(dtype))
 
-            signature = [tf.TensorSpec([None, None, None, 1]), tf.TensorSpec([]), tf.TensorSpec([])]
+            signature = [tf.TensorSpec(shape) for shape in ([None, None, None, 1], [], [], [self.bins.num_bins])]
             self._recolorers[radius, dtype] = tf.function(recolor, input_signature=signature, autograph=False)
         return self._recolorers[radius, dtype]
 

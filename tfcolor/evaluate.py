@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from tfcolor import DEFAULT_MODEL, cluster, console, datasets
+from tfcolor.decoding_options import MOST_SMOOTHING, Decoding
 from tfcolor.errors import InputError, WorkError
 from tfcolor.files import check_folder, make_folder
 
@@ -23,6 +24,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--dataset", default="forest", help="name, or a folder of colour photographs (default forest)")
     add("--split", default="test", choices=datasets.SPLITS, help="of the dataset (default test)")
     add("--T", help="temperatures with commas between (default 1 and the model's own)")
+    add(
+        "--lambda", type=float, dest="uniform_share", help="of the decoding, as in predict.py (default the model's own)"
+    )
     add("--chroma-smoothing", type=int, metavar="R", help="smooth colours as predict.py does (default the model's own)")
     add("--output", help="folder for the results (default evaluations/DATASET-SPLIT-MODEL)")
     add("--overwrite", action="store_true", help="replace results that exist")
@@ -36,7 +40,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     """Measure, write, and print a table."""
     args = parse(arguments)
-    temperatures, smoothing = decoding_of_arguments(args)
+    temperatures, decoding = decoding_of_arguments(args)
     check_arguments(args)
     share, num_shares = share_of(args.shard)
     dataset = datasets.find(args.dataset, args.data_dir)
@@ -58,11 +62,12 @@ def main(arguments: list[str] | None = None) -> None:
     from tfcolor.scan import scan
 
     scanned = scan(dataset.split("train").paths)
-    predictor, bins = make_predictor(args, name, temperatures, smoothing, dataset, scanned)
+    predictor, bins = make_predictor(args, name, temperatures, decoding, dataset, scanned)
     make_folder(folder)
     mine = [file for file in files if datasets.share_of(file, num_shares) == share - 1]
     found = measure_all(predictor, bins, scanned, dataset, mine)
-    about = {"model": name, "dataset": dataset.name, "split": args.split, "chroma_smoothing": smoothing}
+    about = {"model": name, "dataset": dataset.name, "split": args.split}
+    about |= {"chroma_smoothing": decoding.smoothing, "lambda": decoding.uniform_share}
     if num_shares > 1:
         origin = about | {"T": predictor.temperatures, "files": dataset.fingerprint(), "weights": fingerprint_of(args)}
         found.save(part, origin)
@@ -79,9 +84,10 @@ def main(arguments: list[str] | None = None) -> None:
     keys = [f"{T:g}" for T in predictor.temperatures]
     results = evaluation_report.write(found, folder, about, keys)
     write_sheet(predictor, dataset, found, folder / "photographs.png")
-    smoothed = f"; chroma smoothing {smoothing}" if smoothing else ""
+    as_made = f"; lambda {decoding.uniform_share:g}" if decoding.uniform_share is not None else ""
+    as_made += f"; chroma smoothing {decoding.smoothing}" if decoding.smoothing else ""
     print_results(
-        f"{name} on {dataset.name}, {args.split} split, {found.num_photos} photographs{smoothed}", name, results
+        f"{name} on {dataset.name}, {args.split} split, {found.num_photos} photographs{as_made}", name, results
     )
     print(f"intervals, all metrics and pictures: {folder}")
 
@@ -93,21 +99,22 @@ def share_of(text: str) -> tuple[int, int]:
     return console.shard_of(text)
 
 
-def decoding_of_arguments(args: argparse.Namespace) -> tuple[tuple[float, ...], int]:
-    """The temperatures and the radius of smoothing: as asked for, else as the model has them."""
-    from tfcolor.decoding_options import MOST_SMOOTHING, Decoding
+def decoding_of_arguments(args: argparse.Namespace) -> tuple[tuple[float, ...], Decoding]:
+    """The temperatures, and how else colours are made: as asked for, else as the model has it."""
     from tfcolor.modeldir import decoding_of, find_model, read_description
 
     temperatures = () if args.T is None else console.temperatures_of("--T", args.T)
-    radius = args.chroma_smoothing
-    if args.predictions:
-        if radius is not None:
-            raise InputError("--chroma-smoothing is for a model; --predictions are measured as they are")
-        return temperatures or (1.0, Decoding().temperature), 0
-    if radius is not None and not 0 <= radius <= MOST_SMOOTHING:
-        raise InputError(f"--chroma-smoothing must be in [0, {MOST_SMOOTHING}], got {radius}")
-    own = decoding_of(read_description(find_model(args.model)))
-    return temperatures or tuple({1.0: 0, own.temperature: 0}), own.smoothing if radius is None else radius
+    for option, value, high in (
+        ("--chroma-smoothing", args.chroma_smoothing, MOST_SMOOTHING),
+        ("--lambda", args.uniform_share, 1),
+    ):
+        if value is not None and args.predictions:
+            raise InputError(f"{option} is for a model; --predictions are measured as they are")
+        if value is not None and not 0 <= value <= high:
+            raise InputError(f"{option} must be in [0, {high}], got {value:g}")
+    own = Decoding() if args.predictions else decoding_of(read_description(find_model(args.model)))
+    decoding = own.but(smoothing=args.chroma_smoothing, uniform_share=args.uniform_share)
+    return temperatures or tuple(dict.fromkeys((1.0, own.temperature))), decoding
 
 
 def check_arguments(args: argparse.Namespace) -> None:
@@ -128,7 +135,7 @@ def fingerprint_of(args: argparse.Namespace) -> str:
 
 
 def make_predictor(
-    args: argparse.Namespace, name: str, temperatures: tuple[float, ...], smoothing: int, dataset: Any, scanned: Any
+    args: argparse.Namespace, name: str, temperatures: tuple[float, ...], decoding: Decoding, dataset: Any, scanned: Any
 ) -> tuple:
     """What is measured, and the bins whose quantisation bounds it."""
     from tfcolor.colorizer import AUTO_TILE, Colorizer
@@ -140,7 +147,8 @@ def make_predictor(
         bins = scanned.bins(REBALANCING_WINDOW, dataset.name, "train")
         return FilesPredictor(name, FromFiles(Path(args.predictions))), bins
     colorizer = Colorizer.load(args.model, args.precision)
-    return ModelPredictor(name, colorizer, temperatures, args.tile or AUTO_TILE, smoothing), colorizer.bins
+    how = (args.tile or AUTO_TILE, decoding.smoothing, decoding.uniform_share)
+    return ModelPredictor(name, colorizer, temperatures, *how), colorizer.bins
 
 
 def measure_all(predictor: Any, bins: Any, scanned: Any, dataset: datasets.Dataset, files: list[str]) -> Any:

@@ -44,6 +44,7 @@ class ModelPredictor:
         temperatures: tuple[float, ...],
         tile: int = AUTO_TILE,
         smoothing: int = 0,
+        uniform_share: float | None = None,
     ):
         """Use a model under a name.
 
@@ -52,12 +53,16 @@ class ModelPredictor:
             colorizer: the model.
             temperatures: T in [0, 1] each.
             tile: largest side of the tiles in pixels.
-            smoothing: radius in pixels of the filter that smooths colours; the distributions stay as they are.
+            smoothing: radius in pixels of the filter that smooths colours, see `Decoding`.
+            uniform_share: lambda of the decoding, see `Decoding`.
+
+        Both are for colours; what is measured of distributions are those that the network was trained to give.
         """
         self.name, self.temperatures = name, temperatures
         self._colorizer, self._tile, self._smoothing = colorizer, tile, smoothing
         bins = colorizer.bins
         self._colors = tf.constant(bins.means, tf.float32)
+        self._log_weights = colorizer.log_weights(uniform_share)
         self._weights = tf.constant(bins.weights, tf.float32)
         self._nearest = nearest_bins(bins)
 
@@ -74,7 +79,7 @@ class ModelPredictor:
         for (place, around), (_, guide) in zip(predicted, guides, strict=True):
             logits = around[more:-more, more:-more] if more else around
             for T, key in keys.items():
-                ab = annealed_mean(around, self._colors, T)[None]
+                ab = annealed_mean(around + self._log_weights, self._colors, T)[None]
                 colors[key][place] = guided(ab, tf.constant(guide[None, ..., None]), self._smoothing)[0].numpy()
                 # At T = 0 the distribution is one bin, whose cross-entropy is infinite wherever it is wrong.
                 if T:

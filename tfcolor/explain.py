@@ -35,7 +35,7 @@ def plot(
     colors = tf.constant(colorizer.bins.means, tf.float32)
     ab, entropy = np.empty([*lightness.shape, 2], np.float32), np.empty(lightness.shape, np.float32)
     logits_there = None
-    for place, logits in colorizer.logits(lightness, tile):
+    for place, logits in colorizer.logits(lightness, tile, uniform_share=decoding.uniform_share):
         ab[place] = annealed_mean(logits, colors, temperature).numpy()
         logs = tf.nn.log_softmax(logits)
         entropy[place] = -tf.reduce_sum(tf.exp(logs) * logs, axis=-1).numpy()

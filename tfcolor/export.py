@@ -60,13 +60,14 @@ def load(model: Path) -> Any:
     """A `tf.Module` whose `predict` maps lightness and T to ab, in float32."""
     import tensorflow as tf
 
+    from tfcolor.colorizer import Colorizer
     from tfcolor.decoding import annealed_mean
     from tfcolor.modeldir import decoding_of, load_model
     from tfcolor.smoothing import border, guided
 
     network, bins, description = load_model(model)
-    radius = decoding_of(description).smoothing
-    more = border(radius)
+    decoding = decoding_of(description)
+    radius, more = decoding.smoothing, border(decoding.smoothing)
 
     class Exported(tf.Module):
         """What is exported."""
@@ -74,6 +75,7 @@ def load(model: Path) -> Any:
         def __init__(self):
             self.network = network
             self.colors = tf.constant(bins.means, tf.float32)
+            self.log_weights = Colorizer(network, bins).log_weights(decoding.uniform_share)
 
         def predict(self, lightness, temperature):
             """Colour whole pictures.
@@ -83,11 +85,11 @@ def load(model: Path) -> Any:
                 temperature: float32 [], T in [0, 1].
 
             Returns:
-                ab: float32 [B, H, W, 2], ab units, smoothed as the model's options say.
+                ab: float32 [B, H, W, 2], ab units, rebalanced and smoothed as the model's options say.
             """
             width = network.context + more
             around = _extended(_extended(lightness, width, 1), width, 2)
-            ab = annealed_mean(self.network(around), self.colors, temperature)
+            ab = annealed_mean(self.network(around) + self.log_weights, self.colors, temperature)
             inside = slice(network.context, -network.context)
             return {"ab": guided(ab, around[:, inside, inside], radius)}
 

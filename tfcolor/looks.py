@@ -88,14 +88,14 @@ def sweep(
         uint8 [H', W', 3].
     """
     pictures = [("input", reduced(painted(page.lightness), _SHEET_SIDE))]
-    for temperature, ab in colorizer.predict_sweep(page.lightness, temperatures, tile).items():
+    for temperature, ab in colorizer.predict_sweep(page.lightness, temperatures, tile, decoding.uniform_share).items():
         rgb = painted(page.lightness, smoothed(page.lightness, ab, decoding, tile))
         pictures.append((f"T = {temperature:g}", reduced(rgb, _SHEET_SIDE)))
     return sheet([pictures])
 
 
 def _write_candidates(colorizer, page, decoding, outputs, tile, targets: tuple[Path, ...], format: str):
-    predicted = candidates(colorizer, page.lightness, len(targets), decoding.temperature, tile)
+    predicted = candidates(colorizer, page.lightness, len(targets), decoding, tile)
     for ab, target in reversed(list(zip(predicted, targets, strict=True))):
         rgb = painted(page.lightness, smoothed(page.lightness, ab, decoding, tile), levels_of(page, format))
         with saving(target, format, page.lightness.size * 8, outputs.quality) as add_page:

@@ -96,8 +96,9 @@ def decoding_of(description: dict[str, Any], folder: Path | str = "the model") -
     """
     decoding = description.get("decoding", {})
     try:
-        if not {*decoding} <= {"temperature", "smoothing"} or any(isinstance(v, bool) for v in decoding.values()):
-            raise ValueError(f"it takes temperature and smoothing, got {decoding}")
+        known = {"temperature", "smoothing", "uniform_share"}
+        if not {*decoding} <= known or any(isinstance(v, bool) for v in decoding.values()):
+            raise ValueError(f"it takes {', '.join(sorted(known))}, got {decoding}")
         made = Decoding(**decoding)
         if not isinstance(made.smoothing, int):
             raise ValueError(f"smoothing must be a whole number of pixels, got {made.smoothing}")
