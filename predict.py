@@ -24,7 +24,13 @@ def parse(arguments):
 
     add = parser.add_argument_group("colour").add_argument
     add("--T", type=float, help="temperature in [0, 1]: 0 vivid and patchy, 1 smooth and dull (the model's own)")
-    add("--lambda", type=float, dest="uniform_share", help="in [0, 1]: less makes rare colours likelier (model's own)")
+    add(
+        "--lambda",
+        type=float,
+        dest="uniform_share",
+        metavar="L",
+        help="in [0, 1]: less makes rare colours likelier (the model's own)",
+    )
     add("--strength", type=float, default=1.0, help="in [0, 1], scales chroma: 0 leaves gray (1)")
     add("--chroma-smoothing", type=int, metavar="R", help="smooth colours over R pixels, not over edges (model's own)")
 

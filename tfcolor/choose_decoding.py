@@ -1,6 +1,6 @@
 """Choose how a model's colours are made, its T, lambda and chroma smoothing, on validation photographs.
 
-python -m tfcolor.choose_decoding --model runs/forest-valid8-w10 --dataset forest --by raw_auc --write
+python -m tfcolor.choose_decoding --model runs/forest-valid8-w10 --dataset forest --write
 """
 
 import argparse
@@ -18,7 +18,12 @@ TEMPERATURES = (1.0, 0.7, 0.38)
 UNIFORM_SHARES = (1.0, 0.9, 0.8, 0.65, 0.5)  # lambda
 RADII = (0, 2, 4, 8)
 NAMES = {"temperature": "T", "uniform_share": "lambda", "smoothing": "chroma smoothing"}
-CRITERIA = {"raw_auc": "raw AuC, %", "rebalanced_auc": "rebalanced AuC, %", "dcf": "dCF"}
+CRITERIA = {
+    "mean_auc": "mean of the two AuCs, %",
+    "raw_auc": "raw AuC, %",
+    "rebalanced_auc": "rebalanced AuC, %",
+    "dcf": "dCF",
+}
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -28,7 +33,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--model", required=True, help="a model directory")
     add("--dataset", default="forest", help="that it was trained on (default forest)")
     add("--split", default="val", choices=("val", "train"), help="never test: its photographs must choose nothing")
-    add("--by", default="raw_auc", choices=tuple(CRITERIA), help="what the best are to be best in (default raw_auc)")
+    add("--by", default="mean_auc", choices=tuple(CRITERIA), help="what to be best in (default mean_auc)")
     add("--photographs", type=int, default=200, help="at most so many, spread over the split (default 200)")
     add("--write", action="store_true", help="write the choice into the model's model.json")
     add("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")

@@ -25,7 +25,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--split", default="test", choices=datasets.SPLITS, help="of the dataset (default test)")
     add("--T", help="temperatures with commas between (default 1 and the model's own)")
     add(
-        "--lambda", type=float, dest="uniform_share", help="of the decoding, as in predict.py (default the model's own)"
+        "--lambda",
+        type=float,
+        dest="uniform_share",
+        metavar="L",
+        help="of the decoding, as in predict.py (default the model's own)",
     )
     add("--chroma-smoothing", type=int, metavar="R", help="smooth colours as predict.py does (default the model's own)")
     add("--output", help="folder for the results (default evaluations/DATASET-SPLIT-MODEL)")

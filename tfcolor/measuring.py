@@ -159,13 +159,18 @@ class ColorErrors:
         return 100 * (1 - self._ratio("rebalanced_error") / MAX_DISTANCE)
 
     @property
+    def mean_auc(self) -> float:
+        """Of the two, in per cent: for colours that are right where colours are common, and where they are rare."""
+        return (self.raw_auc + self.rebalanced_auc) / 2
+
+    @property
     def dcf(self) -> float:
         """By how much the mean colourfulness is off that of the photographs."""
         return abs(self._ratio("colourfulness") - self._ratio("true_colourfulness"))
 
     def to_json(self) -> dict[str, float]:
-        """The three numbers by name."""
-        return {name: getattr(self, name) for name in ("raw_auc", "rebalanced_auc", "dcf")}
+        """The numbers by name."""
+        return {name: getattr(self, name) for name in ("raw_auc", "rebalanced_auc", "mean_auc", "dcf")}
 
     def _ratio(self, metric):
         numerator, denominator = self.pairs[metric]
