@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from ops import ACTIVATION_NAMES
 from tfcolor.networks import NETWORKS, network_class
-from tfcolor.networks.layers import Activation, BatchNorm, TrainingPass
+from tfcolor.networks.layers import Activation, BatchNorm, NormalizedConv3x3, TrainingPass
 from tfcolor.networks.valid8 import Valid8
 
 RNG = np.random.default_rng(0)
@@ -105,6 +105,20 @@ def test_layers_draw_different_slopes():
     training = TrainingPass(tf.constant([1, 2]))
     first, second = (Activation("rrelu", 4, k, "conv")(-tf.ones([100, 4]), training) for k in (1, 2))
     assert abs(np.corrcoef(np.ravel(first), np.ravel(second))[0, 1]) < 0.2
+
+
+def test_normalization_becomes_part_of_the_convolution_in_prediction():
+    layer, random = NormalizedConv3x3(3, 5, tf.constant([1, 2]), "conv1"), np.random.default_rng(0)
+    for variable in (layer.weights | layer.statistics).values():
+        variable.assign(tf.constant(random.uniform(0.3, 2, variable.shape), tf.float32))
+    x = tf.constant(random.normal(size=[2, 9, 8, 3]), tf.float32)
+    parts, names = layer.weights | layer.statistics, ("filter", "scale", "offset", "mean", "variance")
+    filters, scale, offset, mean, variance = (parts[f"conv1/{name}"] for name in names)
+    plain = tf.nn.conv2d(x, filters, 1, "VALID")
+    expected = tf.nn.batch_normalization(plain, mean, variance, offset, scale, 1e-3)
+    np.testing.assert_allclose(layer(x), expected, rtol=1e-4, atol=1e-4)
+    trained = layer(x, TrainingPass(tf.constant([0, 0])))  # with the batch's own statistics
+    np.testing.assert_allclose(tf.math.reduce_std(trained, [0, 1, 2]), scale, rtol=1e-2)
 
 
 class TestBatchNorm:

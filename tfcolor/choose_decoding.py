@@ -31,7 +31,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tfcolor.choose_decoding", description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--model", required=True, help="a model directory")
-    add("--dataset", default="forest", help="that it was trained on (default forest)")
+    add("--dataset", default="scenes", help="that it was trained on (default scenes)")
     add("--split", default="val", choices=("val", "train"), help="never test: its photographs must choose nothing")
     add("--by", default="mean_auc", choices=tuple(CRITERIA), help="what to be best in (default mean_auc)")
     add("--photographs", type=int, default=200, help="at most so many, spread over the split (default 200)")

@@ -21,7 +21,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--model", default=DEFAULT_MODEL, help=f"a shipped model or a model directory (default {DEFAULT_MODEL})")
     add("--predictions", metavar="DIR", help="measure another program's results: files named as the photographs")
-    add("--dataset", default="forest", help="name, or a folder of colour photographs (default forest)")
+    add("--dataset", default="scenes", help="name, or a folder of colour photographs (default scenes)")
     add("--split", default="test", choices=datasets.SPLITS, help="of the dataset (default test)")
     add("--T", help="temperatures with commas between (default 1 and the model's own)")
     add(

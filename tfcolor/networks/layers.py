@@ -97,6 +97,11 @@ class BatchNorm(tf.Module):
         y = tf.nn.batch_normalization(values, mean, variance, self.offset, self.scale, _EPSILON)
         return tf.cast(y, x.dtype)
 
+    def as_affine(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """What it does to x in prediction, as a factor and what is added: float32 [channels] each."""
+        factor = self.scale * tf.math.rsqrt(self.variance + _EPSILON)
+        return factor, self.offset - self.mean * factor
+
     def _averages(self, mean, variance):
         # Of all batches at first, so that where they start does not matter.
         keep = tf.minimum(_KEEP, self.updates / (self.updates + 1))
@@ -106,6 +111,36 @@ class BatchNorm(tf.Module):
             "updates": self.updates + 1,
         }
         return {f"{self.name}/{part}": tf.stop_gradient(value) for part, value in new.items()}
+
+
+class NormalizedConv3x3(tf.Module):
+    """A 3x3 VALID convolution without bias, and batch normalization of what it gives.
+
+    In prediction the two are one convolution: a factor of a channel is a factor of its filter.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, seed: tf.Tensor, name: str):
+        """Create both; the arguments are those of `Conv3x3`."""
+        super().__init__(name=name)
+        self._convolution = Conv3x3(channels_in, channels_out, seed, name, bias=False)
+        self._norm = BatchNorm(channels_out, name)
+
+    @property
+    def weights(self) -> dict[str, tf.Variable]:
+        """The learned variables by name: the filter, and scale and offset of the normalization."""
+        return self._convolution.weights | self._norm.weights
+
+    @property
+    def statistics(self) -> dict[str, tf.Variable]:
+        """Those of the normalization."""
+        return self._norm.statistics
+
+    def __call__(self, x: tf.Tensor, training: TrainingPass | None = None) -> tf.Tensor:
+        """Convolve and normalize x [B, H, W, channels_in] in its own dtype -> [B, H-2, W-2, channels_out]."""
+        if training is not None:
+            return self._norm(self._convolution(x), training)
+        factor, offset = self._norm.as_affine()
+        return tf.nn.bias_add(conv2d(x, self._convolution.filter * factor), tf.cast(offset, x.dtype))
 
 
 def _batch_moments(x):
