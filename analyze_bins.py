@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from tfcolor import console, datasets
-from tfcolor.bins import cells_per_axis, check_window
+from tfcolor.bins import ZHANG313, cells_per_axis, check_kind, check_window
 from tfcolor.errors import InputError
 from tfcolor.files import check_folder, make_folder, write_json
 from tfcolor.prior import entropy_bits
@@ -24,6 +24,7 @@ def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--window", type=int, default=10, help="side of a bin in ab units; divides 220: 10 (default) or 5")
+    add("--bins", default="occupied", choices=("occupied", ZHANG313), help="which cells are bins (default occupied)")
     add("--dataset", default="scenes", help="scenes (default), one of its categories, samples, or a folder")
     add("--split", default="train", choices=datasets.SPLITS, help="photographs to count (default train)")
     add(
@@ -34,10 +35,10 @@ def parse(arguments):
         default=0.5,
         help="of the weights, in [0, 1] (default 0.5)",
     )
-    add("--smoothing", type=float, default=0.0, help="sigma of the prior's Gaussian in ab units (default 0)")
+    add("--smoothing", type=float, help="sigma of the prior's Gaussian in ab units (default 0, 5 for zhang313)")
     add("--min-count", type=int, default=1, help="pixels that make a bin occupied (default 1)")
     add("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
-    add("--output", help="folder (default bins/<dataset>-w<window>)")
+    add("--output", help="folder (default bins/<dataset>-w<window> or bins/<dataset>-zhang313)")
     add("--overwrite", action="store_true", help="replace what an earlier scan wrote there")
     return parser.parse_args(arguments)
 
@@ -47,7 +48,8 @@ def main(arguments=None):
     args = parse(arguments)
     check(args)
     name = datasets.check_name(args.dataset)
-    folder = Path(args.output or Path("bins") / f"{name}-w{args.window}")
+    kind = f"w{args.window}" if args.bins == "occupied" else args.bins
+    folder = Path(args.output or Path("bins") / f"{name}-{kind}")
     existing = [file for file in FILES if (folder / file).exists()]
     if existing and not args.overwrite:
         raise InputError(f"{folder / existing[0]} exists; give --overwrite to replace it, or another --output")
@@ -64,6 +66,7 @@ def main(arguments=None):
         args.window,
         name,
         args.split,
+        kind=args.bins,
         uniform_share=args.uniform_share,
         smoothing=args.smoothing,
         min_count=args.min_count,
@@ -79,12 +82,13 @@ def check(args):
     check_window(args.window)
     rules = {
         "lambda": (args.uniform_share, 0 <= args.uniform_share <= 1, "in [0, 1]"),
-        "smoothing": (args.smoothing, 0 <= args.smoothing <= 110, "in [0, 110] ab units"),
+        "smoothing": (args.smoothing, args.smoothing is None or 0 <= args.smoothing <= 110, "in [0, 110] ab units"),
         "min-count": (args.min_count, args.min_count >= 1, "at least 1"),
     }
     for name, (value, holds, rule) in rules.items():
         if not holds:
             raise InputError(f"--{name} must be {rule}, got {value}")
+    check_kind(args.bins, args.window, args.min_count)
 
 
 def scan_files(paths):
@@ -117,7 +121,7 @@ def summarize(found, bins):
         "skipped": [f"{path}: {reason}" for path, reason in found.unreadable],
         "window": bins.window,
         "num_bins": bins.num_bins,
-        "num_cells": cells_per_axis(bins.window) ** 2,
+        "num_cells": cells_per_axis(bins.window, bins.extent) ** 2,
         "min_count": bins.min_count,
         "smoothing": bins.smoothing,
         "lambda": bins.uniform_share,

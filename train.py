@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tfcolor import cluster, console, datasets
-from tfcolor.bins import Bins
+from tfcolor.bins import ZHANG313, Bins
 from tfcolor.errors import InputError
 from tfcolor.files import check_folder
 from tfcolor.options import DEFAULT_MINUTES, TrainingOptions
@@ -76,7 +76,7 @@ def settle(given):
     options = TrainingOptions(**given)
     if options.steps is None and options.minutes is None:
         options = replace(options, minutes=DEFAULT_MINUTES)
-    if options.bins is None:
+    if options.bins in (None, ZHANG313):
         return options
     bins = Bins.load(Path(options.bins))
     if bins.split != "train":
@@ -93,8 +93,8 @@ def settle(given):
 
 
 def load_bins(options):
-    """The bins of --bins with the run's own weights; None where they are to be counted."""
-    return options.bins and Bins.load(Path(options.bins)).reweighted(options.uniform_share)
+    """The bins of a --bins FILE with the run's own weights; None where they are to be counted."""
+    return None if options.bins in (None, ZHANG313) else Bins.load(Path(options.bins)).reweighted(options.uniform_share)
 
 
 if __name__ == "__main__":

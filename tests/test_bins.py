@@ -4,10 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
+from skimage.color import rgb2lab
 
 from tfcolor.bins import Bins, cell_of, cells_per_axis, centre_of, check_window, count_bins
 from tfcolor.errors import InputError
 from tfcolor.prior import entropy_bits, rebalancing_weights, smoothed_prior
+from tfcolor.zhang_bins import lattice_cells
 
 KEYS = {"window", "extent", "counts", "cells", "centres", "means", "prior", "weights", "lambda", "smoothing"}
 KEYS |= {"min_count", "dataset", "split", "num_images", "num_pixels", "format_version"}
@@ -182,3 +185,57 @@ def test_smoothing_does_not_follow_the_list_of_bins():
 def test_entropy():
     assert entropy_bits(np.full(8, 1 / 8)) == pytest.approx(3)
     assert entropy_bits(np.array([0.5, 0.25, 0.25, 0])) == pytest.approx(1.5)
+
+
+# The 313 bins of Zhang et al.
+
+
+def test_there_are_313_in_the_published_ranges():
+    """Zhang, Isola and Efros 2016, section 2.1, and their released list: a -90 ... 100, b -110 ... 100."""
+    cells = lattice_cells()
+    centres = centre_of(cells, 10, 115)
+    assert len(cells) == len(np.unique(cells, axis=0)) == 313
+    assert (centres % 10 == 0).all() and (centres == [0, 0]).all(axis=1).any()
+    assert centres.min(axis=0).tolist() == [-90, -110] and centres.max(axis=0).tolist() == [100, 100]
+    assert cells.tolist() == sorted(cells.tolist())
+
+
+def test_every_colour_of_srgb_has_one_of_the_313():
+    rgb = np.random.default_rng(0).integers(0, 256, [200_000, 3], np.uint8)
+    cells = cell_of(rgb2lab(rgb / 255.0)[:, 1:], 10, 115)
+    assert {*map(tuple, cells)} <= {*map(tuple, lattice_cells())}
+
+
+def test_colours_are_counted_in_the_cells_around_multiples_of_10():
+    ab = np.array([[4.9, -4.9], [5.1, 0], [-5.0, 14.99], [80, 67]])
+    bins = count_bins(ab, np.array([3, 1, 2, 4]), 10, kind="zhang313", smoothing=0, uniform_share=0.5, **ORIGIN)
+    assert bins.num_bins == 313 and bins.extent == 115 and bins.counts.sum() == 10
+    at = {tuple(centre): q for q, centre in enumerate(bins.centres.astype(int).tolist())}
+    shares = {centre: bins.prior[q] for centre, q in at.items() if bins.prior[q]}
+    assert shares == pytest.approx({(0, 0): 0.3, (10, 0): 0.1, (0, 10): 0.2, (80, 70): 0.4})
+    np.testing.assert_allclose(bins.means[at[0, 0]], [4.9, -4.9])
+    np.testing.assert_array_equal(bins.means[at[50, 50]], [50, 50])  # none of its own
+    assert np.isfinite(bins.weights).all() and bins.prior @ bins.weights == pytest.approx(1)
+
+
+def test_the_313_are_smoothed_as_in_the_paper_and_written_and_read(tmp_path):
+    ab = np.random.default_rng(1).normal(0, 20, [1000, 2])
+    bins = count_bins(ab, np.ones(1000, int), 10, kind="zhang313", **ORIGIN)
+    assert bins.smoothing == 5
+    density = gaussian_filter(bins.counts / 1000, 0.5, mode="constant")[tuple(bins.cells.T)]
+    np.testing.assert_allclose(bins.prior, density / density.sum())
+    bins.save(tmp_path / "bins.npz")
+    loaded = Bins.load(tmp_path / "bins.npz")
+    assert loaded.extent == 115
+    np.testing.assert_array_equal(loaded.cells, bins.cells)
+
+
+@pytest.mark.parametrize("options", [{"window": 5}, {"window": 10, "min_count": 2}])
+def test_the_313_have_their_own_window_and_all_count(options):
+    with pytest.raises(InputError, match="zhang313 are 313 cells of 10 units; leave out --window and --min-count"):
+        count_bins(np.zeros([1, 2]), np.ones(1, int), kind="zhang313", **options, **ORIGIN)
+
+
+def test_lambda_0_needs_every_bin():
+    with pytest.raises(InputError, match="lambda 0 needs pixels in every bin, and 312 of 313 have none"):
+        count_bins(np.zeros([1, 2]), np.ones(1, int), 10, kind="zhang313", smoothing=0, uniform_share=0, **ORIGIN)

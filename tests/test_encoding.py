@@ -42,6 +42,17 @@ def test_equals_brute_force_over_all_bins(make_bins, window, num_bins, neighbour
     assert (np.diff(shares, axis=1) <= 0).all()  # nearest first
 
 
+@pytest.mark.parametrize("neighbours", [1, 5])
+def test_the_313_bins_equal_brute_force(neighbours):
+    bins = count_bins(np.zeros([1, 2]), np.ones(1), 10, kind="zhang313", **ORIGIN)
+    ab = colors_near(bins)
+    indices, shares = (t.numpy() for t in Encoder(bins, neighbours)(tf.constant(ab)))
+    expected, expected_shares = brute_force(ab, bins, neighbours)
+    np.testing.assert_array_equal(indices, expected)
+    near = ~np.isnan(expected_shares).any(axis=1)
+    np.testing.assert_allclose(shares[near], expected_shares[near], atol=1e-4)
+
+
 def test_an_example_worked_by_hand():
     """(2, 5) is 3 from (5, 5), 7 from (-5, 5); sigma 5: exp(-9 / 50) and exp(-49 / 50)."""
     bins = count_bins(np.array([[5.0, 5.0], [-5.0, 5.0]]), np.array([1, 1]), 10, **ORIGIN)

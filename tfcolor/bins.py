@@ -1,4 +1,6 @@
-"""The colour bins: square cells of the ab plane that occur in a dataset, with their statistics.
+"""The colour bins: square cells of the ab plane, with their statistics in a dataset.
+
+As a rule they are the cells that occur in it; or they are the 313 of Zhang et al., whether they occur or not.
 
 NumPy alone, so that scripts can check a bins file before TensorFlow loads.
 """
@@ -11,6 +13,11 @@ import numpy as np
 from tfcolor.errors import InputError
 from tfcolor.files import read_npz, write_npz
 from tfcolor.prior import rebalancing_weights, smoothed_prior
+from tfcolor.zhang_bins import EXTENT as LATTICE_EXTENT
+from tfcolor.zhang_bins import NAME as ZHANG313
+from tfcolor.zhang_bins import SMOOTHING as ZHANG_SMOOTHING
+from tfcolor.zhang_bins import WINDOW as LATTICE_WINDOW
+from tfcolor.zhang_bins import lattice_cells
 
 EXTENT = 110  # the plane is [-110, 110) on both axes; sRGB spans [-86.2, 98.2] x [-107.9, 94.5]
 FORMAT_VERSION = 1
@@ -20,15 +27,15 @@ FORMAT_VERSION = 1
 class Bins:
     """The occupied cells of the ab plane, counted over a dataset. Written as `bins.npz`.
 
-    Cell (i, j) holds a in [-110 + i * window, -110 + (i + 1) * window) and b likewise with j.
+    Cell (i, j) holds a in [-extent + i * window, -extent + (i + 1) * window) and b likewise with j.
     Every field is a key of the file (`uniform_share` is written as `lambda`).
 
     window: side of a cell in ab units.
-    extent: 110, half the side of the plane.
-    counts: int64 [n, n], pixels in each cell, n = 220 / window; a along the first axis.
-    cells: int64 [Q, 2], the cells (i, j) with at least `min_count` pixels, in row-major order.
+    extent: half the side of the plane: 110; or 115, where multiples of 10 are the centres of cells.
+    counts: int64 [n, n], pixels in each cell, n = 2 extent / window; a along the first axis.
+    cells: int64 [Q, 2], the cells (i, j) that are bins, in row-major order: those with at least `min_count` pixels.
     centres: float64 [Q, 2], their geometric centres, ab units.
-    means: float64 [Q, 2], the mean ab of the pixels in each.
+    means: float64 [Q, 2], the mean ab of the pixels in each; the centre where there is none.
     prior: float64 [Q], the distribution p~ over the bins, sum 1.
     weights: float64 [Q], the rebalancing weights, sum(prior * weights) = 1.
     uniform_share: lambda, the share of the uniform distribution in the weights.
@@ -98,7 +105,9 @@ class Bins:
             if kind not in allowed:
                 raise ValueError(f"{f.name} must be {f.type.__name__}, got {kind.__name__}")
         check_window(self.window)
-        n, q = cells_per_axis(self.window), max(1, len(self.cells))
+        if self.extent not in (EXTENT, LATTICE_EXTENT):
+            raise ValueError(f"extent must be {EXTENT} or {LATTICE_EXTENT}, got {self.extent}")
+        n, q = cells_per_axis(self.window, self.extent), max(1, len(self.cells))
         shapes = {"counts": (n, n), "cells": (q, 2), "centres": (q, 2), "means": (q, 2)}
         for name, shape in (shapes | {"prior": (q,), "weights": (q,)}).items():
             array = getattr(self, name)
@@ -122,28 +131,39 @@ def check_window(window: int) -> int:
     return window
 
 
-def cells_per_axis(window: int) -> int:
+def check_kind(kind: str, window: int, min_count: int) -> None:
+    """Check that a kind of bins, see `count_bins`, goes with the other options.
+
+    Raises:
+        InputError: otherwise.
+    """
+    if kind == ZHANG313 and (window, min_count) != (LATTICE_WINDOW, 1):
+        raise InputError(f"{ZHANG313} are 313 cells of {LATTICE_WINDOW} units; leave out --window and --min-count")
+
+
+def cells_per_axis(window: int, extent: int = EXTENT) -> int:
     """n, the number of cells along each axis of the plane: 22 for window 10, 44 for window 5."""
-    return 2 * EXTENT // window
+    return 2 * extent // window
 
 
-def cell_of(ab: np.ndarray, window: int) -> np.ndarray:
+def cell_of(ab: np.ndarray, window: int, extent: int = EXTENT) -> np.ndarray:
     """Find the cell (i, j) of colours: floor, not truncation, so that all cells are equally wide.
 
     Args:
         ab: float [..., 2], ab units; values outside the plane go to its outermost cells.
         window: side of a cell in ab units.
+        extent: half the side of the plane.
 
     Returns:
-        int64 [..., 2], each in [0, 220 / window).
+        int64 [..., 2], each in [0, 2 extent / window).
     """
-    cells = np.floor((ab + EXTENT) / window).astype(np.int64)
-    return np.clip(cells, 0, cells_per_axis(window) - 1)
+    cells = np.floor((ab + extent) / window).astype(np.int64)
+    return np.clip(cells, 0, cells_per_axis(window, extent) - 1)
 
 
-def centre_of(cells: np.ndarray, window: int) -> np.ndarray:
+def centre_of(cells: np.ndarray, window: int, extent: int = EXTENT) -> np.ndarray:
     """The geometric centres, float64 [..., 2] in ab units, of cells int [..., 2]."""
-    return (cells + 0.5) * window - EXTENT
+    return (cells + 0.5) * window - extent
 
 
 def count_bins(
@@ -151,19 +171,21 @@ def count_bins(
     pixels: np.ndarray,
     window: int,
     *,
+    kind: str = "occupied",
     uniform_share: float = 0.5,
-    smoothing: float = 0.0,
+    smoothing: float | None = None,
     min_count: int = 1,
     **origin: str | int,
 ) -> Bins:
-    """Sort colours into cells, and keep the occupied ones.
+    """Sort colours into cells, and keep those that are bins.
 
     Args:
         ab: float [N, 2], colours in ab units.
         pixels: int [N], how many pixels have each of them.
         window: side of a cell in ab units; must divide 220.
+        kind: 'occupied' for the cells that occur; 'zhang313' for those of `zhang_bins`, with window 10.
         uniform_share: lambda in [0, 1], see `prior.rebalancing_weights`.
-        smoothing: sigma in ab units, see `prior.smoothed_prior`.
+        smoothing: sigma in ab units, see `prior.smoothed_prior`; None for 0, or 5 for the 313.
         min_count: a cell with fewer pixels is not occupied.
         origin: the fields dataset, split, num_images and num_pixels of the result.
 
@@ -171,24 +193,34 @@ def count_bins(
         The bins.
 
     Raises:
-        InputError: where no cell has `min_count` pixels.
+        InputError: where no cell has `min_count` pixels, or the kind does not fit.
     """
-    n = cells_per_axis(check_window(window))
-    flat = cell_of(ab, window) @ [n, 1]
+    check_window(window)
+    check_kind(kind, window, min_count)
+    lattice = kind == ZHANG313
+    extent = LATTICE_EXTENT if lattice else EXTENT
+    n = cells_per_axis(window, extent)
+    flat = cell_of(ab, window, extent) @ [n, 1]
     counts = np.bincount(flat, weights=pixels, minlength=n * n)  # float64: exact to 2^53
     sums = [np.bincount(flat, weights=pixels * ab[:, axis], minlength=n * n) for axis in (0, 1)]
-    occupied = np.flatnonzero(counts >= max(min_count, 1))
-    if not len(occupied):
+    chosen = lattice_cells() @ [n, 1] if lattice else np.flatnonzero(counts >= max(min_count, 1))
+    if not len(chosen):
         raise InputError(f"min-count {min_count} leaves no bin: the fullest cell has {counts.max():.0f} pixels")
-    cells = np.stack([occupied // n, occupied % n], axis=1)
-    counts_grid = counts.astype(np.int64).reshape(n, n)
+    cells = np.stack([chosen // n, chosen % n], axis=1)
+    centres, counts_grid = centre_of(cells, window, extent), counts.astype(np.int64).reshape(n, n)
+    smoothing = (ZHANG_SMOOTHING if lattice else 0.0) if smoothing is None else smoothing
     prior = smoothed_prior(counts_grid, cells, window, smoothing)
+    if not uniform_share and not prior.all():
+        raise InputError(f"lambda 0 needs pixels in every bin, and {(prior == 0).sum()} of {len(prior)} have none")
+    num_pixels = counts[chosen, None]
+    means = np.stack(sums, axis=1)[chosen] / np.maximum(num_pixels, 1)
     return Bins(
         window=window,
+        extent=extent,
         counts=counts_grid,
         cells=cells,
-        centres=centre_of(cells, window),
-        means=np.stack(sums, axis=1)[occupied] / counts[occupied, None],
+        centres=centres,
+        means=np.where(num_pixels > 0, means, centres),
         prior=prior,
         weights=rebalancing_weights(prior, uniform_share),
         uniform_share=uniform_share,

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.spatial import KDTree
 
-from tfcolor.bins import EXTENT, Bins, cells_per_axis, centre_of
+from tfcolor.bins import Bins, cells_per_axis, centre_of
 
 SOFT_NEIGHBOURS = 5  # Zhang et al. 2016, section 2.1
 
@@ -24,7 +24,7 @@ class Encoder:
             neighbours: k; 1 is the hard encoding (the pixel's own bin, or, where that does not
                 occur in `bins`, the nearest one).
         """
-        self.window = bins.window
+        self.window, self.extent = bins.window, bins.extent
         self.neighbours = min(neighbours, bins.num_bins)
         candidates = _candidates(bins, self.neighbours)
         self._candidates = tf.constant(candidates, tf.int32)  # [n * n, C]
@@ -40,8 +40,8 @@ class Encoder:
             indices int32 [..., k], nearest bin first, and shares float32 [..., k] with sum 1:
             Gaussian in the distance with sigma = window / 2.
         """
-        n = cells_per_axis(self.window)
-        cell = tf.clip_by_value(tf.cast(tf.floor((ab + EXTENT) / self.window), tf.int32), 0, n - 1)
+        n = cells_per_axis(self.window, self.extent)
+        cell = tf.clip_by_value(tf.cast(tf.floor((ab + self.extent) / self.window), tf.int32), 0, n - 1)
         cell = cell[..., 0] * n + cell[..., 1]
         offsets = tf.gather(self._centres, cell) - ab[..., None, :]  # [..., C, 2]
         squares = tf.reduce_sum(offsets**2, axis=-1)
@@ -60,9 +60,9 @@ def _candidates(bins: Bins, neighbours: int) -> np.ndarray:
     d + 2 h from the middle. Nearest first, so that a cell's own bin leads; all cells keep as many as
     the one that needs most.
     """
-    n = cells_per_axis(bins.window)
+    n = cells_per_axis(bins.window, bins.extent)
     cells = np.stack(np.meshgrid(range(n), range(n), indexing="ij"), axis=-1).reshape(-1, 2)
-    middles = centre_of(cells, bins.window)
+    middles = centre_of(cells, bins.window, bins.extent)
     tree = KDTree(bins.centres)
     kth_distance = tree.query(middles, k=[neighbours])[0][:, 0]
     reach = kth_distance + bins.window * (2**0.5 + 1e-9)

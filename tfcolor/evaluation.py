@@ -69,7 +69,8 @@ class ModelPredictor:
     def __call__(self, truth: Truth, file: str) -> tuple[Colors, Sums]:
         """Predict colours, and measure the distributions that they come from."""
         bins = self._colorizer.bins
-        true_bins = self._nearest[tuple(np.moveaxis(cell_of(truth.ab, bins.window), -1, 0))].astype(np.int32)
+        cells = np.moveaxis(cell_of(truth.ab, bins.window, bins.extent), -1, 0)
+        true_bins = self._nearest[tuple(cells)].astype(np.int32)
         keys = {T: (f"{T:g}", self.name) for T in self.temperatures}
         colors = {key: np.empty(truth.ab.shape, np.float32) for key in keys.values()}
         totals: dict = {key: {} for key in keys.values()}

@@ -110,6 +110,8 @@ class Experiment:
             raise WorkError(f"none of the {len(paths)} training photographs of {self._dataset.name} can be read")
         options = self._options
         counting = {"uniform_share": options.uniform_share, "min_count": options.min_count}
+        if options.bins:
+            counting["kind"] = options.bins
         return found.bins(options.window, self._dataset.name, "train", **counting)
 
     def _check_batch(self) -> None:

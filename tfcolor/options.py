@@ -5,7 +5,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
 from ops import ACTIVATION_NAMES
-from tfcolor.bins import check_window
+from tfcolor.bins import ZHANG313, check_kind, check_window
 from tfcolor.errors import InputError
 from tfcolor.networks import NETWORKS
 
@@ -28,7 +28,9 @@ class TrainingOptions:
         "scenes", "scenes, one of its categories, samples, or a folder of photographs; several with commas between"
     )
     window: int = _option(10, "side of a colour bin in ab units; divides 220")
-    bins: str | None = _option(None, "bins.npz to use; else counted on the training split", str, metavar="FILE")
+    bins: str | None = _option(
+        None, f"bins.npz to use, or {ZHANG313}; else those that occur in the training split", str
+    )
     min_count: int = _option(1, "pixels that make a colour bin occupied; fewer bins make a smaller, faster network")
     network: str = _option("valid8", "the network", choices=tuple(NETWORKS))
     activation: str = _option("relu", "of all layers but the last", choices=ACTIVATION_NAMES)
@@ -60,6 +62,7 @@ class TrainingOptions:
             InputError: naming the option, its rule and the value.
         """
         check_window(self.window)
+        check_kind(self.bins or "occupied", self.window, self.min_count)
         for f in fields(self):
             choices = f.metadata.get("choices")
             if choices and getattr(self, f.name) not in choices:

@@ -50,15 +50,16 @@ def plot_bins(bins: Bins, title: str, path: Path) -> None:
         title: of the plot.
         path: the .png to write.
     """
-    n = cells_per_axis(bins.window)
+    n, extent = cells_per_axis(bins.window, bins.extent), bins.extent
     picture = np.zeros([n, n, 4], np.uint8)  # transparent
     picture[bins.cells[:, 1], bins.cells[:, 0], :3] = bin_colors(bins.centres)  # b upwards, a to the right
     picture[bins.cells[:, 1], bins.cells[:, 0], 3] = 255
     figure, axes = _plane(title)
-    axes.imshow(picture, origin="lower", extent=_PLANE, interpolation="nearest")
-    lines = np.arange(-EXTENT, EXTENT + 1, bins.window)
-    axes.vlines(lines, -EXTENT, EXTENT, color="0.85", linewidth=0.3)
-    axes.hlines(lines, -EXTENT, EXTENT, color="0.85", linewidth=0.3)
+    axes.imshow(picture, origin="lower", extent=(-extent, extent, -extent, extent), interpolation="nearest")
+    lines = np.arange(-extent, extent + 1, bins.window)
+    axes.vlines(lines, -extent, extent, color="0.85", linewidth=0.3)
+    axes.hlines(lines, -extent, extent, color="0.85", linewidth=0.3)
+    axes.set(xlim=(-extent, extent), ylim=(-extent, extent))
     save_figure(figure, path)
 
 

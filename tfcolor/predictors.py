@@ -65,14 +65,14 @@ class MeanGivenLightness:
 
 def quantised(ab: np.ndarray, bins: Bins) -> np.ndarray:
     """The truth encoded and decoded: the bound that the bins set. ab float [H, W, 2] -> float64 [H, W, 2]."""
-    return bins.means[nearest_bins(bins)[tuple(np.moveaxis(cell_of(ab, bins.window), -1, 0))]]
+    return bins.means[nearest_bins(bins)[tuple(np.moveaxis(cell_of(ab, bins.window, bins.extent), -1, 0))]]
 
 
 def nearest_bins(bins: Bins) -> np.ndarray:
     """For each cell of the plane its own bin, or where it has none the one with the nearest centre: int [n, n]."""
-    n = cells_per_axis(bins.window)
+    n = cells_per_axis(bins.window, bins.extent)
     cells = np.stack(np.meshgrid(range(n), range(n), indexing="ij"), axis=-1)
-    return KDTree(bins.centres).query(centre_of(cells, bins.window))[1]
+    return KDTree(bins.centres).query(centre_of(cells, bins.window, bins.extent))[1]
 
 
 class FromFiles:
