@@ -7,8 +7,8 @@ import tensorflow as tf
 _STRIP = 60  # pixels
 
 
-def conv2d(x: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
-    """Convolve in the dtype of x, with stride 1 and VALID padding.
+def conv2d(x: tf.Tensor, filters: tf.Tensor, stride: int = 1, dilation: int = 1, padding: int = 0) -> tf.Tensor:
+    """Convolve in the dtype of x; sides are padded alike, as Caffe does it and TensorFlow's SAME does not.
 
     As `tf.nn.conv2d`, except for the gradient by a filter in bfloat16 on a CPU. There oneDNN
     (TensorFlow 2.21, AMX) can read memory that was never written, and return NaN. It depends on the
@@ -18,15 +18,30 @@ def conv2d(x: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
     Args:
         x: float32 or bfloat16 [B, H, W, C].
         filters: float32 [h, w, C, D].
+        stride: between outputs, on both axes.
+        dilation: between the pixels that a filter sees, on both axes; with stride 1.
+        padding: zeros on each of the four sides.
 
     Returns:
-        The dtype of x, [B, H - h + 1, W - w + 1, D].
+        The dtype of x, [B, (H + 2 padding - dilation (h - 1) - 1) // stride + 1, likewise of W, D].
     """
-    width = x.shape[2] and x.shape[2] - filters.shape[1] + 1  # None in prediction, which takes no gradient
+    if padding:
+        x = tf.pad(x, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
+    if dilation > 1:
+        return _dilated(x, filters, dilation)
+    width = x.shape[2] and (x.shape[2] - filters.shape[1]) // stride + 1  # None in prediction: it takes no gradient
     on_gpu = bool(tf.config.list_physical_devices("GPU"))
     if x.dtype != tf.bfloat16 or width is None or on_gpu or is_safe(width):
-        return tf.nn.conv2d(x, tf.cast(filters, x.dtype), strides=1, padding="VALID")
-    return _conv2d_in_strips(x, filters)
+        return tf.nn.conv2d(x, tf.cast(filters, x.dtype), strides=stride, padding="VALID")
+    return _conv2d_in_strips(x, filters, stride)
+
+
+def _dilated(x, filters, dilation):
+    """The convolution of every `dilation`-th row and column with each other: a CPU has no gradient of another."""
+    sides = [side or tf.shape(x)[axis] for axis, side in ((1, x.shape[1]), (2, x.shape[2]))]
+    fill = [[0, -side % dilation] for side in sides]
+    y = conv2d(tf.space_to_batch(x, [dilation, dilation], fill), filters)
+    return tf.batch_to_space(y, [dilation, dilation], fill)
 
 
 def is_safe(width: int) -> bool:
@@ -38,27 +53,31 @@ def is_safe(width: int) -> bool:
     return width <= _STRIP or 96 <= width <= 110
 
 
-@tf.custom_gradient
-def _conv2d_in_strips(x, filters):
-    cast_filters = tf.cast(filters, x.dtype)
-    y = tf.nn.conv2d(x, cast_filters, strides=1, padding="VALID")
+def _conv2d_in_strips(x, filters, stride):
+    @tf.custom_gradient
+    def convolve(x, filters):
+        cast_filters, strides = tf.cast(filters, x.dtype), [1, stride, stride, 1]
+        y = tf.nn.conv2d(x, cast_filters, strides=strides, padding="VALID")
 
-    def gradient(by_y):
-        by_x = tf.raw_ops.Conv2DBackpropInput(
-            input_sizes=tf.shape(x), filter=cast_filters, out_backprop=by_y, strides=[1, 1, 1, 1], padding="VALID"
-        )
-        return by_x, filter_gradient_in_strips(x, by_y, filters.shape)
+        def gradient(by_y):
+            by_x = tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=tf.shape(x), filter=cast_filters, out_backprop=by_y, strides=strides, padding="VALID"
+            )
+            return by_x, filter_gradient_in_strips(x, by_y, filters.shape, stride)
 
-    return y, gradient
+        return y, gradient
+
+    return convolve(x, filters)
 
 
-def filter_gradient_in_strips(x: tf.Tensor, by_y: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+def filter_gradient_in_strips(x: tf.Tensor, by_y: tf.Tensor, shape: tf.TensorShape, stride: int = 1) -> tf.Tensor:
     """The gradient by the filter: the sum of those of strips of the output, each at most 60 wide.
 
     Args:
         x: the convolution's input, [B, H, W, C].
-        by_y: the gradient by its output, [B, H - h + 1, W - w + 1, D], in the dtype of x.
+        by_y: the gradient by its output, [B, (H - h) // stride + 1, (W - w) // stride + 1, D], in the dtype of x.
         shape: of the filter, [h, w, C, D].
+        stride: of the convolution.
 
     Returns:
         float32 [h, w, C, D].
@@ -68,10 +87,10 @@ def filter_gradient_in_strips(x: tf.Tensor, by_y: tf.Tensor, shape: tf.TensorSha
     borders = [width * k // count for k in range(count + 1)]
     strips = [
         tf.raw_ops.Conv2DBackpropFilter(
-            input=x[:, :, left : right + shape[1] - 1],
+            input=x[:, :, left * stride : (right - 1) * stride + shape[1]],
             filter_sizes=shape,
             out_backprop=by_y[:, :, left:right],
-            strides=[1, 1, 1, 1],
+            strides=[1, stride, stride, 1],
             padding="VALID",
         )
         for left, right in itertools.pairwise(borders)

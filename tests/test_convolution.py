@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.signal import correlate2d
 
 from ops import convolution
 
@@ -28,28 +29,74 @@ def test_widths_that_showed_nans_are_unsafe(width):
     assert not convolution.is_safe(width)
 
 
+@pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("width", [61, 62, 94, 126, 181])
-def test_gradients_in_strips_are_those_of_the_whole(width):
+def test_gradients_in_strips_are_those_of_the_whole(width, stride):
     rng = np.random.default_rng(width)
     # Whole numbers, small enough for bfloat16 and float32 sums to be exact.
-    x = tf.constant(rng.integers(-2, 3, [2, 5, width + 2, 3]), tf.float32)
+    x = tf.constant(rng.integers(-2, 3, [2, 5, width * stride + 2, 3]), tf.float32)
     filters = tf.constant(rng.integers(-2, 3, [3, 3, 3, 4]), tf.float32)
-    by_y = tf.constant(rng.integers(-1, 2, [2, 3, width, 4]), tf.float32)
+    plain = lambda x: tf.nn.conv2d(x, filters, strides=stride, padding="VALID")  # noqa: E731
+    by_y = tf.constant(rng.integers(-1, 2, plain(x).shape), tf.float32)
+    assert by_y.shape[2] == width
 
-    def gradients(convolve, x):
-        with tf.GradientTape() as tape:
-            tape.watch([x, filters])
-            y = convolve(x)
-        return y, *tape.gradient(y, [x, filters], output_gradients=tf.cast(by_y, y.dtype))
-
-    expected = gradients(lambda x: tf.nn.conv2d(x, filters, strides=1, padding="VALID"), x)
-    result = gradients(lambda x: convolution.conv2d(x, filters), tf.cast(x, tf.bfloat16))
+    expected = gradients(plain, x, filters, by_y)
+    result = gradients(lambda x: convolution.conv2d(x, filters, stride), tf.cast(x, tf.bfloat16), filters, by_y)
     assert result[0].dtype == result[1].dtype == tf.bfloat16 and result[2].dtype == tf.float32
     for ours, theirs in zip(result, expected, strict=True):
         largest = np.abs(theirs).max()
         np.testing.assert_allclose(tf.cast(ours, tf.float32), theirs, atol=largest * 2**-8)
-    strips = convolution.filter_gradient_in_strips(x, by_y, filters.shape)
+    strips = convolution.filter_gradient_in_strips(x, by_y, filters.shape, stride)
     np.testing.assert_array_equal(strips, expected[2])
+
+
+def gradients(convolve, x, filters, by_y):
+    """y, and the gradients by x and by the filters."""
+    with tf.GradientTape() as tape:
+        tape.watch([x, filters])
+        y = convolve(x)
+    return y, *tape.gradient(y, [x, filters], output_gradients=tf.cast(by_y, y.dtype))
+
+
+@pytest.mark.parametrize("size", [(9, 12), (10, 7)])
+@pytest.mark.parametrize(("stride", "dilation", "padding"), [(1, 1, 1), (2, 1, 1), (1, 2, 2), (1, 3, 3), (1, 2, 0)])
+def test_strides_dilations_and_padding_are_those_of_scipy(size, stride, dilation, padding):
+    """Padded by hand, correlated with a filter that has zeros in between, and every `stride`-th kept."""
+    rng = np.random.default_rng(0)
+    x, filters = rng.normal(size=[2, *size, 3]), rng.normal(size=[3, 3, 3, 4])
+    padded = np.pad(x, [(0, 0), (padding, padding), (padding, padding), (0, 0)])
+    spread = np.zeros([2 * dilation + 1, 2 * dilation + 1, 3, 4])
+    spread[::dilation, ::dilation] = filters
+    expected = np.stack(
+        [
+            [
+                sum(correlate2d(image[..., c], spread[..., c, d], mode="valid") for c in range(3))[::stride, ::stride]
+                for d in range(4)
+            ]
+            for image in padded
+        ]
+    ).transpose(0, 2, 3, 1)
+    x, filters = tf.constant(x, tf.float32), tf.constant(filters, tf.float32)
+    np.testing.assert_allclose(convolution.conv2d(x, filters, stride, dilation, padding), expected, atol=1e-4)
+    unknown = tf.function(
+        lambda x: convolution.conv2d(x, filters, stride, dilation, padding),
+        input_signature=[tf.TensorSpec([None, None, None, 3])],
+    )
+    np.testing.assert_allclose(unknown(x), expected, atol=1e-4)
+
+
+def test_a_dilated_convolution_has_the_gradient_of_one_with_zeros_in_between():
+    rng = np.random.default_rng(0)
+    x, filters = (tf.constant(rng.normal(size=shape), tf.float32) for shape in ([2, 9, 8, 3], [3, 3, 3, 4]))
+    by_y = tf.constant(rng.normal(size=[2, 5, 4, 4]), tf.float32)
+    places = tf.constant([[2 * i, 2 * j] for i in range(3) for j in range(3)])
+
+    def spread(x):
+        return tf.nn.conv2d(x, tf.scatter_nd(places, tf.reshape(filters, [9, 3, 4]), [5, 5, 3, 4]), 1, "VALID")
+
+    ours = gradients(lambda x: convolution.conv2d(x, filters, dilation=2), x, filters, by_y)
+    for one, other in zip(ours, gradients(spread, x, filters, by_y), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
 
 
 def test_no_strip_is_unsafe(monkeypatch):
