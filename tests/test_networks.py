@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from ops import ACTIVATION_NAMES
 from tfcolor.networks import NETWORKS, network_class
-from tfcolor.networks.layers import Activation, BatchNorm, NormalizedConv3x3, TrainingPass
+from tfcolor.networks.layers import Activation, BatchNorm, NormalizedConvolution, TrainingPass
 from tfcolor.networks.valid8 import Valid8
 
 RNG = np.random.default_rng(0)
@@ -108,7 +108,7 @@ def test_layers_draw_different_slopes():
 
 
 def test_normalization_becomes_part_of_the_convolution_in_prediction():
-    layer, random = NormalizedConv3x3(3, 5, tf.constant([1, 2]), "conv1"), np.random.default_rng(0)
+    layer, random = NormalizedConvolution(3, 5, tf.constant([1, 2]), "conv1"), np.random.default_rng(0)
     for variable in (layer.weights | layer.statistics).values():
         variable.assign(tf.constant(random.uniform(0.3, 2, variable.shape), tf.float32))
     x = tf.constant(random.normal(size=[2, 9, 8, 3]), tf.float32)

@@ -28,12 +28,33 @@ class TrainingPass:
     statistics: dict[str, tf.Tensor] = field(default_factory=dict)
 
 
-class Conv3x3(tf.Module):
-    """A 3x3 VALID convolution with bias: two pixels less on each axis."""
+@dataclass(frozen=True)
+class Sight:
+    """What pixels a convolution takes: the size of its filter, and how that moves over a picture.
+
+    As it is, 3x3 without padding: two pixels less on each axis. See `ops.convolution.conv2d`.
+    """
+
+    size: int = 3
+    stride: int = 1
+    dilation: int = 1
+    padding: int = 0
+
+
+class Convolution(tf.Module):
+    """A convolution with bias."""
 
     statistics: dict[str, tf.Variable] = {}  # noqa: RUF012 (none, and never any)
 
-    def __init__(self, channels_in: int, channels_out: int, seed: tf.Tensor, name: str, bias: bool = True):
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        seed: tf.Tensor,
+        name: str,
+        bias: bool = True,
+        sight: Sight | None = None,
+    ):
         """Create the weights: He et al. 2015 (eq. 10), N(0, 2 / fan_in), and zero biases.
 
         Args:
@@ -42,10 +63,13 @@ class Conv3x3(tf.Module):
             seed: int32 [2], a stateless seed; the same seed gives the same weights anywhere.
             name: of the layer; its weights are `<name>/filter` and `<name>/bias`.
             bias: whether there is one.
+            sight: the pixels that it takes; None for 3x3 without padding.
         """
         super().__init__(name=name)
-        shape = [3, 3, channels_in, channels_out]
-        deviation = (2 / (9 * channels_in)) ** 0.5
+        sight = sight or Sight()
+        shape = [sight.size, sight.size, channels_in, channels_out]
+        deviation = (2 / (sight.size**2 * channels_in)) ** 0.5
+        self.sight = sight
         self.filter = tf.Variable(tf.random.stateless_normal(shape, seed, stddev=deviation), name="filter")
         self.bias = tf.Variable(tf.zeros([channels_out]), name="bias") if bias else None
 
@@ -56,8 +80,9 @@ class Conv3x3(tf.Module):
         return {f"{self.name}/filter": self.filter} | bias
 
     def __call__(self, x: tf.Tensor, training: TrainingPass | None = None) -> tf.Tensor:
-        """Convolve x [B, H, W, channels_in] in its own dtype -> [B, H-2, W-2, channels_out]."""
-        x = conv2d(x, self.filter)
+        """Convolve x [B, H, W, channels_in] in its own dtype -> [B, H', W', channels_out]."""
+        sight = self.sight
+        x = conv2d(x, self.filter, sight.stride, sight.dilation, sight.padding)
         return x if self.bias is None else tf.nn.bias_add(x, tf.cast(self.bias, x.dtype))
 
 
@@ -113,16 +138,16 @@ class BatchNorm(tf.Module):
         return {f"{self.name}/{part}": tf.stop_gradient(value) for part, value in new.items()}
 
 
-class NormalizedConv3x3(tf.Module):
+class NormalizedConvolution(tf.Module):
     """A 3x3 VALID convolution without bias, and batch normalization of what it gives.
 
     In prediction the two are one convolution: a factor of a channel is a factor of its filter.
     """
 
     def __init__(self, channels_in: int, channels_out: int, seed: tf.Tensor, name: str):
-        """Create both; the arguments are those of `Conv3x3`."""
+        """Create both; the arguments are those of `Convolution`."""
         super().__init__(name=name)
-        self._convolution = Conv3x3(channels_in, channels_out, seed, name, bias=False)
+        self._convolution = Convolution(channels_in, channels_out, seed, name, bias=False)
         self._norm = BatchNorm(channels_out, name)
 
     @property

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfcolor.networks.layers import Activation, Conv3x3, Network, NormalizedConv3x3, TrainingPass
+from tfcolor.networks.layers import Activation, Convolution, Network, NormalizedConvolution, TrainingPass
 
 
 class Valid8(Network):
@@ -44,7 +44,7 @@ class Valid8(Network):
         for k in range(1, self.num_layers + 1):
             name, is_last = f"conv{k}", k == self.num_layers
             layer_seed = tf.random.fold_in([seed, 0], k)
-            convolution = NormalizedConv3x3 if batch_norm and not is_last else Conv3x3
+            convolution = NormalizedConvolution if batch_norm and not is_last else Convolution
             self.layers.append(convolution(channels[k - 1], channels[k], layer_seed, name))
             if not is_last:
                 self.layers.append(Activation(activation, channels[k], k, name))

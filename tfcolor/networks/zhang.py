@@ -1,0 +1,84 @@
+"""The network of Zhang, Isola and Efros (2016): strides, dilations, and a sight of most of the picture."""
+
+import tensorflow as tf
+
+from tfcolor.networks.layers import Activation, BatchNorm, Convolution, Network, Sight, TrainingPass
+
+# Block -> channels at width 1, number of 3x3 convolutions, stride of the last one, dilation of all.
+BLOCKS = {
+    "conv1": (64, 2, 2, 1),
+    "conv2": (128, 2, 2, 1),
+    "conv3": (256, 3, 2, 1),
+    "conv4": (512, 3, 1, 1),
+    "conv5": (512, 3, 1, 2),
+    "conv6": (512, 3, 1, 2),
+    "conv7": (256, 3, 1, 1),
+    "conv8": (128, 3, 1, 1),
+}
+_ENLARGED = "conv8"  # comes after an enlargement, from an eighth of the input's sides to a quarter
+
+
+class Zhang(Network):
+    """Colours blocks of 4x4 pixels from all the picture around them.
+
+    Every convolution is padded by its dilation on all sides, as in Caffe, and followed by the activation; each
+    block ends with batch normalization. H x W pixels, multiples of 8, give H/4 x W/4 distributions.
+    """
+
+    context = 0  # it pads; no pixel is used up
+    stride = 4  # pixels of the input for each one of the output
+    multiple = 8  # of which the input's sides must be
+
+    def __init__(
+        self,
+        num_bins: int,
+        activation: str = "relu",
+        width: float = 1.0,
+        seed: int = 0,
+        compute_dtype: tf.DType = tf.float32,
+    ):
+        """Create the weights.
+
+        Args:
+            num_bins: Q, the number of colour bins.
+            activation: a name in `ops.ACTIVATION_NAMES`.
+            width: by which the channels of all blocks are multiplied; 1 is the paper's.
+            seed: of the initial weights.
+            compute_dtype: of the convolutions, float32 or bfloat16; variables stay float32.
+        """
+        super().__init__(name="zhang")
+        self.compute_dtype = compute_dtype
+        self.blocks: dict[str, list[tf.Module]] = {}
+        before, index = 1, 0
+        for block, (channels, depth, stride, dilation) in BLOCKS.items():
+            channels, layers = max(1, round(channels * width)), []
+            for k in range(1, depth + 1):
+                index += 1
+                name = f"{block}_{k}"
+                sight = Sight(stride=stride if k == depth else 1, dilation=dilation, padding=dilation)
+                layer_seed = tf.random.fold_in([seed, 0], index)
+                layers.append(Convolution(before, channels, layer_seed, name, sight=sight))
+                layers.append(Activation(activation, channels, index, name))
+                before = channels
+            self.blocks[block] = [*layers, BatchNorm(channels, block)]
+        layer_seed = tf.random.fold_in([seed, 0], index + 1)
+        self._logits = Convolution(before, num_bins, layer_seed, "logits", sight=Sight(size=1))
+        self.layers = [*(layer for layers in self.blocks.values() for layer in layers), self._logits]
+
+    def __call__(self, lightness: tf.Tensor, training: TrainingPass | None = None) -> tf.Tensor:
+        """Predict the colour of each block of 4x4 pixels.
+
+        Args:
+            lightness: float32 [B, H, W, 1], CIE L* in [0, 100]; H and W multiples of 8.
+            training: in training, what is random there, and where new statistics go.
+
+        Returns:
+            ab_logits, float32 [B, H/4, W/4, Q].
+        """
+        x = tf.cast(lightness / 50 - 1, self.compute_dtype)  # [-1, 1]; bfloat16 could not tell 100.4 from 100.5
+        for block, layers in self.blocks.items():
+            if block == _ENLARGED:
+                x = tf.repeat(tf.repeat(x, 2, axis=1), 2, axis=2)
+            for layer in layers:
+                x = layer(x, training)
+        return tf.cast(self._logits(x), tf.float32)
