@@ -6,8 +6,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfcolor import DEFAULT_MODEL
 from tfcolor.errors import InputError
-from tfcolor.modeldir import assign_all, find_model, load_model, read_description, save_model, shipped_models
+from tfcolor.modeldir import (
+    SHIPPED,
+    assign_all,
+    decoding_of,
+    find_model,
+    load_model,
+    read_description,
+    save_model,
+    shipped_models,
+)
 from tfcolor.networks.valid8 import Valid8
 
 
@@ -166,3 +176,20 @@ def test_an_unfinished_model_has_no_description(tmp_path, make_bins, monkeypatch
     with pytest.raises(OSError, match="No space left"):
         save_model(tmp_path, Valid8(16), make_bins(16), {})
     assert not (tmp_path / "model.json").exists()
+
+
+@pytest.mark.parametrize("name", shipped_models())
+def test_a_shipped_model_is_whole_small_and_has_a_card(name):
+    folder = SHIPPED / name
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 4e6
+    network, bins, description = load_model(folder)
+    assert network.context == 8 and bins.split == "train"
+    assert all(description[key] for key in ("description", "limits", "command", "decoding", "metrics"))
+    card = (SHIPPED.parent.parent / "docs" / "models.md").read_text()
+    assert f"\n## {name}\n" in card and description["command"] in card
+    own = decoding_of(description)
+    assert f"T = {own.temperature:g}, λ = {own.uniform_share:g}, chroma smoothing {own.smoothing}" in card
+
+
+def test_forest_and_outdoor_are_shipped_and_outdoor_is_the_default():
+    assert {"forest", "outdoor"} <= {*shipped_models()} and DEFAULT_MODEL == "outdoor"

@@ -327,3 +327,12 @@ class TestAblation:
     def test_usage_errors(self, tmp_path, capsys):
         status = console.run(lambda: ablation.main(["--steps", "0", "--output", str(tmp_path)]))
         assert status == 2 and "--steps must be at least 1, got 0" in capsys.readouterr().err
+
+    def test_the_published_results_give_the_published_table(self, tmp_path):
+        """`docs/ablation.md` quotes `table.md`, which comes from the results beside it."""
+        folder = Path(__file__).parent.parent / "docs" / "ablation"
+        shutil.copytree(folder, tmp_path / "made")
+        ablation.report(tmp_path / "made")
+        table = (folder / "table.md").read_text()
+        assert (tmp_path / "made" / "table.md").read_text() == table
+        assert table.strip() in folder.with_suffix(".md").read_text()
