@@ -14,7 +14,8 @@ from tfcolor import cluster, console, datasets
 from tfcolor.bins import ZHANG313, Bins
 from tfcolor.errors import InputError
 from tfcolor.files import check_folder
-from tfcolor.options import DEFAULT_MINUTES, TrainingOptions
+from tfcolor.modeldir import find_model, read_description
+from tfcolor.options import DEFAULT_MINUTES, TrainingOptions, option_name
 from tfcolor.runs import Run
 
 
@@ -76,6 +77,8 @@ def settle(given):
     options = TrainingOptions(**given)
     if options.steps is None and options.minutes is None:
         options = replace(options, minutes=DEFAULT_MINUTES)
+    if options.init:
+        options = start_from(options)
     if options.bins in (None, ZHANG313):
         return options
     bins = Bins.load(Path(options.bins))
@@ -90,6 +93,23 @@ def settle(given):
         raise InputError(f"--min-count {options.min_count} differs from the {bins.min_count} of {options.bins}")
     uniform_share = given.get("uniform_share", bins.uniform_share)
     return replace(options, window=bins.window, min_count=bins.min_count, uniform_share=uniform_share)
+
+
+def start_from(options):
+    """Check that the model of --init is the network asked for, and take its bins."""
+    folder = find_model(options.init)
+    network = read_description(folder)["network"]
+    for name, wanted in (
+        ("name", options.network),
+        ("activation", options.activation),
+        ("batch_norm", options.batch_norm),
+    ):
+        if network[name] != wanted:
+            option = option_name("network" if name == "name" else name)
+            raise InputError(f"{option} {wanted} differs from the {network[name]} of the model {options.init}")
+    if options.bins:
+        raise InputError("give --bins or --init, not both: a model has bins of its own")
+    return replace(options, bins=str(folder / "bins.npz"))
 
 
 def load_bins(options):

@@ -386,6 +386,30 @@ def test_a_changed_option_does_not_resume(photos_folder, tmp_path, capsys):
     assert "--batch-size 32 differs from the 64" in capsys.readouterr().err
 
 
+def test_training_goes_on_from_a_model(photos_folder, tmp_path, capsys):
+    small = ["--dataset", photos_folder, "--batch-size", 2, "--batch-norm", "--steps"]
+    assert run_script(*small, 3, "--output", tmp_path / "first") == 0
+    tiny = ["--learning-rate", 1e-9, "--weight-average", 0.9]
+    assert run_script(*small, 1, *tiny, "--init", tmp_path / "first", "--output", tmp_path / "second") == 0
+    first, second = (dict(np.load(tmp_path / name / "weights.npz")) for name in ("first", "second"))
+    for name in first:
+        if "mean" not in name and "variance" not in name and "updates" not in name:
+            np.testing.assert_allclose(second[name], first[name], atol=1e-6)
+    assert second["conv1/updates"] == first["conv1/updates"] + 1 == 4
+    np.testing.assert_array_equal(*(Bins.load(tmp_path / run / "bins.npz").cells for run in ("first", "second")))
+    options = json.loads((tmp_path / "second" / "model.json").read_text())["options"]
+    assert options["init"] == str(tmp_path / "first")
+    capsys.readouterr()
+    other = ["--dataset", photos_folder, "--init", tmp_path / "first", "--steps", 1, "--output", tmp_path / "third"]
+    assert run_script(*other) == 2
+    assert "--batch-norm False differs from the True of the model" in capsys.readouterr().err
+    assert run_script(*other, "--batch-norm", "--bins", tmp_path / "first" / "bins.npz") == 2
+    assert "give --bins or --init, not both" in capsys.readouterr().err
+    assert run_script(*other[:2], "--init", "nowhere") == 2
+    assert "no model 'nowhere'" in capsys.readouterr().err
+    assert not (tmp_path / "third").exists()
+
+
 def test_bins_that_saw_test_photographs_are_refused(uninterrupted, photos_folder, tmp_path, capsys):
     replace(Bins.load(uninterrupted / "bins.npz"), split="all").save(tmp_path / "bins.npz")
     assert run_script("--dataset", photos_folder, "--bins", tmp_path / "bins.npz", "--steps", 2) == 2

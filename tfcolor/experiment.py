@@ -15,7 +15,7 @@ from tfcolor.console import Progress
 from tfcolor.datasets import Dataset
 from tfcolor.errors import InputError, WorkError
 from tfcolor.files import remove_leftovers, write_json
-from tfcolor.modeldir import save_model
+from tfcolor.modeldir import find_model, save_model
 from tfcolor.networks import network_class
 from tfcolor.options import TrainingOptions
 from tfcolor.predictors import MeanGivenLightness, raw_aucs
@@ -66,6 +66,8 @@ class Experiment:
         self._position = Position()
         if resume and run.checkpoint_path.exists():
             self._position = self._trainer.restore(run.checkpoint_path)
+        elif options.init:
+            self._trainer.start_from(find_model(options.init) / "weights.npz")
         if cluster.is_chief():
             unseen = dataset.split("val").paths
             self._previews = Previews(unseen, self._bins, make_targets, network.context)

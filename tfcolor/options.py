@@ -32,6 +32,9 @@ class TrainingOptions:
         None, f"bins.npz to use, or {ZHANG313}; else those that occur in the training split", str
     )
     min_count: int = _option(1, "pixels that make a colour bin occupied; fewer bins make a smaller, faster network")
+    init: str | None = _option(
+        None, "model to start from, by name or directory, with its bins; else random weights", str
+    )
     network: str = _option("valid8", "the network", choices=tuple(NETWORKS))
     activation: str = _option("relu", "of all layers but the last", choices=ACTIVATION_NAMES)
     batch_norm: bool = _option(False, "normalize batches before each activation", action="store_true")

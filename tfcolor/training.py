@@ -170,6 +170,21 @@ class Trainer:
         """Write a checkpoint, whole or not at all."""
         write_npz(path, self.arrays() | position.to_arrays())
 
+    def start_from(self, path: Path) -> None:
+        """Take a model's weights and statistics in place of the initial ones; the optimizer starts anew.
+
+        Args:
+            path: `weights.npz` of a model of the same network.
+
+        Raises:
+            InputError: where it does not fit.
+        """
+        arrays = read_npz(path, set(self.network.saved))
+        assign_all(self.network.saved, arrays, path)
+        if self._average:
+            averages = {f"average/{name}": array for name, array in arrays.items()}
+            assign_all({name: self.state[name] for name in averages if name in self.state}, averages, path)
+
     def restore(self, path: Path) -> "Position":
         """Read a checkpoint; every variable must be there, and nothing else.
 
