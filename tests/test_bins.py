@@ -239,3 +239,6 @@ def test_the_313_have_their_own_window_and_all_count(options):
 def test_lambda_0_needs_every_bin():
     with pytest.raises(InputError, match="lambda 0 needs pixels in every bin, and 312 of 313 have none"):
         count_bins(np.zeros([1, 2]), np.ones(1, int), 10, kind="zhang313", smoothing=0, uniform_share=0, **ORIGIN)
+    bins = count_bins(np.zeros([1, 2]), np.ones(1, int), 10, kind="zhang313", smoothing=0, **ORIGIN)
+    with pytest.raises(InputError, match="lambda 0 needs pixels in every bin"):  # nor may it be asked for later
+        bins.reweighted(0)

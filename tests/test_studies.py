@@ -13,7 +13,7 @@ from scipy import stats
 
 from tfcolor import console
 from tfcolor.errors import InputError, WorkError
-from tfcolor.studies import MNIST_ACTIVATIONS, ablation, activations, mlp, mnist, settings
+from tfcolor.studies import MNIST_ACTIVATIONS, ablation, activations, mlp, mnist, processes, settings
 from tfcolor.studies.activation_report import report
 from tfcolor.studies.mlp import Mlp, MlpTraining, inked_first
 from tfcolor.studies.mnist import Digits
@@ -270,7 +270,7 @@ class TestCommand:
 
     def test_a_finished_study_trains_nothing(self, tmp_path, monkeypatch):
         save_runs(tmp_path, seeds=2)
-        monkeypatch.setattr(settings, "ProcessPoolExecutor", None)
+        monkeypatch.setattr(processes, "ProcessPoolExecutor", None)
         before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
         assert self.run("mnist", "--seeds", 2, "--epochs", 4, "--output", tmp_path) == 0
         assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")} == before
@@ -327,6 +327,12 @@ class TestAblation:
     def test_usage_errors(self, tmp_path, capsys):
         status = console.run(lambda: ablation.main(["--steps", "0", "--output", str(tmp_path)]))
         assert status == 2 and "--steps must be at least 1, got 0" in capsys.readouterr().err
+
+    def test_a_report_needs_results(self, tmp_path, capsys):
+        (tmp_path / "other.json").write_text('{"study": "mnist"}')
+        assert console.run(lambda: ablation.main(["report", "--output", str(tmp_path)])) == 2
+        assert "holds no run of the base" in capsys.readouterr().err
+        assert not (tmp_path / "table.md").exists()
 
     def test_the_published_results_give_the_published_table(self, tmp_path):
         """`docs/ablation.md` quotes `table.md`, which comes from the results beside it."""

@@ -210,8 +210,6 @@ def count_bins(
     centres, counts_grid = centre_of(cells, window, extent), counts.astype(np.int64).reshape(n, n)
     smoothing = (ZHANG_SMOOTHING if lattice else 0.0) if smoothing is None else smoothing
     prior = smoothed_prior(counts_grid, cells, window, smoothing)
-    if not uniform_share and not prior.all():
-        raise InputError(f"lambda 0 needs pixels in every bin, and {(prior == 0).sum()} of {len(prior)} have none")
     num_pixels = counts[chosen, None]
     means = np.stack(sums, axis=1)[chosen] / np.maximum(num_pixels, 1)
     return Bins(

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from tfcolor.errors import InputError
+
 
 def smoothed_prior(counts: np.ndarray, cells: np.ndarray, window: int, sigma: float) -> np.ndarray:
     """Estimate the distribution p~ of colours over the occupied bins.
@@ -37,7 +39,12 @@ def rebalancing_weights(prior: np.ndarray, uniform_share: float) -> np.ndarray:
 
     Returns:
         float64 [Q].
+
+    Raises:
+        InputError: for lambda 0 where a bin has no share.
     """
+    if not uniform_share and not prior.all():
+        raise InputError(f"lambda 0 needs pixels in every bin, and {(prior == 0).sum()} of {len(prior)} have none")
     weights = 1 / ((1 - uniform_share) * prior + uniform_share / len(prior))
     return weights / (prior * weights).sum()
 

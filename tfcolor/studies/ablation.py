@@ -19,7 +19,8 @@ import numpy as np
 from tfcolor import console, datasets
 from tfcolor.errors import InputError
 from tfcolor.files import make_folder, read_json, remove_leftovers, replacing, write_json
-from tfcolor.studies.settings import Setting, run_in_processes
+from tfcolor.studies.processes import run_in_processes
+from tfcolor.studies.settings import Setting
 
 TEMPERATURES = (1.0, 0.38)
 BASE = Setting(uniform_share=1.0, min_count=1700, patch=32, batch=16)
@@ -108,8 +109,10 @@ def _train(run: AblationRun, data_dir: str | None) -> str:
 def report(folder: Path) -> None:
     """Print and write the table of what is saved: means over seeds, and what each choice changes."""
     runs = [read_json(path) for path in sorted(folder.glob("*.json"))]
-    by_choice = {choice: [run for run in runs if run["choice"] == choice] for choice in (*CHOICES, LONGER)}
+    by_choice = {choice: [run for run in runs if run.get("choice") == choice] for choice in (*CHOICES, LONGER)}
     base = {run["seed"]: run for run in by_choice["base"]}
+    if not base:
+        raise InputError(f"{folder} holds no run of the base to compare with")
     keys = [(f"{T:g}", metric) for T in TEMPERATURES for metric in ("raw_auc", "rebalanced_auc", "dcf")]
     rows = []
     for choice, found in by_choice.items():

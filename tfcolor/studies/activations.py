@@ -17,7 +17,8 @@ from tfcolor import console, datasets
 from tfcolor.errors import InputError
 from tfcolor.files import make_folder, remove_leftovers, write_json
 from tfcolor.studies import MNIST_ACTIVATIONS, mnist
-from tfcolor.studies.settings import Setting, run_in_processes, unfinished
+from tfcolor.studies.processes import run_in_processes, unfinished
+from tfcolor.studies.settings import Setting
 
 PARTS = ("mnist", "forest", "report")
 TEMPERATURE = 0.38
