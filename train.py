@@ -15,6 +15,7 @@ from tfcolor.bins import ZHANG313, Bins
 from tfcolor.errors import InputError
 from tfcolor.files import check_folder
 from tfcolor.modeldir import find_model, read_description
+from tfcolor.networks import NETWORKS
 from tfcolor.options import DEFAULT_MINUTES, TrainingOptions, option_name
 from tfcolor.runs import Run
 
@@ -99,13 +100,11 @@ def start_from(options):
     """Check that the model of --init is the network asked for, and take its bins."""
     folder = find_model(options.init)
     network = read_description(folder)["network"]
-    for name, wanted in (
-        ("name", options.network),
-        ("activation", options.activation),
-        ("batch_norm", options.batch_norm),
-    ):
+    if network["name"] != options.network:
+        raise InputError(f"--network {options.network} differs from the {network['name']} of the model {options.init}")
+    for name in NETWORKS[options.network].arguments:
+        wanted, option = getattr(options, name), option_name(name)
         if network[name] != wanted:
-            option = option_name("network" if name == "name" else name)
             raise InputError(f"{option} {wanted} differs from the {network[name]} of the model {options.init}")
     if options.bins:
         raise InputError("give --bins or --init, not both: a model has bins of its own")

@@ -13,9 +13,10 @@ from benchmarks import material
 from benchmarks.measure import Row, alternate, python, ratios, row, run_process
 from benchmarks.rivals import blog, torch_model
 from tfcolor import color
-from tfcolor.colorizer import AUTO_TILE, Colorizer, split_tiles
+from tfcolor.colorizer import AUTO_TILE, Colorizer
 from tfcolor.modeldir import save_model
 from tfcolor.networks.valid8 import Valid8
+from tfcolor.tiles import split_tiles
 
 MODEL = "forest"
 T = 0.38

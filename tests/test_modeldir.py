@@ -94,7 +94,13 @@ WRONG = {
     "no network": (change_json, {"network": None}, "model.json: network must have name"),
     "a network that is a word": (change_json, {"network": "valid8"}, "model.json: network must have name"),
     "no activation": (change_network, {"activation": None}, "model.json: network must have name"),
-    "an unknown option": (change_network, {"depth": 9}, "model.json: network must have name"),
+    "an unknown option": (change_network, {"depth": 9}, "model.json: network valid8 takes num_bins"),
+    "an option of another network": (change_network, {"width": 1.0}, "network valid8 takes num_bins"),
+    "a width out of range": (
+        change_network,
+        {"name": "zhang", "width": 0, "batch_norm": None},
+        r"width of the network must be a number in \(0, 8\]",
+    ),
     "a foreign network": (
         change_network,
         {"name": "resnet50"},

@@ -35,6 +35,7 @@ def parsed(*arguments: str) -> dict:
         ("minutes", float("nan"), "--minutes must be positive"),
         ("batch_size", 0, "--batch-size must be at least 1"),
         ("patch", 16, "--patch must be at least 17"),
+        ("weight_decay", 1.0, r"--weight-decay must be in \[0, 1\)"),
         ("learning_rate", 0.0, "--learning-rate must be positive"),
         ("learning_rate", float("inf"), "--learning-rate must be positive"),
         ("seed", -1, r"--seed must be in \[0, 2\^31\)"),
@@ -63,6 +64,33 @@ def test_a_value_out_of_range_is_refused_by_its_option(name, value, rule):
 def test_values_at_the_edge_are_accepted(values):
     options = TrainingOptions(**values)
     assert {name: getattr(options, name) for name in values} == values
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"width": 0.0}, r"--width must be in \(0, 8\], got 0"),
+        ({"width": float("nan")}, "--width must be in"),
+        ({"batch_norm": True}, "--batch-norm is not for zhang; leave it out"),
+        ({"patch": 60}, "--patch must be at least 32 and a multiple of 8 for zhang, got 60"),
+        ({"patch": 24}, "--patch must be at least 32"),
+    ],
+    ids=str,
+)
+def test_zhang_has_rules_of_its_own(values, message):
+    with pytest.raises(InputError, match=message):
+        TrainingOptions(network="zhang", **values)
+
+
+def test_an_option_of_another_network_is_refused():
+    with pytest.raises(InputError, match="--width is not for valid8; leave it out"):
+        TrainingOptions(width=0.5)
+
+
+def test_windows_are_as_large_as_the_network_wants_them():
+    assert TrainingOptions().patch == 32
+    assert TrainingOptions(network="zhang").patch == 176  # Zhang et al. 2016, section 3.1
+    assert TrainingOptions(network="zhang", patch=56).patch == 56
 
 
 def test_steps_and_minutes_exclude_each_other():

@@ -201,6 +201,19 @@ def test_a_restored_trainer_goes_on_with_slopes_and_averages(tmp_path):
         np.testing.assert_array_equal(after.arrays()[name], value, err_msg=name)
 
 
+def test_weight_decay_is_that_of_the_filters_after_clipping():
+    """Adam's first step is -rate * g / |g|: the gradient being zero, g is the decay."""
+    trainer = Trainer(lambda: Valid8(16, seed=1), 2, tf.distribute.get_strategy(), weight_decay=0.1)
+    before = {name: weight.numpy() for name, weight in trainer.network.weights.items()}
+    zeros = [tf.zeros_like(weight) for weight in before.values()]
+    trainer._gradients = lambda *_: (tf.constant(0.0), tf.constant(0.0), zeros, {})
+    trainer.step((tf.zeros([2, 17, 17, 1]),) * 4, 1e-3, 0)
+    for name, weight in trainer.network.weights.items():
+        decay = 0.1 * before[name] * name.endswith("/filter")
+        expected = before[name] - 1e-3 * decay / (np.abs(decay) + 1e-8)
+        np.testing.assert_allclose(weight, expected, atol=2e-6)
+
+
 def test_weights_are_averaged(tmp_path):
     """By hand: the average keeps min(0.5, (1 + n) / (10 + n)); a step that does not count changes nothing."""
     make = lambda: Valid8(16, seed=0)  # noqa: E731
@@ -335,6 +348,23 @@ def test_a_model_with_activation_and_normalization_is_used_as_trained(photos_fol
     assert np.abs(network.statistics["conv1/mean"]).max() > 0
     x = tf.random.stateless_uniform([1, 20, 20, 1], [1, 2], 0, 100)
     np.testing.assert_array_equal(network(x), network(x))
+
+
+@pytest.mark.slow
+def test_a_run_of_zhangs_network_ends_with_a_model_that_colours(photos_folder, tmp_path):
+    options = ["--network", "zhang", "--width", 1 / 16, "--patch", 32, "--steps", 12, "--batch-size", 2]
+    options += ["--mask-gray", "--downsampling", "point", "--weight-decay", 1e-3]
+    options += ["--initialization", "data"]
+    assert run_script("--dataset", photos_folder, "--output", tmp_path / "run", *options) == 0
+    network, bins, description = load_model(tmp_path / "run")
+    assert description["network"] == {
+        "name": "zhang",
+        "num_bins": bins.num_bins,
+        "activation": "relu",
+        "width": 1 / 16,
+    }
+    assert network.statistics["conv8/updates"] == 12
+    assert "T = 0.38" in description["metrics"]["raw_auc_percent"]
 
 
 def test_a_finished_run_is_whole_and_is_not_overwritten(uninterrupted, photos_folder, capsys):

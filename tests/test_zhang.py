@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfcolor.colorizer import Colorizer
 from tfcolor.networks.layers import TrainingPass
 from tfcolor.networks.zhang import BLOCKS, Zhang
 
@@ -85,3 +86,26 @@ def test_a_pixel_sees_far_and_the_picture_is_placed_where_it_was():
     rows = np.flatnonzero(changed.any(axis=1))
     assert rows.max() - rows.min() > 40  # some 80 pixels to each side at the least
     assert abs((rows.max() + rows.min()) / 2 - 31.5) <= 2  # the middle of 64
+
+
+def test_pictures_of_any_size_are_coloured_in_tiles_of_any_size(make_bins):
+    network = Zhang(20, width=1 / 16, seed=1)
+    colorizer = Colorizer(network, make_bins(20))
+    lightness = np.random.default_rng(0).uniform(0, 100, [43, 70]).astype(np.float32)
+    whole = colorizer.predict_ab(lightness, 0.5, smoothing=2)
+    assert whole.shape == (43, 70, 2)
+    np.testing.assert_allclose(colorizer.predict_ab(lightness, 0.5, tile=17, smoothing=2), whole, atol=1e-3)
+    np.testing.assert_allclose(
+        colorizer.predict_sweep(lightness, (0.5,))[0.5], colorizer.predict_ab(lightness, 0.5), atol=1e-3
+    )
+    rgb = np.random.default_rng(0).integers(0, 256, [9, 43, 3], np.uint8)
+    smoothing = {"smoothing": 1, "temperature": 1.0}
+    np.testing.assert_array_equal(colorizer.colorize(rgb, **smoothing), colorizer.colorize(rgb, tile=4, **smoothing))
+
+
+def test_colours_are_those_of_enlarged_logits(make_bins):
+    network, bins = Zhang(20, width=1 / 16, seed=1), make_bins(20)
+    lightness = np.random.default_rng(0).uniform(0, 100, [40, 64]).astype(np.float32)
+    logits = tf.image.resize(network(lightness[None, ..., None]), [40, 64], "bilinear")
+    expected = tf.tensordot(tf.nn.softmax(logits / 0.5), tf.constant(bins.means, tf.float32), 1)[0]
+    np.testing.assert_allclose(Colorizer(network, bins).predict_ab(lightness, 0.5), expected, atol=1e-3)

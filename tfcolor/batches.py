@@ -19,6 +19,7 @@ from tfcolor.errors import WorkError
 log = logging.getLogger(__name__)
 
 _LOCKS = 64  # more than threads that read
+_GRAY = 5.0  # ab units; Zhang et al.'s released code
 _CACHE_BYTES = 2 * 2**30  # of decoded pixels; photographs beyond that are decoded each time
 
 
@@ -93,17 +94,30 @@ class Windows:
 class TargetMaker:
     """Turns windows of sRGB into what a training step takes."""
 
-    def __init__(self, bins: Bins, encoding: str, context: int):
+    def __init__(
+        self,
+        bins: Bins,
+        encoding: str,
+        context: int,
+        stride: int = 1,
+        downsampling: str = "average",
+        mask_gray: bool = False,
+    ):
         """Prepare the encoding.
 
         Args:
             bins: with the weights to use.
             encoding: 'soft' (5 nearest bins) or 'hard' (1).
             context: pixels on each side that the network uses up.
+            stride: pixels for each one of the network's output.
+            downsampling: how colours come to that resolution: the 'average' ab of stride x stride pixels, or
+                the 'point' at their upper left, as Zhang et al.'s released code has it.
+            mask_gray: whether windows without any |a| or |b| above 5 weigh nothing, as in that code.
         """
         self._encode = Encoder(bins, neighbours=1) if encoding == "hard" else Encoder(bins)
         self._weights = tf.constant(bins.weights, tf.float32)
-        self._context = context
+        self._inside = slice(context, -context or None)
+        self._stride, self._downsampling, self._mask_gray = stride, downsampling, mask_gray
 
     def __call__(self, rgb: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         """Convert a batch of windows.
@@ -112,15 +126,26 @@ class TargetMaker:
             rgb: uint8 [B, P, P, 3], sRGB.
 
         Returns:
-            lightness float32 [B, P, P, 1] in [0, 100]; and for the p = P - 2 * context pixels that
-            get a colour: the bins' indices int32 [B, p, p, k] and shares float32 [B, p, p, k] of
+            lightness float32 [B, P, P, 1] in [0, 100]; and for the p = (P - 2 * context) / stride
+            pixels of the output: the bins' indices int32 [B, p, p, k] and shares float32 [B, p, p, k] of
             the target, and the weight of the pixel's own bin, float32 [B, p, p].
         """
         lab = color.rgb_to_lab(color.from_uint8(rgb))
-        inside = slice(self._context, -self._context)
-        indices, shares = self._encode(lab[:, inside, inside, 1:])
+        ab = self._at_output(lab[:, self._inside, self._inside, 1:])
+        indices, shares = self._encode(ab)
         # v(Z) = w[argmax Z] (Zhang et al. 2016, eq. 3): the nearest bin has the largest share.
-        return lab[..., :1], indices, shares, tf.gather(self._weights, indices[..., 0])
+        weights = tf.gather(self._weights, indices[..., 0])
+        if self._mask_gray:
+            is_colored = tf.reduce_any(tf.abs(ab) > _GRAY, axis=[1, 2, 3], keepdims=True)
+            weights *= tf.cast(is_colored[..., 0], tf.float32)
+        return lab[..., :1], indices, shares, weights
+
+    def _at_output(self, ab):
+        if self._stride == 1:
+            return ab
+        if self._downsampling == "point":
+            return ab[:, :: self._stride, :: self._stride]
+        return tf.nn.avg_pool2d(ab, self._stride, self._stride, "VALID")
 
 
 def training_batches(

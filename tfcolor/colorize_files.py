@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfcolor import formats
-from tfcolor.colorizer import Colorizer, Uncolored, count_tiles, paint
+from tfcolor.colorizer import Colorizer, Uncolored, paint
 from tfcolor.console import Progress, shown
 from tfcolor.decoding_options import Decoding
 from tfcolor.errors import WorkError
@@ -22,6 +22,7 @@ from tfcolor.photos import UnreadableImage, read_ahead, write_png
 from tfcolor.saving import Unsavable, levels_of, rounded, saving
 from tfcolor.sheets import sheet
 from tfcolor.strips import by_rows
+from tfcolor.tiles import count_tiles
 from tfcolor.worklist import Job, Outputs
 
 UNWRITABLE = (OSError, Unsavable)

@@ -1,5 +1,6 @@
 """The class that users import: a model, and photographs of any size coloured with it in tiles."""
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,14 @@ import tensorflow as tf
 
 from tfcolor import color, precision
 from tfcolor.bins import Bins
+from tfcolor.blending import Field
 from tfcolor.decoding import annealed_mean
 from tfcolor.decoding_options import Decoding
 from tfcolor.modeldir import decoding_of, find_model, load_model
 from tfcolor.prior import rebalancing_weights
 from tfcolor.smoothing import border, guided
 from tfcolor.strips import by_rows
+from tfcolor.tiles import count_tiles, split_tiles, tile_places
 
 # The largest side of a tile in pixels where none is given. From 128 to 256 the speed is the same within
 # 10 %; smaller tiles compute more around them, larger ones leave the cache (`python -m benchmarks growth`).
@@ -132,6 +135,9 @@ class Colorizer:
         """
         _check_tile(tile)
         decoding = decoding or self.decoding
+        if self.network.stride > 1:
+            yield from self._colorize_blended(pictures, decoding, tile, on_tile)
+            return
         log_weights, done = self.log_weights(decoding.uniform_share), 0
         for batch in _batches(self._all_jobs(pictures, tile, decoding.smoothing)):
             around = np.stack([job.around for job in batch])[..., None]
@@ -169,9 +175,13 @@ class Colorizer:
         Raises:
             ValueError: for other shapes, T or tile out of range.
         """
-        Decoding(temperature, 1.0, smoothing, uniform_share)  # checks them
-        log_weights = self.log_weights(uniform_share)
+        decoding = Decoding(temperature, 1.0, smoothing, uniform_share)  # checks them
         result = np.empty([*lightness.shape, 2], np.float32)
+        if self.network.stride > 1:
+            for inside, ab in self._blended_ab(lightness, decoding, tile):
+                result[inside] = ab[0]
+            return result
+        log_weights = self.log_weights(uniform_share)
         for inside, around in self._tiles(lightness, tile, border(smoothing)):
             result[inside] = self._predict_smooth(around, temperature, log_weights, smoothing)[0]
         return result
@@ -218,6 +228,14 @@ class Colorizer:
             ValueError: for other shapes, or tile out of range.
         """
         log_weights = self.log_weights(uniform_share)
+        if self.network.stride > 1:
+            _check_lightness(lightness)
+            _check_tile(tile)
+            predict = functools.partial(self._forward, log_weights=log_weights)
+            field = Field(predict, lightness.astype(np.float32), self.network.stride)
+            for inside in tile_places(*lightness.shape, tile):
+                yield inside, field.enlarged(inside, more)
+            return
         for inside, around in self._tiles(lightness, tile, more):
             yield inside, self._forward(around, log_weights)[0]
 
@@ -251,6 +269,27 @@ class Colorizer:
             _check_lightness(picture.lightness)
             yield from _jobs(picture, tile, context)
             del picture
+
+    def _blended_ab(self, lightness: np.ndarray, decoding: Decoding, tile: int):
+        """The places of tiles, and their finished ab but for its strength, float32 [1, h, w, 2]."""
+        more = border(decoding.smoothing)
+        tiles = self.logits(lightness, tile, more, decoding.uniform_share)
+        guides = split_tiles(lightness.astype(np.float32), tile, more)
+        for (inside, logits), (_, guide) in zip(tiles, guides, strict=True):
+            ab = annealed_mean(logits[None], self._colors, decoding.temperature)
+            yield inside, guided(ab, tf.constant(guide[None, ..., None]), decoding.smoothing)
+
+    def _colorize_blended(self, pictures, decoding, tile, on_tile):
+        done = 0
+        for picture in pictures:
+            result = np.empty([*picture.lightness.shape, 3], picture.dtype)
+            for inside, ab in self._blended_ab(picture.lightness, decoding, tile):
+                lightness = picture.lightness[inside][None, ..., None]
+                result[inside] = paint(lightness, decoding.strength * ab, tf.as_dtype(picture.dtype))[0]
+                done += 1
+                on_tile(done)
+            del picture
+            yield result
 
     def _predict_smooth(self, lightness, temperature, log_weights, radius):
         ab = self._predict(lightness, temperature, log_weights)  # [B, h + 2 border, w + 2 border, 2]
@@ -359,41 +398,6 @@ def _batches(jobs: Iterable[_Job]) -> Iterator[list[_Job]]:
             batch = []
     if batch:
         yield batch
-
-
-def count_tiles(height: int, width: int, tile: int) -> int:
-    """How many tiles a picture has."""
-    return -(-height // tile) * -(-width // tile)
-
-
-def split_tiles(picture: np.ndarray, tile: int, context: int) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
-    """Yield each tile's place in a picture [H, W, ...], and its pixels with `context` more on all sides."""
-    rows, columns = (_divided(length, tile) for length in picture.shape[:2])
-    for row in rows:
-        for column in columns:
-            yield (row, column), _with_context(picture, (row, column), context)
-
-
-def _divided(length: int, longest: int) -> list[slice]:
-    """Divide a length evenly into as few parts as are needed, none longer than `longest`."""
-    count = -(-length // longest)
-    return [slice(length * k // count, length * (k + 1) // count) for k in range(count)]
-
-
-def _with_context(picture: np.ndarray, inside: tuple[slice, slice], context: int) -> np.ndarray:
-    """Cut a tile with its surroundings, which reflect the picture (again and again) beyond its borders.
-
-    A tile at a border is cut with all the pixels that are reflected there, so that only it is copied.
-    """
-    places, missing = [], []
-    for place, length in zip(inside, picture.shape, strict=False):
-        start, stop = place.start - context, place.stop + context
-        places.append(slice(max(start, 0), min(stop, length)))
-        missing.append((max(-start, 0), max(stop - length, 0)))
-    cut = picture[tuple(places)]
-    if not np.any(missing):
-        return cut
-    return np.pad(cut, missing + [(0, 0)] * (picture.ndim - 2), mode="reflect")
 
 
 def _check_tile(tile: int) -> None:

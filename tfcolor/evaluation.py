@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfcolor import photos
 from tfcolor.bins import Bins, cell_of
 from tfcolor.colorize_files import painted
-from tfcolor.colorizer import AUTO_TILE, Colorizer, split_tiles
+from tfcolor.colorizer import AUTO_TILE, Colorizer
 from tfcolor.decoding import annealed_mean
 from tfcolor.errors import InputError
 from tfcolor.files import read_npz, write_npz
@@ -22,6 +22,7 @@ from tfcolor.metrics import MAX_DISTANCE
 from tfcolor.predictors import FromFiles, Predictor, lab_of, nearest_bins, quantised
 from tfcolor.smoothing import border, guided
 from tfcolor.tallies import Tally
+from tfcolor.tiles import split_tiles
 
 ALL = "all"  # the name of all categories together
 BOUND = "truth, quantised"

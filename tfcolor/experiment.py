@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfcolor import __version__, cluster, photos, precision
+from tfcolor import __version__, cluster, initialization, photos, precision
 from tfcolor.batches import TargetMaker, Windows, training_batches
 from tfcolor.bins import Bins
 from tfcolor.colorizer import Colorizer
@@ -16,7 +16,7 @@ from tfcolor.datasets import Dataset
 from tfcolor.errors import InputError, WorkError
 from tfcolor.files import remove_leftovers, write_json
 from tfcolor.modeldir import find_model, save_model
-from tfcolor.networks import network_class
+from tfcolor.networks import NETWORKS, network_class
 from tfcolor.options import TrainingOptions
 from tfcolor.predictors import MeanGivenLightness, raw_aucs
 from tfcolor.previews import Previews
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 # What the final metrics are measured on: more would change little and could take longer than training.
 _MEASURED_PIXELS = 5_000_000  # of validation photographs, at least one
+_INITIAL_PHOTOS = 16  # that initial weights depend on
 _BASELINE_PHOTOS = 500  # of training photographs, spread over all
 
 
@@ -57,20 +58,35 @@ class Experiment:
         self._check_batch()
         network = network_class(options.network)
         self._config = run.read_config() if resume else self._new_config()
-        make_targets = TargetMaker(self._bins, options.encoding, network.context)
+        make_targets = TargetMaker(
+            self._bins,
+            options.encoding,
+            network.context,
+            network.stride,
+            downsampling=options.downsampling,
+            mask_gray=options.mask_gray,
+        )
         self._make_targets = make_targets
         xla = precision.use_xla(options.xla)
         self._trainer = Trainer(
-            self._make_network, options.batch_size, self._strategy, xla, options.seed, options.weight_average
+            self._make_network,
+            options.batch_size,
+            self._strategy,
+            xla,
+            options.seed,
+            options.weight_average,
+            options.weight_decay,
         )
         self._position = Position()
         if resume and run.checkpoint_path.exists():
             self._position = self._trainer.restore(run.checkpoint_path)
         elif options.init:
             self._trainer.start_from(find_model(options.init) / "weights.npz")
+        elif not resume:
+            self._initialize()
         if cluster.is_chief():
             unseen = dataset.split("val").paths
-            self._previews = Previews(unseen, self._bins, make_targets, network.context)
+            self._previews = Previews(unseen, self._bins, make_targets, network)
             if not len(self._previews):
                 log.warning("%s has no photograph for validation: no previews, no metrics", dataset.name)
             if not resume:
@@ -154,11 +170,33 @@ class Experiment:
         options = self._options
         return network_class(options.network)(
             self._bins.num_bins,
-            activation=options.activation,
-            batch_norm=options.batch_norm,
+            **self._network_arguments(),
             seed=options.seed,
             compute_dtype=dtype or tf.as_dtype(self._config["precision"]),
         )
+
+    def _initialize(self) -> None:
+        """Give the network other initial weights than those it was made with, where they are asked for."""
+        kind, seed = self._options.initialization, self._options.seed
+        if kind == "he":
+            return
+        network = self._make_network(tf.float32)
+        if kind == "xavier":
+            initialization.xavier(network, seed)
+        else:
+            initialization.data_dependent(network, self._some_lightness(), seed)
+        self._trainer.set_weights({name: weight.numpy() for name, weight in network.saved.items()}, "initialization")
+
+    def _some_lightness(self) -> tf.Tensor:
+        """float32 [B, P, P, 1] of windows from photographs spread over those for training."""
+        paths = self._training.paths
+        windows = Windows(paths[:: -(-len(paths) // _INITIAL_PHOTOS)], self._options.patch)
+        middle = np.float32([0.5, 0.5])
+        rgb = np.stack([windows.cut(index, middle) for index in range(len(windows.paths))])
+        return self._make_targets(tf.constant(rgb))[0]
+
+    def _network_arguments(self) -> dict:
+        return {name: getattr(self._options, name) for name in NETWORKS[self._options.network].arguments}
 
     def _batches(self, pipeline: tf.distribute.InputContext) -> tf.data.Dataset:
         return training_batches(
@@ -241,8 +279,7 @@ class Experiment:
         for name, variable in network.saved.items():
             variable.assign(arrays[name])
         options = {"name": self._options.network, "num_bins": self._bins.num_bins}
-        options |= {"activation": self._options.activation, "batch_norm": self._options.batch_norm}
-        description = {"network": options}
+        description = {"network": options | self._network_arguments()}
         description |= self._config | {"steps": position.step, "seconds": round(position.seconds, 1)}
         description |= {"skipped_steps": position.skipped, "metrics": self._measure(network)}
         save_model(run.folder, network, self._bins, description)

@@ -75,17 +75,26 @@ def read_description(folder: Path) -> dict[str, Any]:
     if version != FORMAT_VERSION:
         raise InputError(f"{folder / 'model.json'} has format version {version}, not {FORMAT_VERSION}")
     network = description.get("network")
-    if not isinstance(network, dict) or {*network, "batch_norm"} != {"name", "num_bins", "activation", "batch_norm"}:
-        raise InputError(f"{folder / 'model.json'}: network must have name, num_bins and activation, got {network}")
-    if not isinstance(network.setdefault("batch_norm", False), bool):  # models before it have none
-        raise InputError(f"{folder / 'model.json'}: batch_norm of the network must be true or false")
-    for key, known in (("name", NETWORKS), ("activation", ACTIVATION_NAMES)):
-        if not isinstance(network[key], str) or network[key] not in known:
-            raise InputError(
-                f"{folder / 'model.json'}: unknown {key} {network[key]!r} of the network (known: {', '.join(known)})"
-            )
+    _check_network(network, folder / "model.json")
     decoding_of(description, folder)
     return description
+
+
+def _check_network(network: Any, path: Path) -> None:
+    """Raise InputError where `network` is not a known one with the arguments that it takes."""
+    if not isinstance(network, dict) or not {"name", "num_bins", "activation"} <= set(network):
+        raise InputError(f"{path}: network must have name, num_bins and activation, got {network}")
+    for key, known in (("name", NETWORKS), ("activation", ACTIVATION_NAMES)):
+        if not isinstance(network[key], str) or network[key] not in known:
+            raise InputError(f"{path}: unknown {key} {network[key]!r} of the network (known: {', '.join(known)})")
+    arguments = NETWORKS[network["name"]].arguments
+    if "batch_norm" in arguments and not isinstance(network.setdefault("batch_norm", False), bool):
+        raise InputError(f"{path}: batch_norm of the network must be true or false")  # models before it have none
+    if set(network) != {"name", "num_bins", *arguments}:
+        raise InputError(f"{path}: network {network['name']} takes num_bins, {', '.join(arguments)}, got {network}")
+    width = network.get("width", 1.0)
+    if isinstance(width, bool) or not isinstance(width, (int, float)) or not 0 < width <= 8:
+        raise InputError(f"{path}: width of the network must be a number in (0, 8], got {width!r}")
 
 
 def decoding_of(description: dict[str, Any], folder: Path | str = "the model") -> Decoding:
@@ -127,7 +136,7 @@ def load_model(folder: Path, compute_dtype: Any = "float32") -> tuple[Any, Bins,
         raise InputError(f"{folder}: model.json has {options['num_bins']} bins, bins.npz has {bins.num_bins}")
     try:
         make = network_class(options["name"])
-        arguments = {"activation": options["activation"], "batch_norm": options["batch_norm"]}
+        arguments = {name: options[name] for name in NETWORKS[options["name"]].arguments}
         network = make(bins.num_bins, **arguments, compute_dtype=compute_dtype)
     except ValueError as error:
         raise InputError(f"{folder}: {error}") from error
@@ -136,7 +145,7 @@ def load_model(folder: Path, compute_dtype: Any = "float32") -> tuple[Any, Bins,
     return network, bins, description
 
 
-def assign_all(variables: dict[str, Any], arrays: dict[str, np.ndarray], path: Path) -> None:
+def assign_all(variables: dict[str, Any], arrays: dict[str, np.ndarray], path: Path | str) -> None:
     """Give each variable the array of its name.
 
     Raises:

@@ -10,6 +10,7 @@ from tfcolor.errors import InputError
 from tfcolor.networks import NETWORKS
 
 DEFAULT_MINUTES = 15.0
+_OF_NETWORKS = {argument for kind in NETWORKS.values() for argument in kind.arguments}
 
 
 def _option(default: Any, help: str, kind: type | None = None, **argument: Any) -> Any:
@@ -35,18 +36,41 @@ class TrainingOptions:
     init: str | None = _option(
         None, "model to start from, by name or directory, with its bins; else random weights", str
     )
+    initialization: str = _option(
+        "he",
+        "of random weights: He et al. 2015, Xavier, or by the data (Kraehenbuehl et al. 2015, as Zhang et al. did)",
+        choices=("he", "xavier", "data"),
+    )
     network: str = _option("valid8", "the network", choices=tuple(NETWORKS))
+    width: float = _option(1.0, "by which zhang's channels are multiplied; 1 is the paper's")
     activation: str = _option("relu", "of all layers but the last", choices=ACTIVATION_NAMES)
-    batch_norm: bool = _option(False, "normalize batches before each activation", action="store_true")
+    batch_norm: bool = _option(
+        False, "normalize batches before each activation (zhang always does, after each block)", action="store_true"
+    )
     encoding: str = _option("soft", "targets: the 5 nearest bins, or 1", choices=("soft", "hard"))
+    downsampling: str = _option(
+        "average",
+        "how colours come to the resolution of a network that gives fewer pixels than it takes",
+        choices=("average", "point"),
+    )
+    mask_gray: bool = _option(
+        False, "let windows without colour (no |a| or |b| above 5) weigh nothing", action="store_true"
+    )
     uniform_share: float = _option(0.5, "of the rebalancing weights: 1 for none, 0 for most", metavar="LAMBDA")
     steps: int | None = _option(None, "how many steps to train", int)
     minutes: float | None = _option(
         None, f"train for about so long instead (default {DEFAULT_MINUTES:.0f}); made into steps once", float
     )
     batch_size: int = _option(64, "windows per step, over all replicas and machines")
-    patch: int = _option(32, "side of the windows in pixels; 16 less are coloured")
+    patch: int | None = _option(
+        None,
+        "side of the windows in pixels (default "
+        + ", ".join(f"{kind.patch} for {name}" for name, kind in NETWORKS.items())
+        + "); valid8 colours 16 less",
+        int,
+    )
     learning_rate: float = _option(1e-3, "peak of Adam's learning rate")
+    weight_decay: float = _option(0.0, "of L2 regularization of the filters, such as 1e-3")
     weight_average: float = _option(
         0.0, "of a moving average of the weights, which becomes the model: what it keeps at each step, such as 0.999"
     )
@@ -59,7 +83,7 @@ class TrainingOptions:
     seed: int = _option(0, "of weights and windows")
 
     def __post_init__(self):
-        """Check the values.
+        """Check the values, and complete those that depend on the network.
 
         Raises:
             InputError: naming the option, its rule and the value.
@@ -70,13 +94,26 @@ class TrainingOptions:
             choices = f.metadata.get("choices")
             if choices and getattr(self, f.name) not in choices:
                 raise InputError(f"{option_name(f.name)} must be {' or '.join(choices)}, got {getattr(self, f.name)!r}")
+        kind = NETWORKS[self.network]
+        if self.patch is None:
+            object.__setattr__(self, "patch", kind.patch)
+        for f in fields(self):
+            if f.name in _OF_NETWORKS and f.name not in kind.arguments and getattr(self, f.name) != f.default:
+                raise InputError(f"{option_name(f.name)} is not for {self.network}; leave it out")
         rules = {
+            "width": (0 < self.width <= 8, "in (0, 8]"),
+            "weight_decay": (0 <= self.weight_decay < 1, "in [0, 1)"),
             "uniform_share": (0 <= self.uniform_share <= 1, "in [0, 1]"),
             "min_count": (self.min_count >= 1, "at least 1"),
             "steps": (self.steps is None or self.steps >= 1, "at least 1"),
             "minutes": (self.minutes is None or 0 < self.minutes < float("inf"), "positive"),
             "batch_size": (self.batch_size >= 1, "at least 1"),
-            "patch": (self.patch >= 17, "at least 17 (8 pixels of context on each side of the coloured one)"),
+            "patch": (
+                self.patch >= kind.smallest_patch and self.patch % kind.multiple == 0,
+                f"at least {kind.smallest_patch}"
+                + (f" and a multiple of {kind.multiple}" if kind.multiple > 1 else "")
+                + f" for {self.network}",
+            ),
             "learning_rate": (0 < self.learning_rate < float("inf"), "positive"),
             "weight_average": (0 <= self.weight_average < 1, "in [0, 1)"),
             "seed": (0 <= self.seed < 2**31, "in [0, 2^31)"),
@@ -84,6 +121,8 @@ class TrainingOptions:
         for name, (holds, rule) in rules.items():
             if not holds:
                 raise InputError(f"{option_name(name)} must be {rule}, got {getattr(self, name)}")
+        if self.init and self.initialization != "he":
+            raise InputError("give --init or --initialization, not both")
         if self.steps and self.minutes:
             raise InputError("give --steps or --minutes, not both")
 

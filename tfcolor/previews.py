@@ -11,6 +11,7 @@ from tfcolor.bins import Bins
 from tfcolor.decoding import annealed_mean
 from tfcolor.losses import cross_entropy
 from tfcolor.metrics import raw_auc
+from tfcolor.networks.layers import Network
 from tfcolor.sheets import reduced, sheet
 
 _MAX_PHOTOS = 6
@@ -20,15 +21,17 @@ _TEMPERATURE = 0.38  # of the pictures (Zhang et al. 2016)
 class Previews:
     """A few photographs, spread over those given, and what a network makes of them."""
 
-    def __init__(self, paths: list[Path], bins: Bins, make_targets: TargetMaker, context: int):
+    def __init__(self, paths: list[Path], bins: Bins, make_targets: TargetMaker, network: type[Network]):
         """Read the photographs; those that cannot be read or are tiny are left out."""
         self._colors = tf.constant(bins.means, tf.float32)
-        self._make_targets, self._context = make_targets, context
+        self._make_targets, self._context = make_targets, network.context
         self._photos = []
         spread = paths[:: max(1, len(paths) // _MAX_PHOTOS)]
         for _, photo in photos.read_all(spread):
-            if isinstance(photo, photos.Photo) and min(photo.rgb.shape[:2]) > 4 * context:
-                self._photos.append(reduced(photo.rgb))
+            if isinstance(photo, photos.Photo) and min(photo.rgb.shape[:2]) > 4 * max(network.context, 8):
+                rgb = reduced(photo.rgb)
+                height, width = (side // 8 * 8 if network.stride > 1 else side for side in rgb.shape[:2])
+                self._photos.append(rgb[:height, :width])
             if len(self._photos) == _MAX_PHOTOS:
                 break
 
@@ -54,8 +57,9 @@ class Previews:
         lightness, indices, shares, weights = self._make_targets(tf.constant(rgb[None]))
         ab_logits = network(lightness)
         errors = cross_entropy(ab_logits, indices, shares)
-        inside = slice(self._context, -self._context)
+        inside = slice(self._context, -self._context or None)
         truth = color.rgb_to_lab(color.from_uint8(tf.constant(rgb[inside, inside])))
+        ab_logits = tf.image.resize(ab_logits, truth.shape[:2], "bilinear")  # changes nothing at a stride of 1
         mean = annealed_mean(ab_logits, self._colors, 1.0)[0]
         numbers = {
             "loss": float(tf.reduce_mean(errors * weights)),

@@ -78,6 +78,7 @@ class Trainer:
         xla: bool = False,
         seed: int = 0,
         average: float = 0.0,
+        weight_decay: float = 0.0,
     ):
         """Create the variables in the strategy's scope.
 
@@ -89,10 +90,12 @@ class Trainer:
                 where replicas have to exchange what their batches' normalization needs.
             seed: of what is random in the network.
             average: what `optimizers.WeightAverage` keeps at each step; 0 for none.
+            weight_decay: of filters: d in the term d/2 |filter|^2 that the loss would have beside what is reported.
         """
         self.strategy = strategy
         self._global_batch = global_batch
         self._seed = tf.constant([seed, _RANDOM])
+        self._weight_decay = weight_decay
         with strategy.scope():
             self.network = make_network()
             self._optimizer = Adam(self.network.weights)
@@ -134,12 +137,20 @@ class Trainer:
         gradients, loss, plain_loss = replica.all_reduce("SUM", [gradients, loss, plain_loss])
         gradients, norm = clip_by_norm(gradients, CLIP_NORM)
         is_finite = tf.math.is_finite(norm) & tf.math.is_finite(loss)
-        self._optimizer.apply(dict(zip(weights, gradients, strict=True)), learning_rate, is_finite)
+        gradients = self._decayed(dict(zip(weights, gradients, strict=True)))
+        self._optimizer.apply(gradients, learning_rate, is_finite)
         if self._average:
             self._average.update(is_finite)
         for name, variable in self.network.statistics.items():
             variable.assign(tf.where(is_finite, statistics[name], variable))
         return loss, plain_loss, norm, is_finite
+
+    def _decayed(self, gradients):
+        """With those of the L2 term, which come after clipping, as Caffe does it."""
+        if not self._weight_decay:
+            return gradients
+        decays = {name: self._weight_decay * w for name, w in self.network.weights.items() if name.endswith("/filter")}
+        return {name: gradient + decays.get(name, 0.0) for name, gradient in gradients.items()}
 
     def replica_seed(self, step: tf.Tensor) -> tf.Tensor:
         """The seed of a step in the replica that asks, int32 [2]."""
@@ -179,11 +190,18 @@ class Trainer:
         Raises:
             InputError: where it does not fit.
         """
-        arrays = read_npz(path, set(self.network.saved))
-        assign_all(self.network.saved, arrays, path)
+        self.set_weights(read_npz(path, set(self.network.saved)), path)
+
+    def set_weights(self, arrays: dict[str, np.ndarray], source: Path | str) -> None:
+        """Take weights and statistics, by the names of `network.saved`, in place of the initial ones.
+
+        Raises:
+            InputError: naming their source, where they do not fit.
+        """
+        assign_all(self.network.saved, arrays, source)
         if self._average:
             averages = {f"average/{name}": array for name, array in arrays.items()}
-            assign_all({name: self.state[name] for name in averages if name in self.state}, averages, path)
+            assign_all({name: self.state[name] for name in averages if name in self.state}, averages, source)
 
     def restore(self, path: Path) -> "Position":
         """Read a checkpoint; every variable must be there, and nothing else.

@@ -4,6 +4,7 @@ A layer has `weights`, which training improves, and `statistics`, which it only 
 variables by name. Its call takes `training`, a `TrainingPass`, or None for prediction.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import tensorflow as tf
@@ -22,10 +23,12 @@ class TrainingPass:
 
     seed: int32 [2], of all that is random in it, for this step and replica.
     statistics: what the network's `statistics` are to become, by name; for the caller to assign.
+    observe: called by each convolution with itself, its input and its output.
     """
 
     seed: tf.Tensor
     statistics: dict[str, tf.Tensor] = field(default_factory=dict)
+    observe: Callable[["Convolution", tf.Tensor, tf.Tensor], None] = lambda *_: None
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,11 @@ class Convolution(tf.Module):
     def __call__(self, x: tf.Tensor, training: TrainingPass | None = None) -> tf.Tensor:
         """Convolve x [B, H, W, channels_in] in its own dtype -> [B, H', W', channels_out]."""
         sight = self.sight
-        x = conv2d(x, self.filter, sight.stride, sight.dilation, sight.padding)
-        return x if self.bias is None else tf.nn.bias_add(x, tf.cast(self.bias, x.dtype))
+        y = conv2d(x, self.filter, sight.stride, sight.dilation, sight.padding)
+        y = y if self.bias is None else tf.nn.bias_add(y, tf.cast(self.bias, y.dtype))
+        if training is not None:
+            training.observe(self, x, y)
+        return y
 
 
 class BatchNorm(tf.Module):
@@ -163,7 +169,7 @@ class NormalizedConvolution(tf.Module):
     def __call__(self, x: tf.Tensor, training: TrainingPass | None = None) -> tf.Tensor:
         """Convolve and normalize x [B, H, W, channels_in] in its own dtype -> [B, H-2, W-2, channels_out]."""
         if training is not None:
-            return self._norm(self._convolution(x), training)
+            return self._norm(self._convolution(x, training), training)
         factor, offset = self._norm.as_affine()
         return tf.nn.bias_add(conv2d(x, self._convolution.filter * factor), tf.cast(offset, x.dtype))
 
@@ -228,6 +234,8 @@ class Network(tf.Module):
     """What all networks share: the variables of their layers, in order."""
 
     layers: list[tf.Module]
+    context = 0  # pixels around each coloured one that are used up
+    stride = 1  # pixels for each one of the output
 
     @property
     def weights(self) -> dict[str, tf.Variable]:

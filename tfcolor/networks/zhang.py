@@ -25,9 +25,7 @@ class Zhang(Network):
     block ends with batch normalization. H x W pixels, multiples of 8, give H/4 x W/4 distributions.
     """
 
-    context = 0  # it pads; no pixel is used up
-    stride = 4  # pixels of the input for each one of the output
-    multiple = 8  # of which the input's sides must be
+    stride = 4
 
     def __init__(
         self,
@@ -81,4 +79,4 @@ class Zhang(Network):
                 x = tf.repeat(tf.repeat(x, 2, axis=1), 2, axis=2)
             for layer in layers:
                 x = layer(x, training)
-        return tf.cast(self._logits(x), tf.float32)
+        return tf.cast(self._logits(x, training), tf.float32)

@@ -1,0 +1,85 @@
+"""Pictures in windows: a network without padding would give the same whole, in windows, and from any tiles."""
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfcolor import blending
+from tfcolor.blending import Field
+from tfcolor.tiles import tile_places
+
+STRIDE = 4
+
+
+def pixelwise(lightness):
+    """A stand-in for a network, whose cells depend on nothing but their own pixels: [1, h/4, w/4, 2]."""
+    mean = tf.nn.avg_pool2d(lightness, STRIDE, STRIDE, "VALID")
+    return tf.concat([mean, 100 - 2 * mean], axis=-1)
+
+
+@pytest.fixture(name="small_windows")
+def _small_windows(monkeypatch):
+    monkeypatch.setattr(blending, "WINDOW", 32)
+    monkeypatch.setattr(blending, "OVERLAP", 16)
+
+
+def picture(height, width, seed=0):
+    return np.random.default_rng(seed).uniform(0, 100, [height, width]).astype(np.float32)
+
+
+def whole(lightness):
+    """What the definition gives: predicted whole, enlarged by TensorFlow."""
+    height, width = lightness.shape
+    padded = np.pad(lightness, [(0, -height % 8), (0, -width % 8)], mode="reflect")
+    logits = pixelwise(padded[None, ..., None])
+    return tf.image.resize(logits, padded.shape, "bilinear")[0, :height, :width].numpy()
+
+
+@pytest.mark.parametrize("size", [(32, 32), (24, 30), (33, 32), (100, 71), (31, 200)])
+@pytest.mark.parametrize("tile", [256, 20, 7])
+def test_windows_and_tiles_change_nothing_for_a_network_that_sees_only_a_cell(small_windows, size, tile):
+    lightness = picture(*size)
+    field, found = Field(pixelwise, lightness, STRIDE), np.full([*size, 2], np.nan)
+    for inside in tile_places(*size, tile):
+        found[inside] = field.enlarged(inside).numpy()
+    np.testing.assert_allclose(found, whole(lightness), atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [(40, 75), (5, 6), (1, 1)])
+def test_what_lies_around_is_reflected(small_windows, size):
+    lightness, more = picture(*size), 9
+    field = Field(pixelwise, lightness, STRIDE)
+    inside = next(tile_places(*size, 1000))
+    expected = np.pad(field.enlarged(inside).numpy(), [(more, more), (more, more), (0, 0)], mode="reflect")
+    np.testing.assert_allclose(Field(pixelwise, lightness, STRIDE).enlarged(inside, more), expected, atol=1e-4)
+
+
+def test_windows_weigh_less_towards_their_borders_and_the_sum_is_one(small_windows):
+    starts = blending._window_starts(80)
+    shares = blending._shares(starts, 32, STRIDE)
+    np.testing.assert_allclose(shares.sum(axis=0), 1, rtol=1e-6)
+    assert starts == [0, 16, 32, 48]
+    assert shares[0, :4].tolist() == [1, 1, 1, 1]  # nothing else is there
+    assert (np.diff(shares[0, 3:9]) <= 0).all()
+    assert shares[1, 4] < 0.25 < 0.75 < shares[1, 7] + shares[2, 7]
+
+
+@pytest.mark.parametrize("length", [1, 32, 33, 47, 49, 1000, 1003])
+def test_windows_cover_a_length_and_overlap(small_windows, length):
+    starts = blending._window_starts(length)
+    assert starts[0] == 0
+    assert starts[-1] + 32 >= length
+    assert all(start % 8 == 0 for start in starts)
+    assert all(0 < after - before <= 32 - 16 + 4 for before, after in itertools.pairwise(starts))
+
+
+def test_a_large_picture_is_never_in_memory_as_a_whole(small_windows):
+    lightness = picture(1000, 40)
+    field = Field(pixelwise, lightness, STRIDE)
+    most = 0
+    for inside in tile_places(*lightness.shape, 16):
+        field.enlarged(inside)
+        most = max(most, len(field._rows))
+    assert most <= 3 * 32 // STRIDE

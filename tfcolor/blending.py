@@ -1,0 +1,132 @@
+"""Pictures through a network that sees far: whole, or in windows whose logits are blended where they overlap.
+
+Such a network gives fewer pixels than it takes: a cell of its output stands for stride x stride pixels. What a
+window sees at its borders is not the picture but padding, so windows overlap, and each counts the less the nearer
+a cell is to its border.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from tfcolor.tiles import cut_with_context
+
+WINDOW = 512  # pixels; pictures of up to so many on each side go whole
+OVERLAP = 192  # pixels, at least, of windows side by side
+_MULTIPLE = 8  # of which the sides of what goes through a network are
+
+
+class Field:
+    """The logits of a picture, made from top to bottom as they are asked for.
+
+    A few rows of windows are in memory at a time, never the whole picture.
+    """
+
+    def __init__(self, predict: Callable[[np.ndarray], tf.Tensor], lightness: np.ndarray, stride: int):
+        """Look at a picture; nothing is predicted yet.
+
+        Args:
+            predict: lightness float32 [1, h, w, 1], sides multiples of 8 -> logits float32 [1, h/stride, w/stride, Q].
+            lightness: float32 [H, W], L* in [0, 100]; extended by reflection to multiples of 8.
+            stride: pixels on each axis for a cell.
+        """
+        self._predict, self._lightness, self._stride = predict, lightness, stride
+        self._starts = [_window_starts(length) for length in lightness.shape]
+        self._shares = [
+            _shares(starts, min(WINDOW, _padded(length)), stride)
+            for starts, length in zip(self._starts, lightness.shape, strict=True)
+        ]
+        self._rows = np.zeros([0, 0, 0], np.float32)  # logits of rows of cells from `_top` on
+        self._top = self._num_predicted = 0
+
+    def enlarged(self, inside: tuple[slice, slice], more: int = 0) -> tf.Tensor:
+        """The logits of pixels, linear between the middles of cells.
+
+        Args:
+            inside: a part of the picture, not above one that was asked for before.
+            more: pixels around it as well, reflected at the picture's borders.
+
+        Returns:
+            float32 [h + 2 more, w + 2 more, Q].
+        """
+        places = [_mirrored(place, length, more) for place, length in zip(inside, self._lightness.shape, strict=True)]
+        (top, bottom), (left, right) = (
+            _cells_around(place, self._stride, share.shape[1])
+            for place, share in zip(places, self._shares, strict=True)
+        )
+        cells = self._cells(top, bottom)[:, left:right]
+        sides = [self._stride * length for length in cells.shape[:2]]
+        pixels = tf.image.resize(cells[None], sides, "bilinear")[0]
+        rows, columns = (place - self._stride * start for place, start in zip(places, (top, left), strict=True))
+        return tf.gather(tf.gather(pixels, rows, axis=0), columns, axis=1)
+
+    def _cells(self, top: int, bottom: int) -> np.ndarray:
+        """Rows of cells; those above are forgotten."""
+        starts = [start // self._stride for start in self._starts[0]]
+        while self._num_predicted < len(starts) and starts[self._num_predicted] < bottom:
+            self._add_row_of_windows(self._num_predicted, starts[self._num_predicted])
+            self._num_predicted += 1
+        self._rows, self._top = self._rows[top - self._top :], top
+        return self._rows[: bottom - top]
+
+    def _add_row_of_windows(self, number: int, first: int) -> None:
+        rows = self._rows
+        for column, left in enumerate(self._starts[1]):
+            logits = self._window(self._starts[0][number], left)
+            height, width = logits.shape[:2]
+            missing = first + height - self._top - len(rows)
+            if missing > 0:
+                empty = np.zeros([missing, self._shares[1].shape[1], logits.shape[2]], np.float32)
+                rows = np.concatenate([rows, empty]) if len(rows) else empty
+            from_left = left // self._stride
+            share = np.outer(
+                self._shares[0][number, first : first + height], self._shares[1][column, from_left : from_left + width]
+            )
+            rows[first - self._top :, from_left : from_left + width] += share[..., None] * logits
+        self._rows = rows
+
+    def _window(self, top: int, left: int) -> np.ndarray:
+        sides = (min(WINDOW, _padded(length)) for length in self._lightness.shape)
+        inside = tuple(slice(start, start + side) for start, side in zip((top, left), sides, strict=True))
+        return self._predict(cut_with_context(self._lightness, inside, 0)[None, ..., None])[0].numpy()
+
+
+def _padded(length: int) -> int:
+    return -(-length // _MULTIPLE) * _MULTIPLE
+
+
+def _window_starts(length: int) -> list[int]:
+    """Where windows begin along an axis, multiples of 8: as few as overlap enough, evenly spaced."""
+    spare = _padded(length) - WINDOW
+    if spare <= 0:
+        return [0]
+    count = 1 + -(-spare // (WINDOW - OVERLAP))
+    return [round(spare * k / (count - 1) / _MULTIPLE) * _MULTIPLE for k in range(count)]
+
+
+def _shares(starts: list[int], window: int, stride: int) -> np.ndarray:
+    """How much each window counts in each cell along an axis: float32 [windows, cells], sums of columns 1.
+
+    It rises evenly from a window's border over the overlap, but not from that of the picture.
+    """
+    ramp, width = OVERLAP // stride, window // stride
+    shares = np.zeros([len(starts), (starts[-1] + window) // stride], np.float32)
+    from_left = np.minimum((np.arange(width) + 0.5) / ramp, 1)
+    for number, start in enumerate(starts):
+        rise = from_left if number else np.ones(width)
+        fall = from_left[::-1] if number < len(starts) - 1 else np.ones(width)
+        shares[number, start // stride : start // stride + width] = rise * fall
+    return shares / shares.sum(axis=0)
+
+
+def _mirrored(place: slice, length: int, more: int) -> np.ndarray:
+    """Pixels along an axis with `more` on both sides, reflected (again and again) at the picture's borders."""
+    period = max(2 * (length - 1), 1)
+    pixels = np.arange(place.start - more, place.stop + more) % period
+    return np.minimum(pixels, period - pixels)
+
+
+def _cells_around(pixels: np.ndarray, stride: int, count: int) -> tuple[int, int]:
+    """The first and the end of the cells that these pixels lie between."""
+    return max(0, pixels.min() // stride - 1), min(count, pixels.max() // stride + 2)
