@@ -16,7 +16,7 @@ from tfcolor.errors import InputError
 from tfcolor.files import check_folder
 from tfcolor.modeldir import find_model, read_description
 from tfcolor.networks import NETWORKS
-from tfcolor.options import DEFAULT_MINUTES, TrainingOptions, option_name
+from tfcolor.options import DEFAULT_MINUTES, OVERFIT_STEPS, TrainingOptions, option_name
 from tfcolor.runs import Run
 
 
@@ -26,9 +26,15 @@ def parse(arguments):
     parser.add_argument("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
     parser.add_argument("--output", help="model directory (default runs/<dataset>-<network>-w<window>)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in the model directory")
+    parser.add_argument(
+        "--overfit",
+        type=int,
+        metavar="N",
+        help="instead learn N photographs by heart, at three learning rates, and plot it: a check of the network",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace the run in the model directory")
     args = vars(parser.parse_args(arguments))
-    places = {name: args.pop(name) for name in ("data_dir", "output", "resume", "overwrite")}
+    places = {name: args.pop(name) for name in ("data_dir", "output", "resume", "overfit", "overwrite")}
     return args, argparse.Namespace(**places)
 
 
@@ -37,6 +43,8 @@ def main(arguments=None):
     given, places = parse(arguments)
     if places.resume and places.overwrite:
         raise InputError("give --resume or --overwrite, not both")
+    if places.overfit is not None:
+        return overfit(given, places)
     options = settle(given)
     name = datasets.check_name(options.dataset)
     run = Run(Path(places.output) if places.output else Path("runs") / f"{name}-{options.network}-w{options.window}")
@@ -71,6 +79,32 @@ def main(arguments=None):
         return 130
     if cluster.is_chief():
         print(f"model written to {run.folder}; use it with: python predict.py --model {run.folder} FILES")
+
+
+def overfit(given, places):
+    """Learn a few photographs by heart."""
+    unfit = {"--resume": places.resume, "--init": given.get("init"), "--minutes": given.get("minutes")}
+    for option, value in unfit.items():
+        if value:
+            raise InputError(f"give --overfit or {option}, not both")
+    if places.overfit < 1:
+        raise InputError(f"--overfit must be at least 1, got {places.overfit}")
+    options = settle({"steps": OVERFIT_STEPS} | given)
+    folder = Path(places.output or f"runs/overfit-{datasets.check_name(options.dataset)}-{options.network}")
+    if (folder / "overfit.json").exists() and not places.overwrite:
+        raise InputError(f"{folder} has an overfit.json; give --overwrite to replace it, or another --output")
+    check_folder(folder)
+    bins = load_bins(options)
+    dataset = datasets.find(options.dataset, places.data_dir)
+    paths = dataset.split("train").paths
+    if len(paths) < places.overfit:
+        raise InputError(f"{dataset.name} has {len(paths)} photographs for training, not {places.overfit}")
+    print(dataset.message)
+    console.load_tensorflow()
+    from tfcolor.experiment import count_bins
+    from tfcolor.studies.overfit import overfit
+
+    overfit(options, paths[: places.overfit], bins or count_bins(options, dataset), folder)
 
 
 def settle(given):

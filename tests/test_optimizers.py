@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfcolor.optimizers import WARMUP_STEPS, Adam, adam_update, clip_by_norm, cosine_with_warmup
+from tfcolor.optimizers import WARMUP_STEPS, Adam, Plateau, adam_update, clip_by_norm, cosine_with_warmup
 
 
 def numpy_adam(weight, gradients, rates, beta1=0.9, beta2=0.99, epsilon=1e-8):
@@ -122,3 +122,34 @@ def test_the_schedule_rises_linearly_and_falls_like_a_cosine():
     assert (np.diff(rates[:95]) > 0).all()
     assert (np.diff(rates[WARMUP_STEPS:]) < 0).all()
     assert max(rates) <= 1
+
+
+class TestPlateau:
+    """Epochs of two steps whose mean losses are given."""
+
+    @staticmethod
+    def after(*means):
+        plateau = Plateau()
+        for mean in means:
+            plateau.add(mean - 0.5, 2)
+            plateau.add(mean + 0.5, 2)
+        return plateau
+
+    def test_a_loss_that_falls_cuts_nothing(self):
+        assert self.after(*range(50, 0, -1)).factor == 1
+
+    def test_ten_stale_epochs_cut_by_a_fifth_and_so_do_the_next_ten(self):
+        assert self.after(3, *[3] * 9).factor == 1
+        assert self.after(3, *[3] * 10).factor == pytest.approx(0.2)
+        assert self.after(3, *[4] * 19).factor == pytest.approx(0.2)
+        assert self.after(3, *[4] * 20).factor == pytest.approx(0.04)
+
+    def test_a_better_epoch_begins_anew(self):
+        assert self.after(3, *[3] * 9, 2, *[3] * 9).factor == 1
+
+    def test_half_an_epoch_decides_nothing(self):
+        plateau = self.after(3, *[3] * 9)
+        plateau.add(3.0, 2)
+        assert plateau.factor == 1
+        plateau.add(3.0, 2)
+        assert plateau.factor == pytest.approx(0.2)

@@ -24,6 +24,7 @@ from tfcolor.datasets import split_of
 from tfcolor.errors import WorkError
 from tfcolor.modeldir import load_model
 from tfcolor.networks.valid8 import Valid8
+from tfcolor.optimizers import Plateau
 from tfcolor.training import MAX_SKIPPED_IN_A_ROW, Position, Trainer, steps_for
 from tfcolor.training import train as train_loop
 
@@ -326,9 +327,10 @@ def test_minutes_become_steps():
 def test_checkpoints_hold_everything_and_fit_strictly(trainer, tmp_path):
     trainer.step(batch(), 1e-3, 0)
     saved = trainer.arrays()
-    trainer.save(tmp_path / "c.npz", Position(step=7, skipped=2, seconds=1.5))
+    position = Position(step=7, skipped=2, seconds=1.5, plateau=Plateau(0.2, 3.5, stale=4, total=1.5, steps=1))
+    trainer.save(tmp_path / "c.npz", position)
     trainer.step(batch(), 1e-3, 0)
-    assert trainer.restore(tmp_path / "c.npz") == Position(step=7, skipped=2, seconds=1.5)
+    assert trainer.restore(tmp_path / "c.npz") == position
     for name, value in trainer.arrays().items():
         np.testing.assert_array_equal(value, saved[name], err_msg=name)
     other = Trainer(lambda: Valid8(24), 2, tf.distribute.get_strategy())
@@ -497,3 +499,32 @@ def test_a_run_by_time_is_saved_before_its_total_is_known(trainer):
         on_preview=lambda position: None,
     )
     assert happened == [20, "calibrated", 30]
+
+
+@pytest.mark.slow
+def test_a_network_that_is_wired_right_learns_a_photograph_by_heart(photos_folder, tmp_path, capsys):
+    options = ["--overfit", 1, "--network", "zhang", "--width", 1 / 8, "--patch", 32, "--steps", 120]
+    assert run_script("--dataset", photos_folder, "--output", tmp_path / "check", *options) == 0
+    assert {path.name for path in (tmp_path / "check").iterdir()} == {"overfit.png", "overfit.json"}
+    content = json.loads((tmp_path / "check" / "overfit.json").read_text())
+    first, *_, last = content["losses"]["0.01, constant"]
+    assert len(content["losses"]) == 6
+    assert content["entropy"] <= last < content["entropy"] + 0.3 * (first - content["entropy"])
+    assert "the entropy of the targets is" in capsys.readouterr().out
+    assert run_script("--dataset", photos_folder, "--output", tmp_path / "check", *options) == 2
+    assert "give --overwrite to replace it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--overfit", 0], "--overfit must be at least 1, got 0"),
+        (["--overfit", 99], "has 12 photographs for training, not 99"),
+        (["--overfit", 1, "--resume"], "give --overfit or --resume, not both"),
+        (["--overfit", 1, "--minutes", 1], "give --overfit or --minutes, not both"),
+    ],
+)
+def test_what_overfitting_cannot_do_is_refused(photos_folder, tmp_path, capsys, options, message):
+    assert run_script("--dataset", photos_folder, "--output", tmp_path / "check", *options) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "check").exists()

@@ -15,8 +15,8 @@ from tfcolor.errors import InputError, WorkError
 from tfcolor.files import read_json, write_json
 
 TEMPERATURES = (1.0, 0.7, 0.38)
-UNIFORM_SHARES = (1.0, 0.9, 0.8, 0.65, 0.5)  # lambda
-RADII = (0, 2, 4, 8)
+UNIFORM_SHARES = (1.0, 0.9, 0.8, 0.65, 0.5, 0.25, 0.1, 0.02)  # lambda
+RADII = (0, 4, 8)
 NAMES = {"temperature": "T", "uniform_share": "lambda", "smoothing": "chroma smoothing"}
 CRITERIA = {
     "mean_auc": "mean of the two AuCs, %",

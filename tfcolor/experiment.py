@@ -32,6 +32,25 @@ _INITIAL_PHOTOS = 16  # that initial weights depend on
 _BASELINE_PHOTOS = 500  # of training photographs, spread over all
 
 
+def count_bins(options: TrainingOptions, dataset: Dataset) -> Bins:
+    """Count the colours of a dataset's training split.
+
+    Raises:
+        WorkError: where no photograph can be read.
+    """
+    paths = dataset.split("train").paths
+    with Progress("counting colours", len(paths), "images") as progress:
+        found = scan(paths, progress.update)
+        for path, reason in found.unreadable:
+            progress.log(f"skipping {path}: {reason}")
+    if not found.num_images:
+        raise WorkError(f"none of the {len(paths)} training photographs of {dataset.name} can be read")
+    counting = {"uniform_share": options.uniform_share, "min_count": options.min_count}
+    if options.bins:
+        counting["kind"] = options.bins
+    return found.bins(options.window, dataset.name, "train", **counting)
+
+
 class Experiment:
     """Everything of one run, tied together."""
 
@@ -54,7 +73,7 @@ class Experiment:
         self._training = dataset.split("train")
         if resume and run.bins_path.exists():
             bins = Bins.load(run.bins_path)
-        self._bins = bins or self._count_bins()
+        self._bins = bins or count_bins(options, dataset)
         self._check_batch()
         network = network_class(options.network)
         self._config = run.read_config() if resume else self._new_config()
@@ -107,6 +126,8 @@ class Experiment:
                     position,
                     self._config["total_steps"],
                     learning_rate=options.learning_rate,
+                    schedule=options.schedule,
+                    steps_per_epoch=-(-len(self._training.files) // options.batch_size),
                     on_calibrated=self._calibrated,
                     on_report=self._report,
                     on_checkpoint=self._checkpoint,
@@ -117,20 +138,6 @@ class Experiment:
         if cluster.is_chief():
             self._finish()
         agree(self._strategy, 0.0)  # nobody leaves before the chief has written the model
-
-    def _count_bins(self) -> Bins:
-        paths = self._training.paths
-        with Progress("counting colours", len(paths), "images") as progress:
-            found = scan(paths, progress.update)
-            for path, reason in found.unreadable:
-                progress.log(f"skipping {path}: {reason}")
-        if not found.num_images:
-            raise WorkError(f"none of the {len(paths)} training photographs of {self._dataset.name} can be read")
-        options = self._options
-        counting = {"uniform_share": options.uniform_share, "min_count": options.min_count}
-        if options.bins:
-            counting["kind"] = options.bins
-        return found.bins(options.window, self._dataset.name, "train", **counting)
 
     def _check_batch(self) -> None:
         replicas = self._strategy.num_replicas_in_sync

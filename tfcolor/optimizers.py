@@ -1,11 +1,13 @@
 """Adam as a pure function and the class that keeps its moments; clipping; the learning rate."""
 
 import math
+from dataclasses import dataclass
 
 import tensorflow as tf
 
 BETA1, BETA2 = 0.9, 0.99  # Zhang et al. 2016, section 3.1
 EPSILON = 1e-8  # Kingma and Ba 2015, algorithm 1
+CUT, PATIENCE = 0.2, 10  # of `Plateau`: the new rate by the old one, and epochs
 WARMUP_STEPS = 100  # Adam's second moments are poor estimates before about 1 / (1 - beta2) steps
 
 
@@ -112,6 +114,42 @@ def clip_by_norm(gradients: list[tf.Tensor], limit: float) -> tuple[list[tf.Tens
     return [gradient * scale for gradient in gradients], norm
 
 
+def warmup(step: int) -> float:
+    """The share of the learning rate in the first steps, in (0, 1]."""
+    return min(1.0, (step + 1) / WARMUP_STEPS)
+
+
+@dataclass
+class Plateau:
+    """Cuts the learning rate by a factor where the mean loss of an epoch has not fallen for some epochs.
+
+    factor: by which the rate is multiplied so far.
+    best: the lowest mean of an epoch, nats.
+    stale: epochs since then, or since the last cut.
+    total, steps: of the epoch under way: the sum of its losses, and how many they are.
+    """
+
+    factor: float = 1.0
+    best: float = math.inf
+    stale: int = 0
+    total: float = 0.0
+    steps: int = 0
+
+    def add(self, loss: float, steps_per_epoch: int) -> None:
+        """Take note of a step's loss."""
+        self.total += loss
+        self.steps += 1
+        if self.steps < steps_per_epoch:
+            return
+        mean, self.total, self.steps = self.total / self.steps, 0.0, 0
+        if mean < self.best:
+            self.best, self.stale = mean, 0
+            return
+        self.stale += 1
+        if self.stale == PATIENCE:
+            self.factor, self.stale = self.factor * CUT, 0
+
+
 def cosine_with_warmup(step: int, total_steps: int | None, peak: float) -> float:
     """The learning rate: a linear rise, then half a cosine to zero (Loshchilov and Hutter 2017).
 
@@ -123,6 +161,5 @@ def cosine_with_warmup(step: int, total_steps: int | None, peak: float) -> float
     Returns:
         The rate of this step.
     """
-    rise = min(1.0, (step + 1) / WARMUP_STEPS)
     fall = 1.0 if total_steps is None else (1 + math.cos(math.pi * min(1.0, step / total_steps))) / 2
-    return peak * rise * fall
+    return peak * warmup(step) * fall

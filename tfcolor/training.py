@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from tfcolor.files import read_npz, write_npz
 from tfcolor.losses import cross_entropy
 from tfcolor.modeldir import assign_all
 from tfcolor.networks.layers import TrainingPass
-from tfcolor.optimizers import Adam, WeightAverage, clip_by_norm, cosine_with_warmup
+from tfcolor.optimizers import Adam, Plateau, WeightAverage, clip_by_norm, cosine_with_warmup, warmup
 
 log = logging.getLogger(__name__)
 
@@ -216,24 +216,32 @@ class Trainer:
 
 @dataclass
 class Position:
-    """How far a run is: the steps taken, how many were skipped, and the seconds it took."""
+    """How far a run is: the steps taken, how many were skipped, the seconds it took, and how its loss falls."""
 
     step: int = 0
     skipped: int = 0
     skipped_in_a_row: int = 0
     seconds: float = 0.0
+    plateau: Plateau = field(default_factory=Plateau)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """For a checkpoint."""
-        return {f"position/{name}": np.array(value) for name, value in vars(self).items()}
+        values = vars(self) | vars(self.plateau)
+        return {f"position/{name}": np.array(value) for name, value in values.items() if name != "plateau"}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Position":
         """From a checkpoint."""
-        return cls(**{name: arrays[f"position/{name}"].item() for name in vars(cls())})
+        plateau = Plateau(**{name: arrays[f"position/{name}"].item() for name in vars(Plateau())})
+        own = {name: arrays[f"position/{name}"].item() for name in vars(cls()) if name != "plateau"}
+        return cls(**own, plateau=plateau)
 
-    def count(self, results: list[StepResult]) -> None:
+    def count(self, results: list[StepResult], steps_per_epoch: int = 1) -> None:
         """Take note of finished steps.
+
+        Args:
+            results: what they did.
+            steps_per_epoch: in which every photograph is seen once.
 
         Raises:
             WorkError: after 10 steps in a row whose loss or gradient was not finite.
@@ -242,6 +250,7 @@ class Position:
             self.step += 1
             if result.is_finite:
                 self.skipped_in_a_row = 0
+                self.plateau.add(float(result.loss), steps_per_epoch)
                 continue
             self.skipped += 1
             self.skipped_in_a_row += 1
@@ -266,6 +275,8 @@ def train(
     total_steps: int | None,
     *,
     learning_rate: float,
+    schedule: str = "cosine",
+    steps_per_epoch: int = 1,
     on_calibrated: Callable[[float], int],
     on_report: Callable[[Position, dict[str, float]], None],
     on_checkpoint: Callable[[Position], None],
@@ -279,6 +290,9 @@ def train(
         position: where to start.
         total_steps: where to end, or None to ask `on_calibrated` for it.
         learning_rate: the schedule's peak.
+        schedule: 'cosine' to zero at the total, 'plateau' for cuts where epochs no longer lower the loss, or
+            'constant'; all rise over the first 100 steps.
+        steps_per_epoch: of 'plateau'.
         on_calibrated: gets the seconds per step once they are known, returns the total.
         on_report: called every 10 steps with their mean losses, gradient norm and rate.
         on_checkpoint: called every 50 steps, every 30 seconds, before `on_calibrated`, and at the end.
@@ -291,7 +305,10 @@ def train(
     reported = saved
     while total_steps is None or position.step + len(results) < total_steps:
         step = position.step + len(results)
-        rate = cosine_with_warmup(step, total_steps, learning_rate)
+        if schedule == "cosine":
+            rate = cosine_with_warmup(step, total_steps, learning_rate)
+        else:
+            rate = learning_rate * warmup(step) * (position.plateau.factor if schedule == "plateau" else 1)
         results.append(trainer.step(next(batches), rate, step))
         if len(results) < REPORT_STEPS and step + 1 != total_steps:
             continue
@@ -300,7 +317,7 @@ def train(
         seconds_per_step = (now - reported) / len(results)
         position.seconds += now - reported
         reported = now
-        position.count(results)
+        position.count(results, steps_per_epoch)
         results = []
         if total_steps is None and position.step >= CALIBRATION_STEPS:
             # Saved first: the learning rate of the steps so far did not know the total.
