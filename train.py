@@ -24,6 +24,7 @@ def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     TrainingOptions.add_to(parser)
     parser.add_argument("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
+    parser.add_argument("--pack", type=Path, help="folder of tfcolor.pack with the dataset's training photographs")
     parser.add_argument("--output", help="model directory (default runs/<dataset>-<network>-w<window>)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in the model directory")
     parser.add_argument(
@@ -34,7 +35,7 @@ def parse(arguments):
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the run in the model directory")
     args = vars(parser.parse_args(arguments))
-    places = {name: args.pop(name) for name in ("data_dir", "output", "resume", "overfit", "overwrite")}
+    places = {name: args.pop(name) for name in ("data_dir", "pack", "output", "resume", "overfit", "overwrite")}
     return args, argparse.Namespace(**places)
 
 
@@ -71,7 +72,7 @@ def main(arguments=None):
     from tfcolor.experiment import Experiment
 
     try:
-        Experiment(options, run, dataset, bins, places.resume).run()
+        Experiment(options, run, dataset, bins, places.resume, places.pack).run()
     except KeyboardInterrupt:
         if cluster.is_chief():
             begun = "; give the same command with --resume to go on" if run.config_path.exists() else ""

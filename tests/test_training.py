@@ -18,7 +18,7 @@ import tensorflow as tf
 from PIL import Image
 
 import train
-from tfcolor import console
+from tfcolor import console, pack
 from tfcolor.bins import Bins
 from tfcolor.datasets import split_of
 from tfcolor.errors import WorkError
@@ -528,3 +528,16 @@ def test_what_overfitting_cannot_do_is_refused(photos_folder, tmp_path, capsys, 
     assert run_script("--dataset", photos_folder, "--output", tmp_path / "check", *options) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "check").exists()
+
+
+@pytest.mark.slow
+def test_a_run_reads_its_photographs_from_a_pack(photos_folder, tmp_path, capsys):
+    for split in ("train", "all"):
+        arguments = ["--dataset", photos_folder, "--split", split, "--shards", 3, "--output", tmp_path / split]
+        assert console.run(lambda options=arguments: pack.main([str(option) for option in options])) == 0
+    options = ["--dataset", photos_folder, "--output", tmp_path / "run", *COMMON, "--steps", 20]
+    assert run_script(*options, "--pack", tmp_path / "all") == 2
+    assert "not the training photographs of" in capsys.readouterr().err
+    assert run_script(*options, "--pack", tmp_path / "train") == 0
+    model = json.loads((tmp_path / "run" / "model.json").read_text())
+    assert model["steps"] == 20

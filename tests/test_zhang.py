@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfcolor.colorizer import Colorizer
-from tfcolor.networks.layers import TrainingPass
+from tfcolor.networks.layers import Convolution, TrainingPass
 from tfcolor.networks.zhang import BLOCKS, Zhang
 
 # Layer -> side of its output for an input of 176, channels in and out at width 1, as in the table.
@@ -109,3 +109,17 @@ def test_colours_are_those_of_enlarged_logits(make_bins):
     logits = tf.image.resize(network(lightness[None, ..., None]), [40, 64], "bilinear")
     expected = tf.tensordot(tf.nn.softmax(logits / 0.5), tf.constant(bins.means, tf.float32), 1)[0]
     np.testing.assert_allclose(Colorizer(network, bins).predict_ab(lightness, 0.5), expected, atol=1e-3)
+
+
+def test_a_cell_sees_349_pixels():
+    """Added up by hand: 2 pixels for each convolution, times its dilation and the strides before it."""
+    network = Zhang(8, activation="elu", width=1 / 16, seed=1)
+    for layer in network.submodules:
+        if isinstance(layer, Convolution):
+            layer.filter.assign(tf.abs(layer.filter))  # so that nothing cancels
+    x = tf.fill([1, 400, 400, 1], 51.0)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.reduce_sum(network(x)[0, 50, 50])
+    seen = np.flatnonzero(np.abs(tape.gradient(y, x)).sum(axis=(0, 2, 3)))
+    assert seen.max() - seen.min() + 1 == 349

@@ -6,6 +6,7 @@ and several workers can share the work without a word between them.
 
 import logging
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -149,7 +150,7 @@ class TargetMaker:
 
 
 def training_batches(
-    windows: Windows,
+    windows: Windows | Callable[[int, tf.distribute.InputContext], tf.data.Dataset],
     make_targets: TargetMaker,
     *,
     seed: int,
@@ -161,7 +162,8 @@ def training_batches(
 
     Args:
         windows: where the pixels come from. Each epoch visits every photograph once, in a new
-            order, with a window from a new place, flipped left to right half of the time.
+            order, with a window from a new place, flipped left to right half of the time. Or what gives a
+            dataset of windows from its pipeline's first example on, such as `packs.windows_of`.
         make_targets: what is made of them.
         seed: of all draws.
         first_step: the step of the first batch.
@@ -173,11 +175,11 @@ def training_batches(
     """
     pipeline = pipeline or tf.distribute.InputContext()
     share = global_batch // pipeline.num_input_pipelines
-    num_photos = len(windows.paths)
 
     def window(number):
         step, place_in_share = number // share, number % share
         example = step * global_batch + pipeline.input_pipeline_id * share + place_in_share
+        num_photos = len(windows.paths)
         index, epoch = example % num_photos, example // num_photos
         order = tf.stack([tf.cast(seed, tf.int64), epoch])
         index = tf.random.experimental.index_shuffle(index, order, tf.cast(num_photos - 1, tf.int64))
@@ -188,10 +190,13 @@ def training_batches(
         )
         return tf.where(draws[2] < 0.5, rgb, rgb[:, ::-1])
 
+    if isinstance(windows, Windows):
+        counter = tf.data.Dataset.counter(start=first_step * share)
+        found = counter.map(window, num_parallel_calls=tf.data.AUTOTUNE)
+    else:
+        found = windows(first_step * share, pipeline)
     return (
-        tf.data.Dataset.counter(start=first_step * share)
-        .map(window, num_parallel_calls=tf.data.AUTOTUNE)
-        .batch(global_batch // max(pipeline.num_replicas_in_sync, 1), drop_remainder=True)
+        found.batch(global_batch // max(pipeline.num_replicas_in_sync, 1), drop_remainder=True)
         .map(make_targets, num_parallel_calls=tf.data.AUTOTUNE)
         .prefetch(tf.data.AUTOTUNE)
     )

@@ -33,7 +33,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--model", required=True, help="a model directory")
     add("--dataset", default="scenes", help="that it was trained on (default scenes)")
     add("--split", default="val", choices=("val", "train"), help="never test: its photographs must choose nothing")
-    add("--by", default="mean_auc", choices=tuple(CRITERIA), help="what to be best in (default mean_auc)")
+    add("--by", default="raw_auc", choices=tuple(CRITERIA), help="what to be best in (default raw_auc)")
     add("--photographs", type=int, default=200, help="at most so many, spread over the split (default 200)")
     add("--write", action="store_true", help="write the choice into the model's model.json")
     add("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")

@@ -2,6 +2,7 @@
 
 import logging
 import platform
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from tfcolor.files import remove_leftovers, write_json
 from tfcolor.modeldir import find_model, save_model
 from tfcolor.networks import NETWORKS, network_class
 from tfcolor.options import TrainingOptions
+from tfcolor.packs import Pack, windows_of
 from tfcolor.predictors import MeanGivenLightness, raw_aucs
 from tfcolor.previews import Previews
 from tfcolor.runs import Run
@@ -54,7 +56,15 @@ def count_bins(options: TrainingOptions, dataset: Dataset) -> Bins:
 class Experiment:
     """Everything of one run, tied together."""
 
-    def __init__(self, options: TrainingOptions, run: Run, dataset: Dataset, bins: Bins | None, resume: bool):
+    def __init__(
+        self,
+        options: TrainingOptions,
+        run: Run,
+        dataset: Dataset,
+        bins: Bins | None,
+        resume: bool,
+        pack: Path | None = None,
+    ):
         """Prepare the run; the directory is written to by the chief alone.
 
         Args:
@@ -63,6 +73,7 @@ class Experiment:
             dataset: all of it; it is split here.
             bins: counted already, or None to count them on the training split.
             resume: whether to go on with the run that is in the directory.
+            pack: folder with the training photographs as `tfcolor.pack` writes them; None to read them one by one.
 
         Raises:
             InputError: where options do not fit each other or the data.
@@ -71,6 +82,7 @@ class Experiment:
         self._strategy = make_strategy()  # before anything else of TensorFlow
         self._options, self._run, self._dataset = options, run, dataset
         self._training = dataset.split("train")
+        self._pack = self._checked(pack) if pack else None
         if resume and run.bins_path.exists():
             bins = Bins.load(run.bins_path)
         self._bins = bins or count_bins(options, dataset)
@@ -205,9 +217,26 @@ class Experiment:
     def _network_arguments(self) -> dict:
         return {name: getattr(self._options, name) for name in NETWORKS[self._options.network].arguments}
 
+    def _checked(self, folder: Path) -> Pack:
+        pack = Pack.load(folder)
+        if pack.fingerprint != self._training.fingerprint():
+            raise InputError(
+                f"{folder} holds split {pack.split} of {pack.dataset}, or what that was before: not the training "
+                f"photographs of {self._dataset.name}; pack them again"
+            )
+        return pack
+
+    def _windows(self) -> Windows | Callable[[int, tf.distribute.InputContext], tf.data.Dataset]:
+        options = self._options
+        if self._pack is None:
+            return Windows(self._training.paths, options.patch)
+        return lambda first, pipeline: windows_of(
+            self._pack, options.patch, seed=options.seed, first_example=first, pipeline=pipeline
+        )
+
     def _batches(self, pipeline: tf.distribute.InputContext) -> tf.data.Dataset:
         return training_batches(
-            Windows(self._training.paths, self._options.patch),
+            self._windows(),
             self._make_targets,
             seed=self._options.seed,
             first_step=self._position.step,
