@@ -131,9 +131,11 @@ from tfcolor.networks import network_class
 from tfcolor.training import Trainer
 
 name, patch = sys.argv[1], int(sys.argv[2])
-trainer = Trainer(lambda: network_class(name)(64, compute_dtype=tf.bfloat16), 2, tf.distribute.get_strategy())
+options = {"width": 0.125} if name == "zhang" else {}
+make_network = lambda: network_class(name)(64, **options, compute_dtype=tf.bfloat16)
+trainer = Trainer(make_network, 2, tf.distribute.get_strategy())
 rng = np.random.default_rng(0)
-p = patch - 2 * trainer.network.context
+p = (patch - 2 * trainer.network.context) // trainer.network.stride
 for step in range(5):
     lightness = tf.constant(rng.uniform(0, 100, [2, patch, patch, 1]), tf.float32)
     indices = tf.constant(rng.integers(0, 64, [2, p, p, 5]), tf.int32)
@@ -158,8 +160,11 @@ def poison(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("patch", [17, 32, 62, 64, 78, 96, 112, 128, 144, 176, 256])
-@pytest.mark.parametrize("network", ["valid8"])
+@pytest.mark.parametrize(
+    ("network", "patch"),
+    [("valid8", patch) for patch in (17, 32, 62, 64, 78, 96, 112, 128, 144, 176, 256)]
+    + [("zhang", patch) for patch in (56, 96, 128, 176, 256)],
+)
 def test_training_steps_are_finite_where_fresh_memory_is_nan(poison, network, patch):
     environment = os.environ | {"LD_PRELOAD": str(poison), "TF_CPP_MIN_LOG_LEVEL": "2"}
     command = [sys.executable, "-c", STEPS, network, str(patch)]

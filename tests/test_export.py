@@ -90,6 +90,29 @@ def test_batch_normalization_is_exported(tmp_path, make_bins):
 
 
 @pytest.mark.parametrize("format", ["savedmodel", "tflite"])
+@pytest.mark.parametrize("smoothing", [0, 3])
+def test_a_network_that_gives_fewer_pixels_is_exported(tmp_path, make_bins, format, smoothing):
+    from tfcolor.modeldir import save_model
+    from tfcolor.networks.zhang import Zhang
+
+    folder = tmp_path / "model"
+    folder.mkdir()
+    network = {"name": "zhang", "num_bins": 16, "activation": "relu", "width": 1 / 16}
+    decoding = {"smoothing": smoothing, "uniform_share": 0.2}
+    save_model(folder, Zhang(16, width=1 / 16, seed=1), make_bins(16), {"network": network, "decoding": decoding})
+    options = ["--model", str(folder), "--format", format, "--output", str(tmp_path / "exported")]
+    assert console.run(lambda: export.main(options)) == 0
+    if format == "tflite":
+        predict = lite_predictor(tmp_path / "exported")
+    else:
+        saved = tf.saved_model.load(str(tmp_path / "exported")).signatures["serving_default"]
+        predict = lambda x, T: saved(lightness=tf.constant(x[None, ..., None]), temperature=T)["ab"][0].numpy()  # noqa: E731
+    colorizer = Colorizer.load(folder, "float32")
+    for size in ((24, 32), (21, 37)):
+        agrees(predict(picture(*size), tf.constant(0.38)), colorizer, picture(*size), 0.38)
+
+
+@pytest.mark.parametrize("format", ["savedmodel", "tflite"])
 def test_the_models_smoothing_is_exported(run, tmp_path, model_folder, format):
     description = json.loads((model_folder / "model.json").read_text())
     (model_folder / "model.json").write_text(

@@ -16,85 +16,94 @@ def lightness(height: int, width: int, batch: int = 1) -> tf.Tensor:
     return tf.constant(RNG.uniform(0, 100, [batch, height, width, 1]), tf.float32)
 
 
+# What the tests below are run with: small ones of each kind.
+SMALL = {"valid8": {}, "zhang": {"width": 1 / 8}}
+
+
+def make_network(name, num_bins, **options):
+    return network_class(name)(num_bins, **SMALL[name], **options)
+
+
 def test_names_and_implementations_match():
-    for name, class_name in NETWORKS.items():
-        assert network_class(name).__name__ == class_name
+    assert SMALL.keys() == NETWORKS.keys()
+    for name, kind in NETWORKS.items():
+        assert network_class(name).__name__ == kind.class_name
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 class TestEveryNetwork:
     def test_each_pixel_with_its_context_gets_a_logit_per_bin(self, name):
-        network = network_class(name)(19)
+        network, multiple = make_network(name, 19), NETWORKS[name].multiple
         around = 2 * network.context
-        for height, width in ((around + 1, around + 1), (around + 16, around + 7)):
-            logits = network(lightness(height, width, batch=2))
-            assert logits.shape == [2, height - around, width - around, 19]
+        for height, width in ((multiple, multiple), (2 * multiple, 5 * multiple)):
+            logits = network(lightness(around + height, around + width, batch=2))
+            assert logits.shape == [2, height // network.stride, width // network.stride, 19]
             assert logits.dtype == tf.float32
 
     def test_weights_are_named_float32_variables(self, name):
-        network = network_class(name)(19, compute_dtype=tf.bfloat16)
+        network = make_network(name, 19, compute_dtype=tf.bfloat16)
         assert network.weights
         assert all(weight.dtype == tf.float32 for weight in network.weights.values())
         ids = {id(weight) for weight in network.weights.values()}
         assert ids == {id(variable) for variable in network.trainable_variables}
-        assert list(network.weights) == list(network_class(name)(19).weights)
+        assert list(network.weights) == list(make_network(name, 19).weights)
 
     def test_the_seed_decides_the_weights(self, name):
-        make = network_class(name)
-        first, again, other = (make(19, seed=seed).weights for seed in (3, 3, 4))
+        first, again, other = (make_network(name, 19, seed=seed).weights for seed in (3, 3, 4))
         for key, weight in first.items():
             np.testing.assert_array_equal(weight, again[key])
         assert any((weight.numpy() != other[key].numpy()).any() for key, weight in first.items())
 
     def test_every_weight_gets_a_gradient(self, name):
-        network = network_class(name)(19)
-        side = 2 * network.context + 4
+        network = make_network(name, 19)
+        side = 2 * network.context + 32
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(network(lightness(side, side)) ** 2)
         for gradient in tape.gradient(loss, list(network.weights.values())):
             assert np.abs(gradient).max() > 0
 
     def test_logits_are_not_activated(self, name):
-        logits = network_class(name)(64)(lightness(40, 40)).numpy()
+        logits = make_network(name, 64)(lightness(40, 40)).numpy()
         assert 0.2 < (logits < 0).mean() < 0.8
 
     def test_bfloat16_gives_nearly_the_same(self, name):
         x = lightness(40, 40)
-        exact, rounded = (network_class(name)(32, compute_dtype=d)(x) for d in (tf.float32, tf.bfloat16))
+        exact, rounded = (make_network(name, 32, compute_dtype=d)(x) for d in (tf.float32, tf.bfloat16))
         assert rounded.dtype == tf.float32
         # 8 bits of mantissa: 2^-9 a rounding, a few of them in each layer.
         assert 0 < np.abs(rounded - exact).max() < 0.05 * np.abs(exact).max()
 
 
-@pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("activation", ACTIVATION_NAMES)
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    ("name", "options"), [("valid8", {}), ("valid8", {"batch_norm": True}), ("zhang", {})], ids=str
+)
 class TestEveryActivation:
     @pytest.fixture
-    def network(self, name, activation, batch_norm):
-        return network_class(name)(16, activation, batch_norm, seed=3)
+    def network(self, name, activation, options):
+        return make_network(name, 16, activation=activation, **options, seed=3)
 
     def test_every_weight_gets_a_gradient_in_training(self, network):
-        side = 2 * network.context + 4
+        side = 2 * network.context + 32
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(network(lightness(side, side, 2), TrainingPass(tf.constant([1, 2]))) ** 2)
         for name, gradient in zip(network.weights, tape.gradient(loss, list(network.weights.values())), strict=True):
             assert np.abs(gradient).max() > 0, name
 
     def test_prediction_has_nothing_random_in_it(self, network):
-        x = lightness(30, 20)
+        x = lightness(32, 24)
         np.testing.assert_array_equal(network(x), network(x))
         assert not any(name in network.weights for name in network.statistics)
         assert list(network.saved) == [*network.weights, *network.statistics]
 
     def test_only_rrelu_depends_on_the_seed_of_a_step(self, network, activation):
-        x = lightness(20, 20)
+        x = lightness(24, 24)
         first, again, other = (network(x, TrainingPass(tf.constant([1, k]))) for k in (5, 5, 6))
         np.testing.assert_array_equal(first, again)
         assert (np.abs(first - other).max() > 1e-3) == (activation == "rrelu")
 
     def test_filters_start_equal_for_all(self, network, name):
-        plain = network_class(name)(16, seed=3).weights
+        plain = make_network(name, 16, seed=3).weights
         for key, weight in network.weights.items():
             if key.endswith("filter"):
                 np.testing.assert_array_equal(weight, plain[key])

@@ -123,3 +123,17 @@ def test_a_cell_sees_349_pixels():
         y = tf.reduce_sum(network(x)[0, 50, 50])
     seen = np.flatnonzero(np.abs(tape.gradient(y, x)).sum(axis=(0, 2, 3)))
     assert seen.max() - seen.min() + 1 == 349
+
+
+def test_convolutions_know_the_width_of_what_they_take_in_training():
+    """Where a width is not known a convolution takes it for prediction, and its bfloat16 gradients are not guarded."""
+    network, widths = Zhang(8, width=1 / 16), []
+
+    @tf.function(autograph=False)
+    def step(x):
+        observe = lambda layer, x, y: widths.append((x.shape[2], y.shape[2]))  # noqa: E731
+        return network(x, TrainingPass(tf.constant([0, 0]), observe=observe))
+
+    step.get_concrete_function(tf.TensorSpec([2, 176, 176, 1]))
+    assert len(widths) == 23
+    assert {width for pair in widths for width in pair} == {176, 88, 44, 22}

@@ -14,7 +14,7 @@ from tfcolor.tiles import cut_with_context
 
 WINDOW = 512  # pixels; pictures of up to so many on each side go whole
 OVERLAP = 192  # pixels, at least, of windows side by side
-_MULTIPLE = 8  # of which the sides of what goes through a network are
+MULTIPLE = 8  # of which the sides of what goes through a network are
 
 
 class Field:
@@ -93,7 +93,7 @@ class Field:
 
 
 def _padded(length: int) -> int:
-    return -(-length // _MULTIPLE) * _MULTIPLE
+    return -(-length // MULTIPLE) * MULTIPLE
 
 
 def _window_starts(length: int) -> list[int]:
@@ -102,7 +102,7 @@ def _window_starts(length: int) -> list[int]:
     if spare <= 0:
         return [0]
     count = 1 + -(-spare // (WINDOW - OVERLAP))
-    return [round(spare * k / (count - 1) / _MULTIPLE) * _MULTIPLE for k in range(count)]
+    return [round(spare * k / (count - 1) / MULTIPLE) * MULTIPLE for k in range(count)]
 
 
 def _shares(starts: list[int], window: int, stride: int) -> np.ndarray:

@@ -60,6 +60,7 @@ def load(model: Path) -> Any:
     """A `tf.Module` whose `predict` maps lightness and T to ab, in float32."""
     import tensorflow as tf
 
+    from tfcolor.blending import MULTIPLE
     from tfcolor.colorizer import Colorizer
     from tfcolor.decoding import annealed_mean
     from tfcolor.modeldir import decoding_of, load_model
@@ -87,22 +88,43 @@ def load(model: Path) -> Any:
             Returns:
                 ab: float32 [B, H, W, 2], ab units, rebalanced and smoothed as the model's options say.
             """
+            logits, guide = (self._enlarged if network.stride > 1 else self._of_each_pixel)(lightness)
+            ab = annealed_mean(logits + self.log_weights, self.colors, temperature)
+            return {"ab": guided(ab, guide, radius)}
+
+        def _of_each_pixel(self, lightness):
+            """Logits of all pixels and of those around that smoothing needs, and their lightness."""
             width = network.context + more
-            around = _extended(_extended(lightness, width, 1), width, 2)
-            ab = annealed_mean(self.network(around) + self.log_weights, self.colors, temperature)
+            around = _extended(_extended(lightness, width, width, 1), width, width, 2)
             inside = slice(network.context, -network.context)
-            return {"ab": guided(ab, around[:, inside, inside], radius)}
+            return self.network(around), around[:, inside, inside]
+
+        def _enlarged(self, lightness):
+            """The same of a network that gives fewer pixels: whole pictures, as `blending` has them."""
+            padded = lightness
+            for axis in (1, 2):
+                padded = _extended(padded, 0, -_length(lightness, axis) % MULTIPLE, axis)
+            sides = [_length(padded, 1), _length(padded, 2)]
+            logits = tf.image.resize(self.network(padded), sides, "bilinear")
+            logits = logits[:, : _length(lightness, 1), : _length(lightness, 2)]
+            return tuple(_extended(_extended(x, more, more, 1), more, more, 2) for x in (logits, lightness))
 
     return Exported()
 
 
-def _extended(x, context, axis):
-    """Extend pictures by their mirror images, again and again where they are smaller than `context`."""
+def _length(x, axis):
     import tensorflow as tf
 
-    length = x.shape[axis] or tf.shape(x)[axis]
+    return x.shape[axis] or tf.shape(x)[axis]
+
+
+def _extended(x, before, after, axis):
+    """Extend pictures along an axis by their mirror images, again and again where they are too small for one."""
+    import tensorflow as tf
+
+    length = _length(x, axis)
     period = tf.maximum(2 * (length - 1), 1)
-    place = tf.range(-context, length + context) % period
+    place = tf.range(-before, length + after) % period
     return tf.gather(x, tf.minimum(place, period - place), axis=axis)
 
 

@@ -76,7 +76,9 @@ class Zhang(Network):
         x = tf.cast(lightness / 50 - 1, self.compute_dtype)  # [-1, 1]; bfloat16 could not tell 100.4 from 100.5
         for block, layers in self.blocks.items():
             if block == _ENLARGED:
-                x = tf.repeat(tf.repeat(x, 2, axis=1), 2, axis=2)
+                # Where sides are known they stay so: by them a convolution sees what is safe in bfloat16.
+                sides = [2 * (x.shape[axis] or tf.shape(x)[axis]) for axis in (1, 2)]
+                x = tf.image.resize(x, sides, "nearest")
             for layer in layers:
                 x = layer(x, training)
         return tf.cast(self._logits(x, training), tf.float32)
