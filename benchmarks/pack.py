@@ -24,7 +24,7 @@ def measure(folder: Path, quick: bool) -> list[Row]:
     def packed(first, pipeline):
         return windows_of(pack, PATCH, seed=0, first_example=first, pipeline=pipeline)
 
-    steps = 20 if quick else 50
+    steps = 60 if quick else 300  # more than what a pipeline prepares while others are timed
     sources = {
         "loose files": Windows(paths, PATCH, cache_bytes=0),
         "packed": packed,
