@@ -74,7 +74,7 @@ def test_all_layers_learn_at_the_same_rate(make, lightness):
 
 
 def test_the_first_filters_are_whitened_patches_that_resemble_the_data(lightness):
-    """Filters from patches answer patches of the data more sparsely than random ones: their kurtosis is higher."""
+    """Channels whose filters are whitened patches depend less on each other than those of random filters."""
     network, random = Valid8(64, seed=1), Valid8(64, seed=1)
     data_dependent(network, lightness, seed=0)
     first, other = (outputs(each, lightness)[0].reshape(-1, 8) for each in (network, random))

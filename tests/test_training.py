@@ -541,3 +541,27 @@ def test_a_run_reads_its_photographs_from_a_pack(photos_folder, tmp_path, capsys
     assert run_script(*options, "--pack", tmp_path / "train") == 0
     model = json.loads((tmp_path / "run" / "model.json").read_text())
     assert model["steps"] == 20
+
+
+@pytest.mark.slow
+def test_a_run_killed_before_its_first_checkpoint_resumes_from_its_own_initial_weights(photos_folder, tmp_path):
+    options = ["--dataset", photos_folder, *COMMON, "--steps", 2]
+    assert run_script(*options, "--initialization", "xavier", "--output", tmp_path / "whole") == 0
+    (tmp_path / "killed").mkdir()
+    for name in ("config.json", "bins.npz"):
+        (tmp_path / "killed" / name).write_bytes((tmp_path / "whole" / name).read_bytes())
+    assert run_script("--dataset", photos_folder, "--resume", "--output", tmp_path / "killed") == 0
+    resumed = weights_of(tmp_path / "killed")
+    for name, weight in weights_of(tmp_path / "whole").items():
+        np.testing.assert_array_equal(resumed[name], weight, err_msg=name)
+
+
+def test_a_damaged_pack_is_named(photos_folder, tmp_path, capsys):
+    arguments = ["--dataset", str(photos_folder), "--shards", "1", "--output", str(tmp_path / "pack")]
+    assert console.run(lambda: pack.main(arguments)) == 0
+    shard = tmp_path / "pack" / "00000-of-00001.tfrecord"
+    shard.write_bytes(shard.read_bytes()[:-100])
+    options = ["--dataset", photos_folder, "--output", tmp_path / "run", *COMMON, "--steps", 20]
+    assert run_script(*options, "--pack", tmp_path / "pack") == 1
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message.startswith(f"error: {tmp_path / 'pack'} is damaged")

@@ -16,6 +16,8 @@ from tfcolor import color, photos
 from tfcolor.bins import Bins
 from tfcolor.encoding import Encoder
 from tfcolor.errors import WorkError
+from tfcolor.networks.layers import Network
+from tfcolor.options import TrainingOptions
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +121,12 @@ class TargetMaker:
         self._weights = tf.constant(bins.weights, tf.float32)
         self._inside = slice(context, -context or None)
         self._stride, self._downsampling, self._mask_gray = stride, downsampling, mask_gray
+
+    @classmethod
+    def of(cls, options: TrainingOptions, bins: Bins, network: type[Network]) -> "TargetMaker":
+        """What a run with these options needs for a network."""
+        form = (options.encoding, network.context, network.stride, options.downsampling, options.mask_gray)
+        return cls(bins, *form)
 
     def __call__(self, rgb: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         """Convert a batch of windows.

@@ -89,14 +89,7 @@ class Experiment:
         self._check_batch()
         network = network_class(options.network)
         self._config = run.read_config() if resume else self._new_config()
-        make_targets = TargetMaker(
-            self._bins,
-            options.encoding,
-            network.context,
-            network.stride,
-            downsampling=options.downsampling,
-            mask_gray=options.mask_gray,
-        )
+        make_targets = TargetMaker.of(options, self._bins, network)
         self._make_targets = make_targets
         xla = precision.use_xla(options.xla)
         self._trainer = Trainer(
@@ -113,7 +106,7 @@ class Experiment:
             self._position = self._trainer.restore(run.checkpoint_path)
         elif options.init:
             self._trainer.start_from(find_model(options.init) / "weights.npz")
-        elif not resume:
+        else:
             self._initialize()
         if cluster.is_chief():
             unseen = dataset.split("val").paths
@@ -147,6 +140,10 @@ class Experiment:
                 )
             except tf.errors.ResourceExhaustedError as error:
                 raise WorkError("out of memory; use a smaller --batch-size or --patch") from error
+            except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
+                if not self._pack:
+                    raise
+                raise WorkError(f"{self._pack.folder} is damaged, or was while it was read; pack again") from error
         if cluster.is_chief():
             self._finish()
         agree(self._strategy, 0.0)  # nobody leaves before the chief has written the model

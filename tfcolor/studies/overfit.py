@@ -61,15 +61,7 @@ def _batch(options: TrainingOptions, paths: list[Path], bins: Bins) -> tuple[tup
     """The targets of the photographs' middles, and the loss of a network that predicts just them."""
     network, windows = network_class(options.network), Windows(paths, options.patch)
     rgb = np.stack([windows.cut(index, np.float32([0.5, 0.5])) for index in range(len(paths))])
-    make_targets = TargetMaker(
-        bins,
-        options.encoding,
-        network.context,
-        network.stride,
-        downsampling=options.downsampling,
-        mask_gray=options.mask_gray,
-    )
-    batch = make_targets(tf.constant(rgb))
+    batch = TargetMaker.of(options, bins, network)(tf.constant(rgb))
     _, _, shares, weights = batch
     entropy = -tf.reduce_sum(tf.math.xlogy(shares, shares), axis=-1)
     return batch, float(tf.reduce_mean(entropy * weights))
