@@ -25,22 +25,29 @@ def conv2d(x: tf.Tensor, filters: tf.Tensor, stride: int = 1, dilation: int = 1,
     Returns:
         The dtype of x, [B, (H + 2 padding - dilation (h - 1) - 1) // stride + 1, likewise of W, D].
     """
-    if padding:
-        x = tf.pad(x, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
     if dilation > 1:
-        return _dilated(x, filters, dilation)
-    width = x.shape[2] and (x.shape[2] - filters.shape[1]) // stride + 1  # None in prediction: it takes no gradient
+        return _dilated(x, filters, dilation, padding)
+    width = x.shape[2] and (x.shape[2] + 2 * padding - filters.shape[1]) // stride + 1  # None in prediction
     on_gpu = bool(tf.config.list_physical_devices("GPU"))
-    if x.dtype != tf.bfloat16 or width is None or on_gpu or is_safe(width):
-        return tf.nn.conv2d(x, tf.cast(filters, x.dtype), strides=stride, padding="VALID")
-    return _conv2d_in_strips(x, filters, stride)
+    if x.dtype != tf.bfloat16 or width is None or on_gpu or is_safe(width):  # without a width it takes no gradient
+        if stride == 1 and [2 * padding + 1] * 2 == filters.shape[:2]:
+            # The same, and faster: no copy, and on a CPU a gradient by x up to twice as fast.
+            return tf.nn.conv2d(x, tf.cast(filters, x.dtype), strides=1, padding="SAME")
+        return tf.nn.conv2d(_padded(x, padding), tf.cast(filters, x.dtype), strides=stride, padding="VALID")
+    return _conv2d_in_strips(_padded(x, padding), filters, stride)
 
 
-def _dilated(x, filters, dilation):
+def _padded(x, padding):
+    return tf.pad(x, [[0, 0], [padding, padding], [padding, padding], [0, 0]]) if padding else x
+
+
+def _dilated(x, filters, dilation, padding):
     """The convolution of every `dilation`-th row and column with each other: a CPU has no gradient of another."""
+    inside = padding // dilation if padding % dilation == 0 else 0  # each of them can be padded by itself
+    x = x if inside else _padded(x, padding)
     sides = [side or tf.shape(x)[axis] for axis, side in ((1, x.shape[1]), (2, x.shape[2]))]
     fill = [[0, -side % dilation] for side in sides]
-    y = conv2d(tf.space_to_batch(x, [dilation, dilation], fill), filters)
+    y = conv2d(tf.space_to_batch(x, [dilation, dilation], fill), filters, padding=inside)
     return tf.batch_to_space(y, [dilation, dilation], fill)
 
 
