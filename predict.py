@@ -70,13 +70,16 @@ def main(arguments=None):
     # What takes time to import comes after `--help`.
     from tfcolor import worklist
     from tfcolor.files import check_folder, make_folder
-    from tfcolor.modeldir import decoding_of, find_model, list_models, read_description
+    from tfcolor.modeldir import check_predicts_distribution, decoding_of, find_model, list_models, read_description
 
     if args.list_models:
         return list_models()
     check_ranges(args)
     tile, outputs, folder = tile_size(args.tile), outputs_of(args), Path(args.output)
     model = find_model(args.model)
+    distribution_only = {"--T": args.T, "--lambda": args.uniform_share, "--sweep": args.sweep}
+    distribution_only |= {"--candidates": args.candidates or None, "--explain": args.explain}
+    check_predicts_distribution(model, distribution_only)
     given = {"temperature": args.T, "smoothing": args.chroma_smoothing, "uniform_share": args.uniform_share}
     decoding = decoding_of(read_description(model)).but(strength=args.strength, **given)
     existing = "skip" if args.resume else "replace" if args.overwrite else "refuse"

@@ -127,6 +127,8 @@ def settle(given):
         raise InputError(f"--window {options.window} differs from the window {bins.window} of {options.bins}")
     if given.get("min_count", bins.min_count) != bins.min_count:
         raise InputError(f"--min-count {options.min_count} differs from the {bins.min_count} of {options.bins}")
+    if options.objective == "regression":
+        return replace(options, window=bins.window, min_count=bins.min_count)
     uniform_share = given.get("uniform_share", bins.uniform_share)
     return replace(options, window=bins.window, min_count=bins.min_count, uniform_share=uniform_share)
 
@@ -139,6 +141,8 @@ def start_from(options):
         raise InputError(f"--network {options.network} differs from the {network['name']} of the model {options.init}")
     for name in NETWORKS[options.network].arguments:
         wanted, option = getattr(options, name), option_name(name)
+        if name == "objective" and wanted == "regression":
+            continue  # a classifier may be tuned to regression: all but its last layer is taken
         if network[name] != wanted:
             raise InputError(f"{option} {wanted} differs from the {network[name]} of the model {options.init}")
     if options.bins:

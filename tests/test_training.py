@@ -364,6 +364,7 @@ def test_a_run_of_zhangs_network_ends_with_a_model_that_colours(photos_folder, t
         "num_bins": bins.num_bins,
         "activation": "relu",
         "width": 1 / 16,
+        "objective": "classification",
     }
     assert network.statistics["conv8/updates"] == 12
     assert "T = 0.38" in description["metrics"]["raw_auc_percent"]

@@ -14,7 +14,6 @@ from scipy.cluster.vq import kmeans2
 from scipy.ndimage import gaussian_filter
 
 from tfcolor.colorizer import Colorizer
-from tfcolor.decoding import annealed_mean
 from tfcolor.decoding_options import Decoding
 
 _SURFACES = 6
@@ -97,14 +96,13 @@ def _pulls(colors, shares, num):
 
 
 def _decode(colorizer, lightness, members, block, pulls, decoding, tile):
-    colors = tf.constant(colorizer.bins.means, tf.float32)
     pulls = tf.constant(pulls, tf.float32)
     result = np.empty([pulls.shape[1], *lightness.shape, 2], np.float32)
     for place, logits in colorizer.logits(lightness, tile, uniform_share=decoding.uniform_share):
         surfaces = tf.constant(_enlarged(members, place, block))  # [h, w, S]
         for k in range(pulls.shape[1]):
             pulled = tf.nn.log_softmax(logits) + tf.tensordot(surfaces, pulls[:, k], axes=1)
-            result[k][place] = annealed_mean(pulled, colors, decoding.temperature).numpy()
+            result[k][place] = colorizer.decode(pulled, decoding.temperature).numpy()
     return result
 
 

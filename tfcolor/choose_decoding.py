@@ -43,12 +43,15 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     """Measure all combinations, print them, and write the best where that is asked for."""
     args = parse(arguments)
-    from tfcolor.modeldir import find_model, read_description
+    from tfcolor.modeldir import find_model, predicts_distribution, read_description
 
     if args.photographs < 1:
         raise InputError(f"--photographs must be at least 1, got {args.photographs}")
     folder = find_model(args.model)
-    read_description(folder)
+    if not predicts_distribution(read_description(folder)):
+        raise InputError(
+            f"{folder} was trained by regression: it predicts one colour for each pixel, nothing to choose"
+        )
     dataset = datasets.find(args.dataset, args.data_dir)
     paths = dataset.split(args.split).paths
     if not paths:
@@ -122,14 +125,12 @@ def _add(found: dict[Decoding, Any], colorizer: Any, truth: Any, weights: Any) -
 
     from tfcolor.colorize_files import painted
     from tfcolor.colorizer import smoothed
-    from tfcolor.decoding import annealed_mean
 
     abs_ = {(T, share): np.empty(truth.ab.shape, np.float32) for T in TEMPERATURES for share in UNIFORM_SHARES}
-    colors = tf.constant(colorizer.bins.means, tf.float32)
     log_weights = {share: colorizer.log_weights(share) for share in UNIFORM_SHARES}
     for place, logits in colorizer.logits(truth.lightness):
         for (T, share), ab in abs_.items():
-            ab[place] = annealed_mean(logits + log_weights[share], colors, T).numpy()
+            ab[place] = colorizer.decode(logits + log_weights[share], T).numpy()
     for decoding, errors in found.items():
         ab = smoothed(truth.lightness, abs_[decoding.temperature, decoding.uniform_share], decoding)
         errors.add(truth, ab, painted(truth.lightness, ab), weights)

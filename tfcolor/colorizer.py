@@ -55,10 +55,16 @@ class Colorizer:
         """
         self.network, self.bins, self.decoding = network, bins, decoding or Decoding()
         self._colors = tf.constant(bins.means, tf.float32)
+        self._is_regression = network.objective == "regression"
+        self._num_outputs = 2 if self._is_regression else bins.num_bins
         self._recolorers: dict[tuple[int, type], tf.function] = {}
         self._predict = tf.function(
             self._decoded,
-            input_signature=[tf.TensorSpec([None, None, None, 1]), tf.TensorSpec([]), tf.TensorSpec([bins.num_bins])],
+            input_signature=[
+                tf.TensorSpec([None, None, None, 1]),
+                tf.TensorSpec([]),
+                tf.TensorSpec([self._num_outputs]),
+            ],
             jit_compile=precision.use_xla(xla) or None,
             autograph=False,  # nothing to convert, and looking for it takes a second
         )
@@ -207,7 +213,7 @@ class Colorizer:
         found = {T: np.empty([*lightness.shape, 2], np.float32) for T in temperatures}
         for place, logits in self.logits(lightness, tile, uniform_share=uniform_share):
             for T, ab in found.items():
-                ab[place] = annealed_mean(logits, self._colors, T).numpy()
+                ab[place] = self.decode(logits, T).numpy()
         return found
 
     def logits(
@@ -222,7 +228,8 @@ class Colorizer:
             uniform_share: lambda, see `Decoding`.
 
         Yields:
-            Each tile's place in the picture, and the logits of its pixels, float32 [h + 2 more, w + 2 more, Q].
+            Each tile's place in the picture, and the logits of its pixels, float32 [h + 2 more, w + 2 more, Q]; of a
+            model of regression ab, [..., 2].
 
         Raises:
             ValueError: for other shapes, or tile out of range.
@@ -239,6 +246,10 @@ class Colorizer:
         for inside, around in self._tiles(lightness, tile, more):
             yield inside, self._forward(around, log_weights)[0]
 
+    def decode(self, outputs: tf.Tensor, temperature: float | tf.Tensor) -> tf.Tensor:
+        """What `logits` yields -> ab, float32 [..., 2]: the annealed mean, or of a regression what it is."""
+        return outputs if self._is_regression else annealed_mean(outputs, self._colors, temperature)
+
     def log_weights(self, uniform_share: float | None) -> tf.Tensor:
         """What to add to logits so that they are as if the network had been trained with another lambda.
 
@@ -249,11 +260,11 @@ class Colorizer:
             uniform_share: lambda in [0, 1], or None for that of the training.
 
         Returns:
-            float32 [Q].
+            float32 [Q]; zeros [2] for a model of regression, which has no logits.
         """
         bins = self.bins
-        if uniform_share is None:
-            return tf.zeros([bins.num_bins])
+        if uniform_share is None or self._is_regression:
+            return tf.zeros([self._num_outputs])
         wanted, own = (rebalancing_weights(bins.prior, share) for share in (uniform_share, bins.uniform_share))
         return tf.constant(np.log(wanted / own), tf.float32)
 
@@ -276,7 +287,7 @@ class Colorizer:
         tiles = self.logits(lightness, tile, more, decoding.uniform_share)
         guides = split_tiles(lightness.astype(np.float32), tile, more)
         for (inside, logits), (_, guide) in zip(tiles, guides, strict=True):
-            ab = annealed_mean(logits[None], self._colors, decoding.temperature)
+            ab = self.decode(logits[None], decoding.temperature)
             yield inside, guided(ab, tf.constant(guide[None, ..., None]), decoding.smoothing)
 
     def _colorize_blended(self, pictures, decoding, tile, on_tile):
@@ -296,7 +307,7 @@ class Colorizer:
         return guided(ab, _without(lightness, self.network.context), radius)  # [B, h, w, 2]
 
     def _decoded(self, lightness, temperature, log_weights):
-        return annealed_mean(self.network(lightness) + log_weights, self._colors, temperature)
+        return self.decode(self.network(lightness) + log_weights, temperature)
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 1]), tf.TensorSpec([None])], autograph=False)
     def _forward(self, lightness, log_weights):
@@ -311,7 +322,7 @@ class Colorizer:
                 ab = strength * self._predict_smooth(lightness, temperature, log_weights, radius)
                 return paint(_without(lightness, context), ab, tf.as_dtype(dtype))
 
-            signature = [tf.TensorSpec(shape) for shape in ([None, None, None, 1], [], [], [self.bins.num_bins])]
+            signature = [tf.TensorSpec(shape) for shape in ([None, None, None, 1], [], [], [self._num_outputs])]
             self._recolorers[radius, dtype] = tf.function(recolor, input_signature=signature, autograph=False)
         return self._recolorers[radius, dtype]
 

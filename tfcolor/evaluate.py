@@ -105,7 +105,13 @@ def share_of(text: str) -> tuple[int, int]:
 
 def decoding_of_arguments(args: argparse.Namespace) -> tuple[tuple[float, ...], Decoding]:
     """The temperatures, and how else colours are made: as asked for, else as the model has it."""
-    from tfcolor.modeldir import decoding_of, find_model, read_description
+    from tfcolor.modeldir import (
+        check_predicts_distribution,
+        decoding_of,
+        find_model,
+        predicts_distribution,
+        read_description,
+    )
 
     temperatures = () if args.T is None else console.temperatures_of("--T", args.T)
     for option, value, high in (
@@ -116,8 +122,15 @@ def decoding_of_arguments(args: argparse.Namespace) -> tuple[tuple[float, ...], 
             raise InputError(f"{option} is for a model; --predictions are measured as they are")
         if value is not None and not 0 <= value <= high:
             raise InputError(f"{option} must be in [0, {high}], got {value:g}")
-    own = Decoding() if args.predictions else decoding_of(read_description(find_model(args.model)))
+    if args.predictions:
+        return temperatures or (1.0, Decoding().temperature), Decoding()
+    folder = find_model(args.model)
+    check_predicts_distribution(folder, {"--T": args.T, "--lambda": args.uniform_share})
+    description = read_description(folder)
+    own = decoding_of(description)
     decoding = own.but(smoothing=args.chroma_smoothing, uniform_share=args.uniform_share)
+    if not predicts_distribution(description):
+        return (1.0,), decoding
     return temperatures or tuple(dict.fromkeys((1.0, own.temperature))), decoding
 
 

@@ -14,7 +14,6 @@ from tfcolor import photos
 from tfcolor.bins import Bins, cell_of
 from tfcolor.colorize_files import painted
 from tfcolor.colorizer import AUTO_TILE, Colorizer
-from tfcolor.decoding import annealed_mean
 from tfcolor.errors import InputError
 from tfcolor.files import read_npz, write_npz
 from tfcolor.measuring import Truth, distribution_sums, measure_colors
@@ -62,10 +61,10 @@ class ModelPredictor:
         self.name, self.temperatures = name, temperatures
         self._colorizer, self._tile, self._smoothing = colorizer, tile, smoothing
         bins = colorizer.bins
-        self._colors = tf.constant(bins.means, tf.float32)
         self._log_weights = colorizer.log_weights(uniform_share)
         self._weights = tf.constant(bins.weights, tf.float32)
         self._nearest = nearest_bins(bins)
+        self._has_distributions = colorizer.network.objective == "classification"
 
     def __call__(self, truth: Truth, file: str) -> tuple[Colors, Sums]:
         """Predict colours, and measure the distributions that they come from."""
@@ -81,10 +80,10 @@ class ModelPredictor:
         for (place, around), (_, guide) in zip(predicted, guides, strict=True):
             logits = around[more:-more, more:-more] if more else around
             for T, key in keys.items():
-                ab = annealed_mean(around + self._log_weights, self._colors, T)[None]
+                ab = self._colorizer.decode(around + self._log_weights, T)[None]
                 colors[key][place] = guided(ab, tf.constant(guide[None, ..., None]), self._smoothing)[0].numpy()
                 # At T = 0 the distribution is one bin, whose cross-entropy is infinite wherever it is wrong.
-                if T:
+                if T and self._has_distributions:
                     sums = distribution_sums(logits / T, tf.constant(true_bins[place]), self._weights)
                     for metric, value in sums.items():
                         totals[key][metric] = totals[key].get(metric, 0) + value.numpy().astype(np.float64)

@@ -1,5 +1,6 @@
 """A training run from data to model directory: what train.py does once its options are checked."""
 
+import functools
 import logging
 import platform
 from collections.abc import Callable
@@ -327,8 +328,11 @@ class Experiment:
         colorizer = Colorizer(network, self._bins, self._options.xla)
         predictors = {
             "mean ab given L": MeanGivenLightness(training[:: 1 + len(training) // _BASELINE_PHOTOS]),
-            "T = 1": lambda lightness: colorizer.predict_ab(lightness, 1.0),
-            "T = 0.38": lambda lightness: colorizer.predict_ab(lightness, 0.38),
+        } | {
+            f"T = {T:g}" if self._options.objective == "classification" else "regression": functools.partial(
+                colorizer.predict_ab, temperature=T
+            )
+            for T in (1.0, 0.38)
         }
         with Progress("measuring", len(paths), "photographs") as progress:
             aucs = raw_aucs(predictors, paths, progress.update)

@@ -10,7 +10,6 @@ from matplotlib.patches import Rectangle
 
 from tfcolor.colorize_files import painted
 from tfcolor.colorizer import Colorizer, smoothed
-from tfcolor.decoding import annealed_mean
 from tfcolor.decoding_options import Decoding
 from tfcolor.plots import bin_colors, save_figure
 
@@ -32,11 +31,10 @@ def plot(
         tile: side of the tiles.
     """
     (x, y), temperature = point, decoding.temperature
-    colors = tf.constant(colorizer.bins.means, tf.float32)
     ab, entropy = np.empty([*lightness.shape, 2], np.float32), np.empty(lightness.shape, np.float32)
     logits_there = None
     for place, logits in colorizer.logits(lightness, tile, uniform_share=decoding.uniform_share):
-        ab[place] = annealed_mean(logits, colors, temperature).numpy()
+        ab[place] = colorizer.decode(logits, temperature).numpy()
         logs = tf.nn.log_softmax(logits)
         entropy[place] = -tf.reduce_sum(tf.exp(logs) * logs, axis=-1).numpy()
         rows, columns = place
@@ -87,7 +85,7 @@ def _plot_distribution(axes: Axes, colorizer: Colorizer, logits: tf.Tensor, temp
             axes.add_patch(
                 Rectangle(centre - side / 2, side, side, facecolor=rgb / 255, edgecolor="0.3", linewidth=0.5)
             )
-    chosen = annealed_mean(logits[None], tf.constant(bins.means, tf.float32), temperature).numpy()[0]
+    chosen = colorizer.decode(logits[None], temperature).numpy()[0]
     axes.plot(*chosen, marker="+", markersize=16, color="black", markeredgewidth=2)
     likely = int((np.cumsum(np.sort(shares)[::-1]) < 0.9).sum()) + 1
     title = f"T = {temperature:g}: ab = ({chosen[0]:.0f}, {chosen[1]:.0f})\n"

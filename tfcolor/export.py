@@ -62,7 +62,6 @@ def load(model: Path) -> Any:
 
     from tfcolor.blending import MULTIPLE
     from tfcolor.colorizer import Colorizer
-    from tfcolor.decoding import annealed_mean
     from tfcolor.modeldir import decoding_of, load_model
     from tfcolor.smoothing import border, guided
 
@@ -75,8 +74,8 @@ def load(model: Path) -> Any:
 
         def __init__(self):
             self.network = network
-            self.colors = tf.constant(bins.means, tf.float32)
-            self.log_weights = Colorizer(network, bins).log_weights(decoding.uniform_share)
+            self._colorizer = Colorizer(network, bins)
+            self.log_weights = self._colorizer.log_weights(decoding.uniform_share)
 
         def predict(self, lightness, temperature):
             """Colour whole pictures.
@@ -89,7 +88,7 @@ def load(model: Path) -> Any:
                 ab: float32 [B, H, W, 2], ab units, rebalanced and smoothed as the model's options say.
             """
             logits, guide = (self._enlarged if network.stride > 1 else self._of_each_pixel)(lightness)
-            ab = annealed_mean(logits + self.log_weights, self.colors, temperature)
+            ab = self._colorizer.decode(logits + self.log_weights, temperature)
             return {"ab": guided(ab, guide, radius)}
 
         def _of_each_pixel(self, lightness):

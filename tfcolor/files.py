@@ -126,10 +126,16 @@ def read_npz(path: Path, keys: set[str] | None = None) -> dict[str, np.ndarray]:
         raise InputError(f"{path} is missing") from error
     except _BROKEN_NPZ as error:
         raise InputError(f"{path} cannot be read: {_line(error)}") from error
-    if keys is not None and content.keys() != keys:
+    if keys is not None:
+        check_names(path, content, keys)
+    return content
+
+
+def check_names(path: Path, content: dict[str, np.ndarray], keys: set[str]) -> None:
+    """Raise InputError where a file's content has other names than it should."""
+    if content.keys() != keys:
         missing, unknown = sorted(keys - content.keys()), sorted(content.keys() - keys)
         raise InputError(f"{path} does not fit: missing {missing or 'nothing'}, unknown {unknown or 'nothing'}")
-    return content
 
 
 def _line(error: Exception) -> str:

@@ -1,6 +1,10 @@
-"""Cross-entropy against a few neighbouring bins per pixel, without a dense target."""
+"""What a network is taught by: cross-entropy against a few neighbouring bins per pixel, or squared distance."""
+
+from collections.abc import Callable
 
 import tensorflow as tf
+
+AB_SCALE = 20.0  # ab units, of colours that a network gives itself: about their deviation in photographs, 16 to 20
 
 
 def cross_entropy(ab_logits: tf.Tensor, indices: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
@@ -33,3 +37,32 @@ def _cross_entropy(ab_logits, indices, shares):
         return by_loss[..., None] * tf.reshape(by_logits, tf.shape(ab_logits)), None, None
 
     return loss, gradient
+
+
+def half_square(ab: tf.Tensor, true_ab: tf.Tensor) -> tf.Tensor:
+    """The L2 loss of each pixel (Zhang et al. 2016, eq. 1): half the squared distance, in units of `AB_SCALE`.
+
+    Args:
+        ab: float32 [..., 2], predicted, ab units.
+        true_ab: float32 [..., 2], ab units.
+
+    Returns:
+        float32 [...].
+    """
+    return tf.reduce_sum(((ab - true_ab) / AB_SCALE) ** 2, axis=-1) / 2
+
+
+def _of_classification(ab_logits, indices, shares, pixel_weights):
+    return cross_entropy(ab_logits, indices, shares), pixel_weights
+
+
+def _of_regression(ab, true_ab):
+    errors = half_square(ab, true_ab)
+    return errors, tf.ones_like(errors)
+
+
+# By objective: what a network gives and the targets of `batches.TargetMaker` -> errors and weights, [B, h, w] each.
+PIXEL_ERRORS: dict[str, Callable[..., tuple[tf.Tensor, tf.Tensor]]] = {
+    "classification": _of_classification,
+    "regression": _of_regression,
+}

@@ -12,8 +12,8 @@ from ops import ACTIVATION_NAMES
 from tfcolor.bins import Bins
 from tfcolor.decoding_options import Decoding
 from tfcolor.errors import InputError
-from tfcolor.files import read_json, read_npz, write_json, write_npz
-from tfcolor.networks import NETWORKS, network_class
+from tfcolor.files import check_names, read_json, read_npz, write_json, write_npz
+from tfcolor.networks import NETWORKS, OBJECTIVES, network_class
 
 FORMAT_VERSION = 1
 SHIPPED = Path(__file__).parent / "models"
@@ -90,6 +90,8 @@ def _check_network(network: Any, path: Path) -> None:
     arguments = NETWORKS[network["name"]].arguments
     if "batch_norm" in arguments and not isinstance(network.setdefault("batch_norm", False), bool):
         raise InputError(f"{path}: batch_norm of the network must be true or false")  # models before it have none
+    if "objective" in arguments and network.setdefault("objective", OBJECTIVES[0]) not in OBJECTIVES:
+        raise InputError(f"{path}: objective of the network must be {' or '.join(OBJECTIVES)}")
     if set(network) != {"name", "num_bins", *arguments}:
         raise InputError(f"{path}: network {network['name']} takes num_bins, {', '.join(arguments)}, got {network}")
     width = network.get("width", 1.0)
@@ -141,8 +143,39 @@ def load_model(folder: Path, compute_dtype: Any = "float32") -> tuple[Any, Bins,
     except ValueError as error:
         raise InputError(f"{folder}: {error}") from error
     path = folder / "weights.npz"
-    assign_all(network.saved, read_npz(path, set(network.saved)), path)
+    arrays = read_weights(path)
+    check_names(path, arrays, set(network.saved))
+    assign_all(network.saved, arrays, path)
     return network, bins, description
+
+
+def read_weights(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a `weights.npz`; those of half precision, which halve the file, as float32.
+
+    Raises:
+        InputError: where it is missing or broken.
+    """
+    return {name: a.astype(np.float32) if a.dtype == np.float16 else a for name, a in read_npz(path).items()}
+
+
+def predicts_distribution(description: dict[str, Any]) -> bool:
+    """Whether a model predicts how likely colours are; one of regression gives a single colour instead."""
+    return description["network"].get("objective", OBJECTIVES[0]) != "regression"
+
+
+def check_predicts_distribution(folder: Path, asked: dict[str, Any]) -> None:
+    """Raise InputError where options that need a distribution are given for a model that has none.
+
+    Args:
+        folder: of the model.
+        asked: by the option's name its value, None where it is not given.
+    """
+    given = [option for option, value in asked.items() if value is not None]
+    if given and not predicts_distribution(read_description(folder)):
+        raise InputError(
+            f"{given[0]} chooses from predicted distributions, but {folder} was trained by regression and predicts one "
+            "colour for each pixel; leave it out"
+        )
 
 
 def assign_all(variables: dict[str, Any], arrays: dict[str, np.ndarray], path: Path | str) -> None:

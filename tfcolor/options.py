@@ -7,7 +7,7 @@ from typing import Any
 from ops import ACTIVATION_NAMES
 from tfcolor.bins import ZHANG313, check_kind, check_window
 from tfcolor.errors import InputError
-from tfcolor.networks import NETWORKS
+from tfcolor.networks import NETWORKS, OBJECTIVES
 
 DEFAULT_MINUTES = 15.0
 OVERFIT_STEPS = 300
@@ -44,6 +44,11 @@ class TrainingOptions:
     )
     network: str = _option("valid8", "the network", choices=tuple(NETWORKS))
     width: float = _option(1.0, "by which zhang's channels are multiplied; 1 is the paper's")
+    objective: str = _option(
+        "classification",
+        "what zhang learns: how likely each bin is, or the colour itself, with an L2 loss (the paper's baseline)",
+        choices=OBJECTIVES,
+    )
     activation: str = _option("relu", "of all layers but the last", choices=ACTIVATION_NAMES)
     batch_norm: bool = _option(
         False, "normalize batches before each activation (zhang always does, after each block)", action="store_true"
@@ -106,6 +111,10 @@ class TrainingOptions:
         for f in fields(self):
             if f.name in _OF_NETWORKS and f.name not in kind.arguments and getattr(self, f.name) != f.default:
                 raise InputError(f"{option_name(f.name)} is not for {self.network}; leave it out")
+        if self.objective == "regression":
+            for name in ("uniform_share", "encoding", "mask_gray"):
+                if getattr(self, name) != type(self).__dataclass_fields__[name].default:
+                    raise InputError(f"{option_name(name)} is for classification; leave it out with regression")
         rules = {
             "width": (0 < self.width <= 8, "in (0, 8]"),
             "weight_decay": (0 <= self.weight_decay < 1, "in [0, 1)"),

@@ -9,7 +9,7 @@ from tfcolor import color, photos
 from tfcolor.batches import TargetMaker
 from tfcolor.bins import Bins
 from tfcolor.decoding import annealed_mean
-from tfcolor.losses import cross_entropy
+from tfcolor.losses import PIXEL_ERRORS
 from tfcolor.metrics import raw_auc
 from tfcolor.networks.layers import Network
 from tfcolor.sheets import reduced, sheet
@@ -54,22 +54,25 @@ class Previews:
         return sheet(rows), {name: float(np.mean([n[name] for n in numbers])) for name in numbers[0]}
 
     def _look_at(self, network, rgb):
-        lightness, indices, shares, weights = self._make_targets(tf.constant(rgb[None]))
-        ab_logits = network(lightness)
-        errors = cross_entropy(ab_logits, indices, shares)
+        lightness, *targets = self._make_targets(tf.constant(rgb[None]))
+        outputs = network(lightness)
+        errors, weights = PIXEL_ERRORS[network.objective](outputs, *targets)
         inside = slice(self._context, -self._context or None)
         truth = color.rgb_to_lab(color.from_uint8(tf.constant(rgb[inside, inside])))
-        ab_logits = tf.image.resize(ab_logits, truth.shape[:2], "bilinear")  # changes nothing at a stride of 1
-        mean = annealed_mean(ab_logits, self._colors, 1.0)[0]
+        outputs = tf.image.resize(outputs, truth.shape[:2], "bilinear")  # changes nothing at a stride of 1
+        mean = self._decode(network, outputs, 1.0)[0]
         numbers = {
             "loss": float(tf.reduce_mean(errors * weights)),
             "plain_loss": float(tf.reduce_mean(errors)),
             "raw_auc": raw_auc(tf.norm(mean - truth[..., 1:], axis=-1).numpy()),
         }
-        vivid = annealed_mean(ab_logits, self._colors, _TEMPERATURE)[0]
+        vivid = self._decode(network, outputs, _TEMPERATURE)[0]
         pictures = {
             "truth": rgb[inside, inside],
             "gray": color.grayed(tf.constant(rgb[inside, inside])).numpy(),
             f"prediction, T = {_TEMPERATURE}": color.visible(tf.concat([truth[..., :1], vivid], -1)).numpy(),
         }
         return pictures, numbers
+
+    def _decode(self, network, outputs, temperature):
+        return outputs if network.objective == "regression" else annealed_mean(outputs, self._colors, temperature)

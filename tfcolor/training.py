@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from tfcolor import cluster
 from tfcolor.errors import WorkError
-from tfcolor.files import read_npz, write_npz
-from tfcolor.losses import cross_entropy
-from tfcolor.modeldir import assign_all
+from tfcolor.files import check_names, read_npz, write_npz
+from tfcolor.losses import PIXEL_ERRORS
+from tfcolor.modeldir import assign_all, read_weights
 from tfcolor.networks.layers import TrainingPass
 from tfcolor.optimizers import Adam, Plateau, WeightAverage, clip_by_norm, cosine_with_warmup, warmup
 
@@ -56,7 +56,8 @@ def agree(strategy: tf.distribute.Strategy, value: float) -> float:
 class StepResult:
     """What a step did, equal on all replicas; scalars that stay on the device until they are read.
 
-    loss, plain_loss: the cross-entropy with and without rebalancing weights, mean over pixels, nats.
+    loss, plain_loss: the cross-entropy with and without rebalancing weights, mean over pixels, nats; of a
+        regression the squared error, see `losses.half_square`, twice.
     gradient_norm: before clipping.
     is_finite: false where the step was skipped, the weights being left as they were.
     """
@@ -157,11 +158,12 @@ class Trainer:
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         return tf.random.fold_in(tf.random.fold_in(self._seed, step), replica)
 
-    def _losses_and_gradients(self, seed, lightness, indices, shares, pixel_weights):
+    def _losses_and_gradients(self, seed, lightness, *targets):
         """This replica's share of the two losses, the gradients of the first, and new statistics."""
         training = TrainingPass(seed)
         with tf.GradientTape() as tape:
-            errors = cross_entropy(self.network(lightness, training), indices, shares)  # [B, h, w]
+            outputs = self.network(lightness, training)
+            errors, pixel_weights = PIXEL_ERRORS[self.network.objective](outputs, *targets)  # [B, h, w] each
             pixels = self._global_batch * errors.shape[1] * errors.shape[2]
             loss = tf.reduce_sum(errors * pixel_weights) / pixels
         gradients = tape.gradient(loss, list(self.network.weights.values()))
@@ -185,12 +187,18 @@ class Trainer:
         """Take a model's weights and statistics in place of the initial ones; the optimizer starts anew.
 
         Args:
-            path: `weights.npz` of a model of the same network.
+            path: `weights.npz` of a model of the same network. Where that classified and this one regresses, the last
+                layer keeps its own initial weights.
 
         Raises:
             InputError: where it does not fit.
         """
-        self.set_weights(read_npz(path, set(self.network.saved)), path)
+        arrays = read_weights(path)
+        if self.network.objective == "regression" and not any(name.startswith("ab/") for name in arrays):
+            own = {name: weight.numpy() for name, weight in self.network.saved.items() if name.startswith("ab/")}
+            arrays = {name: array for name, array in arrays.items() if not name.startswith("logits/")} | own
+        check_names(path, arrays, set(self.network.saved))
+        self.set_weights(arrays, path)
 
     def set_weights(self, arrays: dict[str, np.ndarray], source: Path | str) -> None:
         """Take weights and statistics, by the names of `network.saved`, in place of the initial ones.

@@ -1,12 +1,13 @@
-"""Networks by name: lightness in, one logit per colour bin and pixel out.
+"""Networks by name: lightness in, one logit per colour bin and pixel out, or for regression the colour itself.
 
 A network `name` is the class in `tfcolor/networks/<name>.py`, a `layers.Network` with
   `context`   the pixels that it needs around each coloured one, and uses up;
   `stride`    pixels of its input, on either axis, for each of its output;
   `weights`   dict of name -> float32 variable that training improves, in a fixed order;
   `statistics`  likewise, what training only averages;  `saved`  both;
-  `__call__`  lightness float32 [B, H, W, 1] in [0, 100] -> ab_logits float32 [B, h, w, Q]; in training
-              with a `layers.TrainingPass` as its second argument.
+  `objective`  'classification' or 'regression';
+  `__call__`  lightness float32 [B, H, W, 1] in [0, 100] -> ab_logits float32 [B, h, w, Q], or
+              ab float32 [B, h, w, 2] in ab units; in training with a `layers.TrainingPass` as its second argument.
 """
 
 import importlib
@@ -31,9 +32,10 @@ class Kind:
     multiple: int = 1
 
 
+OBJECTIVES = ("classification", "regression")
 NETWORKS = {
     "valid8": Kind("Valid8", ("activation", "batch_norm"), patch=32, smallest_patch=17),
-    "zhang": Kind("Zhang", ("activation", "width"), patch=176, smallest_patch=32, multiple=8),
+    "zhang": Kind("Zhang", ("activation", "width", "objective"), patch=176, smallest_patch=32, multiple=8),
 }
 
 

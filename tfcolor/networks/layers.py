@@ -252,6 +252,7 @@ class Network(tf.Module):
     layers: list[tf.Module]
     context = 0  # pixels around each coloured one that are used up
     stride = 1  # pixels for each one of the output
+    objective = "classification"
 
     @property
     def weights(self) -> dict[str, tf.Variable]:

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tfcolor.losses import AB_SCALE
 from tfcolor.networks.layers import Activation, BatchNorm, Convolution, Network, Sight, TrainingPass
 
 # Block -> channels at width 1, number of 3x3 convolutions, stride of the last one, dilation of all.
@@ -32,6 +33,7 @@ class Zhang(Network):
         num_bins: int,
         activation: str = "relu",
         width: float = 1.0,
+        objective: str = "classification",
         seed: int = 0,
         compute_dtype: tf.DType = tf.float32,
     ):
@@ -41,11 +43,12 @@ class Zhang(Network):
             num_bins: Q, the number of colour bins.
             activation: a name in `ops.ACTIVATION_NAMES`.
             width: by which the channels of all blocks are multiplied; 1 is the paper's.
+            objective: 'classification', or 'regression' for two outputs, the colour itself (the paper's baseline).
             seed: of the initial weights.
             compute_dtype: of the convolutions, float32 or bfloat16; variables stay float32.
         """
         super().__init__(name="zhang")
-        self.compute_dtype = compute_dtype
+        self.compute_dtype, self.objective = compute_dtype, objective
         self.blocks: dict[str, list[tf.Module]] = {}
         before, index = 1, 0
         for block, (channels, depth, stride, dilation) in BLOCKS.items():
@@ -60,8 +63,10 @@ class Zhang(Network):
                 before = channels
             self.blocks[block] = [*layers, BatchNorm(channels, block)]
         layer_seed = tf.random.fold_in([seed, 0], index + 1)
-        self._logits = Convolution(before, num_bins, layer_seed, "logits", sight=Sight(size=1))
-        self.layers = [*(layer for layers in self.blocks.values() for layer in layers), self._logits]
+        outputs = {"classification": ("logits", num_bins), "regression": ("ab", 2)}
+        name, channels = outputs[objective]
+        self._last = Convolution(before, channels, layer_seed, name, sight=Sight(size=1))
+        self.layers = [*(layer for layers in self.blocks.values() for layer in layers), self._last]
 
     def __call__(self, lightness: tf.Tensor, training: TrainingPass | None = None) -> tf.Tensor:
         """Predict the colour of each block of 4x4 pixels.
@@ -71,7 +76,7 @@ class Zhang(Network):
             training: in training, what is random there, and where new statistics go.
 
         Returns:
-            ab_logits, float32 [B, H/4, W/4, Q].
+            ab_logits, float32 [B, H/4, W/4, Q], or for regression ab, float32 [B, H/4, W/4, 2], ab units.
         """
         x = tf.cast(lightness / 50 - 1, self.compute_dtype)  # [-1, 1]; bfloat16 could not tell 100.4 from 100.5
         for block, layers in self.blocks.items():
@@ -81,4 +86,5 @@ class Zhang(Network):
                 x = tf.image.resize(x, sides, "nearest")
             for layer in layers:
                 x = layer(x, training)
-        return tf.cast(self._logits(x, training), tf.float32)
+        x = tf.cast(self._last(x, training), tf.float32)
+        return AB_SCALE * x if self.objective == "regression" else x

@@ -62,6 +62,8 @@ def _batch(options: TrainingOptions, paths: list[Path], bins: Bins) -> tuple[tup
     network, windows = network_class(options.network), Windows(paths, options.patch)
     rgb = np.stack([windows.cut(index, np.float32([0.5, 0.5])) for index in range(len(paths))])
     batch = TargetMaker.of(options, bins, network)(tf.constant(rgb))
+    if options.objective == "regression":
+        return batch, 0.0
     _, _, shares, weights = batch
     entropy = -tf.reduce_sum(tf.math.xlogy(shares, shares), axis=-1)
     return batch, float(tf.reduce_mean(entropy * weights))
@@ -109,7 +111,8 @@ def _plot(curves: dict[tuple[float, str], list[float]], least: float, num_photos
         steps = [10 * k for k in range(1, len(losses) + 1)]
         axes_of[schedule].plot(steps, losses, label=f"{rate:g}")
     for schedule, axes in axes_of.items():
-        axes.axhline(least, color="0.5", linestyle=":", label="entropy of the targets")
+        if least:
+            axes.axhline(least, color="0.5", linestyle=":", label="entropy of the targets")
         axes.set(title=f"learning rate {SCHEDULES[schedule]}", xlabel="step", yscale="log")
         axes.grid(alpha=0.3, which="both")
     axes_of["constant"].set_ylabel("loss, nats, mean of ten steps")
