@@ -19,10 +19,7 @@ def pixelwise(lightness):
     return tf.concat([mean, 100 - 2 * mean], axis=-1)
 
 
-@pytest.fixture(name="small_windows")
-def _small_windows(monkeypatch):
-    monkeypatch.setattr(blending, "WINDOW", 32)
-    monkeypatch.setattr(blending, "OVERLAP", 16)
+WINDOWS = (32, 16)  # side and overlap
 
 
 def picture(height, width, seed=0):
@@ -39,26 +36,28 @@ def whole(lightness):
 
 @pytest.mark.parametrize("size", [(32, 32), (24, 30), (33, 32), (100, 71), (31, 200)])
 @pytest.mark.parametrize("tile", [256, 20, 7])
-def test_windows_and_tiles_change_nothing_for_a_network_that_sees_only_a_cell(small_windows, size, tile):
+def test_windows_and_tiles_change_nothing_for_a_network_that_sees_only_a_cell(size, tile):
     lightness = picture(*size)
-    field, found = Field(pixelwise, lightness, STRIDE), np.full([*size, 2], np.nan)
+    field, found = Field(pixelwise, lightness, STRIDE, *WINDOWS), np.full([*size, 2], np.nan)
     for inside in tile_places(*size, tile):
         found[inside] = field.enlarged(inside).numpy()
     np.testing.assert_allclose(found, whole(lightness), atol=1e-3)
 
 
 @pytest.mark.parametrize("size", [(40, 75), (5, 6), (1, 1)])
-def test_what_lies_around_is_reflected(small_windows, size):
+def test_what_lies_around_is_reflected(size):
     lightness, more = picture(*size), 9
-    field = Field(pixelwise, lightness, STRIDE)
+    field = Field(pixelwise, lightness, STRIDE, *WINDOWS)
     inside = next(tile_places(*size, 1000))
     expected = np.pad(field.enlarged(inside).numpy(), [(more, more), (more, more), (0, 0)], mode="reflect")
-    np.testing.assert_allclose(Field(pixelwise, lightness, STRIDE).enlarged(inside, more), expected, atol=1e-4)
+    np.testing.assert_allclose(
+        Field(pixelwise, lightness, STRIDE, *WINDOWS).enlarged(inside, more), expected, atol=1e-4
+    )
 
 
-def test_windows_weigh_less_towards_their_borders_and_the_sum_is_one(small_windows):
-    starts = blending._window_starts(80)
-    shares = blending._shares(starts, 32, STRIDE)
+def test_windows_weigh_less_towards_their_borders_and_the_sum_is_one():
+    starts = blending._window_starts(80, *WINDOWS)
+    shares = blending._shares(starts, *WINDOWS, STRIDE)
     np.testing.assert_allclose(shares.sum(axis=0), 1, rtol=1e-6)
     assert starts == [0, 16, 32, 48]
     assert shares[0, :4].tolist() == [1, 1, 1, 1]  # nothing else is there
@@ -67,17 +66,17 @@ def test_windows_weigh_less_towards_their_borders_and_the_sum_is_one(small_windo
 
 
 @pytest.mark.parametrize("length", [1, 32, 33, 47, 49, 1000, 1003])
-def test_windows_cover_a_length_and_overlap(small_windows, length):
-    starts = blending._window_starts(length)
+def test_windows_cover_a_length_and_overlap(length):
+    starts = blending._window_starts(length, *WINDOWS)
     assert starts[0] == 0
     assert starts[-1] + 32 >= length
     assert all(start % 8 == 0 for start in starts)
     assert all(0 < after - before <= 32 - 16 + 4 for before, after in itertools.pairwise(starts))
 
 
-def test_a_large_picture_is_never_in_memory_as_a_whole(small_windows):
+def test_a_large_picture_is_never_in_memory_as_a_whole():
     lightness = picture(1000, 40)
-    field = Field(pixelwise, lightness, STRIDE)
+    field = Field(pixelwise, lightness, STRIDE, *WINDOWS)
     most = 0
     for inside in tile_places(*lightness.shape, 16):
         field.enlarged(inside)

@@ -20,22 +20,33 @@ MULTIPLE = 8  # of which the sides of what goes through a network are
 class Field:
     """The logits of a picture, made from top to bottom as they are asked for.
 
-    A few rows of windows are in memory at a time, never the whole picture.
+    A few rows of windows are in memory at a time, never the whole picture. `starts` says where windows begin, down and
+    right.
     """
 
-    def __init__(self, predict: Callable[[np.ndarray], tf.Tensor], lightness: np.ndarray, stride: int):
+    def __init__(
+        self,
+        predict: Callable[[np.ndarray], tf.Tensor],
+        lightness: np.ndarray,
+        stride: int,
+        window: int = WINDOW,
+        overlap: int = OVERLAP,
+    ):
         """Look at a picture; nothing is predicted yet.
 
         Args:
             predict: lightness float32 [1, h, w, 1], sides multiples of 8 -> logits float32 [1, h/stride, w/stride, Q].
             lightness: float32 [H, W], L* in [0, 100]; extended by reflection to multiples of 8.
             stride: pixels on each axis for a cell.
+            window: side of the windows in pixels, a multiple of 8.
+            overlap: of windows side by side, in pixels, at least.
         """
         self._predict, self._lightness, self._stride = predict, lightness, stride
-        self._starts = [_window_starts(length) for length in lightness.shape]
+        self._window = window
+        self.starts = [_window_starts(length, window, overlap) for length in lightness.shape]
         self._shares = [
-            _shares(starts, min(WINDOW, _padded(length)), stride)
-            for starts, length in zip(self._starts, lightness.shape, strict=True)
+            _shares(starts, min(window, _padded(length)), overlap, stride)
+            for starts, length in zip(self.starts, lightness.shape, strict=True)
         ]
         self._rows = np.zeros([0, 0, 0], np.float32)  # logits of rows of cells from `_top` on
         self._top = self._num_predicted = 0
@@ -63,7 +74,7 @@ class Field:
 
     def _cells(self, top: int, bottom: int) -> np.ndarray:
         """Rows of cells; those above are forgotten."""
-        starts = [start // self._stride for start in self._starts[0]]
+        starts = [start // self._stride for start in self.starts[0]]
         while self._num_predicted < len(starts) and starts[self._num_predicted] < bottom:
             self._add_row_of_windows(self._num_predicted, starts[self._num_predicted])
             self._num_predicted += 1
@@ -72,8 +83,8 @@ class Field:
 
     def _add_row_of_windows(self, number: int, first: int) -> None:
         rows = self._rows
-        for column, left in enumerate(self._starts[1]):
-            logits = self._window(self._starts[0][number], left)
+        for column, left in enumerate(self.starts[1]):
+            logits = self._logits(self.starts[0][number], left)
             height, width = logits.shape[:2]
             missing = first + height - self._top - len(rows)
             if missing > 0:
@@ -86,8 +97,8 @@ class Field:
             rows[first - self._top :, from_left : from_left + width] += share[..., None] * logits
         self._rows = rows
 
-    def _window(self, top: int, left: int) -> np.ndarray:
-        sides = (min(WINDOW, _padded(length)) for length in self._lightness.shape)
+    def _logits(self, top: int, left: int) -> np.ndarray:
+        sides = (min(self._window, _padded(length)) for length in self._lightness.shape)
         inside = tuple(slice(start, start + side) for start, side in zip((top, left), sides, strict=True))
         return self._predict(cut_with_context(self._lightness, inside, 0)[None, ..., None])[0].numpy()
 
@@ -96,21 +107,21 @@ def _padded(length: int) -> int:
     return -(-length // MULTIPLE) * MULTIPLE
 
 
-def _window_starts(length: int) -> list[int]:
+def _window_starts(length: int, window: int, overlap: int) -> list[int]:
     """Where windows begin along an axis, multiples of 8: as few as overlap enough, evenly spaced."""
-    spare = _padded(length) - WINDOW
+    spare = _padded(length) - window
     if spare <= 0:
         return [0]
-    count = 1 + -(-spare // (WINDOW - OVERLAP))
+    count = 1 + -(-spare // (window - overlap))
     return [round(spare * k / (count - 1) / MULTIPLE) * MULTIPLE for k in range(count)]
 
 
-def _shares(starts: list[int], window: int, stride: int) -> np.ndarray:
+def _shares(starts: list[int], window: int, overlap: int, stride: int) -> np.ndarray:
     """How much each window counts in each cell along an axis: float32 [windows, cells], sums of columns 1.
 
     It rises evenly from a window's border over the overlap, but not from that of the picture.
     """
-    ramp, width = OVERLAP // stride, window // stride
+    ramp, width = overlap // stride, window // stride
     shares = np.zeros([len(starts), (starts[-1] + window) // stride], np.float32)
     from_left = np.minimum((np.arange(width) + 0.5) / ramp, 1)
     for number, start in enumerate(starts):

@@ -121,7 +121,6 @@ def measure(folder: Path, training: list[Path], paths: list[Path]) -> dict[Decod
 def _add(found: dict[Decoding, Any], colorizer: Any, truth: Any, weights: Any) -> None:
     """Measure one photograph."""
     import numpy as np
-    import tensorflow as tf
 
     from tfcolor.colorize_files import painted
     from tfcolor.colorizer import smoothed
