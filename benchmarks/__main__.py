@@ -1,4 +1,4 @@
-"""Run benchmarks: python -m benchmarks scan|train|pack|ops|predict|start|growth|all [--quick]
+"""Run benchmarks: python -m benchmarks scan|train|pack|ops|predict|zhang|start|growth|all [--quick]
 
 Prints tables and writes benchmarks/results/<name>.json. Needs the rivals:
 pip install -r benchmarks/rivals/requirements.txt
@@ -14,7 +14,7 @@ from pathlib import Path
 from tfcolor import console
 from tfcolor.errors import InputError
 
-PARTS = ("scan", "train", "pack", "ops", "predict", "start")
+PARTS = ("scan", "train", "pack", "ops", "predict", "zhang", "start")
 
 
 def main() -> None:

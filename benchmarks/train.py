@@ -56,22 +56,21 @@ class Timed(Experiment):
     """
 
     def time_between(self, batch: tuple, steps: int) -> tuple[list[float], list[float]]:
-        """Run; returns the loop's and the bare step's coloured pixels per second, pair by pair."""
+        """Run; returns the loop's and the bare step's steps per second, pair by pair."""
         self._batch, self._steps, self._pause = batch, steps, 0.0
         self._loop, self._bare = [], []
         self.run()
         return self._loop[1:], self._bare[:-1]  # the first ten steps trace, and fill the cache of photographs
 
     def _report(self, position, numbers):
-        pixels = self._options.batch_size * COLORED
-        self._loop.append(pixels / (numbers["seconds_per_step"] - self._pause / REPORT_STEPS))
+        self._loop.append(1 / (numbers["seconds_per_step"] - self._pause / REPORT_STEPS))
         super()._report(position, numbers)
         started = time.perf_counter()
         for _ in range(self._steps):
             result = self._trainer.step(self._batch, RATE, 0)
         result.loss.numpy()  # waits, as the loop does after as many
         self._pause = time.perf_counter() - started
-        self._bare.append(self._steps * pixels / self._pause)
+        self._bare.append(self._steps / self._pause)
 
     def _finish(self):
         pass
@@ -85,7 +84,7 @@ def loop_rows(folder: Path, bins: Bins, size: int, quick: bool) -> list[Row]:
     options = TrainingOptions(dataset="made", steps=steps, batch_size=size, patch=PATCH)
     experiment = Timed(options, Run(folder / "run"), dataset, bins, resume=False)
     batch = next(iter(batches(Windows(paths[:size], PATCH), bins, "soft", size)))
-    loop, bare = experiment.time_between(batch, REPORT_STEPS)
+    loop, bare = ([size * COLORED * rate for rate in rates] for rates in experiment.time_between(batch, REPORT_STEPS))
     pipeline = pipeline_rate(folder, bins, size, 40)
     return [
         row("train.py's loop", loop, "pixels/s"),

@@ -11,7 +11,9 @@ from skimage.io import imread
 from benchmarks.rivals import blog, keras_model, skimage_scan
 from tfcolor.batches import TargetMaker
 from tfcolor.colorizer import Colorizer
+from tfcolor.networks.layers import TrainingPass
 from tfcolor.networks.valid8 import Valid8
+from tfcolor.networks.zhang import Zhang
 from tfcolor.scan import scan
 from tfcolor.training import Trainer
 
@@ -232,3 +234,29 @@ def test_scikit_image_counts_photographs_alike(scenes_folder: Path):
     num_pixels, near = pixels_near_an_edge(paths, 10)
     assert near < 0.02 * num_pixels
     assert np.abs(counts - expected).sum() / 2 <= near
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_torch_computes_the_same_logits_of_zhangs_network(channels_last, torch, torch_model):
+    network = Zhang(NUM_BINS, width=1 / 8, seed=3)
+    rng = np.random.default_rng(0)
+    for name, variable in network.statistics.items():
+        if not name.endswith("updates"):
+            variable.assign(rng.uniform(0.5, 1.5, variable.shape))
+    lightness = smooth_lightness(64, 48)[None, ..., None]
+    with torch.inference_mode():
+        logits = torch_model.Zhang(network, channels_last=channels_last).eval()(torch.tensor(lightness))
+        rounded = torch_model.Zhang(network, channels_last=channels_last, bfloat16=True).eval()(torch.tensor(lightness))
+    expected = network(lightness).numpy().transpose(0, 3, 1, 2)
+    np.testing.assert_allclose(logits, expected, atol=1e-3)
+    assert 1e-4 < np.abs(rounded.numpy() - expected).max() < 0.05 * np.abs(expected).max()
+
+
+def test_multiplications_are_those_that_the_filters_make(torch_model):
+    from benchmarks import zhang as zhang_bench
+
+    network, sides = Zhang(zhang_bench.NUM_BINS, width=1 / 4), []
+    observe = lambda layer, x, y: sides.append((layer, y.shape[1] * y.shape[2]))  # noqa: E731
+    network(tf.zeros([1, 64, 64, 1]), TrainingPass(tf.constant([0, 0]), observe=observe))
+    counted = sum(np.prod(layer.filter.shape) * pixels for layer, pixels in sides)
+    assert zhang_bench.multiplications(1 / 4, 64) == counted

@@ -1,4 +1,4 @@
-"""The network in PyTorch on a CPU, with its training step and prediction."""
+"""The networks in PyTorch on a CPU, with a training step and prediction."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,6 +7,8 @@ from torch import nn
 from torch.nn import functional
 
 from tfcolor.bins import Bins
+from tfcolor.networks.layers import NORM_EPSILON
+from tfcolor.networks.zhang import BLOCKS
 from tfcolor.optimizers import BETA1, BETA2, EPSILON
 from tfcolor.training import CLIP_NORM
 
@@ -51,10 +53,56 @@ class Valid8(nn.Module):
             return self.layers[-1](x).float()
 
 
+class Zhang(nn.Module):
+    """A copy of a tfcolor `Zhang` with relu."""
+
+    def __init__(self, network: tf.Module, *, channels_last: bool = False, bfloat16: bool = False):
+        """Copy the weights and the averages of normalization.
+
+        Args:
+            network: a `tfcolor.networks.zhang.Zhang` with relu.
+            channels_last, bfloat16: as of `Valid8`.
+        """
+        super().__init__()
+        self._bfloat16 = bfloat16
+        self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        arrays = {name: torch.tensor(variable.numpy()) for name, variable in network.saved.items()}
+        layers: list[nn.Module] = []
+        for block, (_, depth, stride, dilation) in BLOCKS.items():
+            layers += [nn.Upsample(scale_factor=2)] if block == "conv8" else []
+            for k in range(1, depth + 1):
+                move = {"stride": stride if k == depth else 1, "dilation": dilation, "padding": dilation}
+                layers += [_convolution(arrays, f"{block}_{k}", **move), nn.ReLU(inplace=True)]
+            layers.append(_normalization(arrays, block))
+        self.layers = nn.Sequential(*layers, _convolution(arrays, "logits"))
+        self.to(memory_format=self._memory_format)
+
+    def forward(self, lightness: torch.Tensor) -> torch.Tensor:
+        """Lightness float32 [B, H, W, 1], L* in [0, 100] -> ab_logits float32 [B, Q, H/4, W/4]."""
+        x = (lightness / 50 - 1).permute(0, 3, 1, 2).contiguous(memory_format=self._memory_format)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self._bfloat16):
+            return self.layers(x).float()
+
+
+def _convolution(arrays, name, **move):
+    filters = arrays[f"{name}/filter"]
+    layer = nn.Conv2d(filters.shape[2], filters.shape[3], filters.shape[0], **move)
+    layer.load_state_dict({"weight": filters.permute(3, 2, 0, 1), "bias": arrays[f"{name}/bias"]})
+    return layer
+
+
+def _normalization(arrays, name):
+    layer = nn.BatchNorm2d(len(arrays[f"{name}/scale"]), eps=NORM_EPSILON)
+    parts = {"weight": "scale", "bias": "offset", "running_mean": "mean", "running_var": "variance"}
+    state = {ours: arrays[f"{name}/{theirs}"] for ours, theirs in parts.items()}
+    layer.load_state_dict(state | {"num_batches_tracked": torch.tensor(0)})
+    return layer
+
+
 class Training:
     """A training step as PyTorch's own tutorials write it, with Adam's fused kernel."""
 
-    def __init__(self, model: Valid8, learning_rate: float):
+    def __init__(self, model: nn.Module, learning_rate: float):
         """Start with zero moments; the steps change the model's own parameters.
 
         Args:
@@ -71,7 +119,7 @@ class Training:
 
         Args:
             lightness: float32 [B, P, P, 1], L* in [0, 100].
-            indices: int32 or int64 [B, p, p], each pixel's bin; p = P - 16.
+            indices: int32 or int64 [B, p, p], each pixel's bin; p = P - 16, or P / 4.
             pixel_weights: float32 [B, p, p], of the pixels' bins.
 
         Returns:

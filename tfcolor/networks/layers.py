@@ -13,7 +13,7 @@ from ops.activations import PRELU_START, elu, lrelu, prelu
 from ops.convolution import conv2d
 from ops.rrelu import rrelu
 
-_EPSILON = 1e-3  # added to variances, as in Ioffe and Szegedy's later networks; 1e-5 is no better in bfloat16
+NORM_EPSILON = 1e-3  # added to variances, as in Ioffe and Szegedy's later networks; 1e-5 is no better in bfloat16
 _KEEP = 0.99  # of a moving average, from its hundredth batch on
 
 
@@ -127,7 +127,7 @@ class BatchNorm(tf.Module):
         else:
             values = tf.cast(x, tf.float32)
             mean, variance, count = _moments_of_all_replicas(values)
-            y = tf.nn.batch_normalization(values, mean, variance, self.offset, self.scale, _EPSILON)
+            y = tf.nn.batch_normalization(values, mean, variance, self.offset, self.scale, NORM_EPSILON)
             y, variance = tf.cast(y, x.dtype), variance * count / tf.maximum(count - 1, 1)
         training.statistics |= self._averages(mean, variance)
         return y
@@ -137,13 +137,13 @@ class BatchNorm(tf.Module):
         weights = {"scale": self.scale, "offset": self.offset, "mean": mean, "variance": variance}
         images = x if x.shape.rank == 4 else tf.reshape(x, [-1, 1, 1, x.shape[-1]])
         y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=images, **weights, epsilon=_EPSILON, is_training=is_training
+            x=images, **weights, epsilon=NORM_EPSILON, is_training=is_training
         )
         return (y if x.shape.rank == 4 else tf.reshape(y, tf.shape(x))), mean, variance
 
     def as_affine(self) -> tuple[tf.Tensor, tf.Tensor]:
         """What it does to x in prediction, as a factor and what is added: float32 [channels] each."""
-        factor = self.scale * tf.math.rsqrt(self.variance + _EPSILON)
+        factor = self.scale * tf.math.rsqrt(self.variance + NORM_EPSILON)
         return factor, self.offset - self.mean * factor
 
     def _averages(self, mean, variance):
