@@ -148,3 +148,27 @@ def test_nothing_is_replaced(run, tmp_path):
     assert status == 2 and "exists" in err and (tmp_path / "mine").read_text() == "mine"
     status, _, err = run("--output", tmp_path / "nowhere" / "deep")
     assert status == 2 and "there is no folder" in err
+
+
+def test_half_precision_makes_filters_half_as_large_and_hardly_moves_colours(run, tmp_path, model_folder):
+    assert run("--format", "half", "--output", tmp_path / "half")[0] == 0
+    whole, half = (dict(np.load(folder / "weights.npz")) for folder in (model_folder, tmp_path / "half"))
+    for name, array in whole.items():
+        assert half[name].dtype == (np.float16 if name.endswith("/filter") else np.float32)
+        np.testing.assert_allclose(half[name], array, rtol=2**-11, atol=2**-25)  # half a unit in the last place
+    whole, half = (
+        Colorizer.load(folder, "float32").predict_ab(picture(40, 30), 1.0)
+        for folder in (model_folder, tmp_path / "half")
+    )
+    assert np.abs(half - whole).max() < 0.1
+    described = [json.loads((folder / "model.json").read_text()) for folder in (model_folder, tmp_path / "half")]
+    assert described[0] == described[1]
+
+
+def test_a_weight_too_large_for_16_bits_is_one_line(run, tmp_path, model_folder):
+    weights = dict(np.load(model_folder / "weights.npz"))
+    weights["conv3/filter"][0, 0, 0, 0] = 7e4
+    np.savez(model_folder / "weights.npz", **weights)
+    status, _, err = run("--format", "half", "--output", tmp_path / "half")
+    assert status == 2 and err.count("\n") == 1 and "conv3/filter has a weight beyond 65,504" in err
+    assert not (tmp_path / "half").exists()

@@ -1,10 +1,12 @@
-"""A model for other programs: lightness and T in, ab out.
+"""A model for other programs: lightness and T in, ab out; or a smaller copy of it.
 
 python -m tfcolor.export --model forest --format savedmodel --output forest-savedmodel
 python -m tfcolor.export --model forest --format tflite --size 480x640 --output forest.tflite
+python -m tfcolor.export --model runs/mine --format half --output mine
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -13,16 +15,23 @@ from typing import Any
 from tfcolor import DEFAULT_MODEL, console
 from tfcolor.errors import InputError
 
-FORMATS = ("savedmodel", "tflite")
+FORMATS = {
+    "savedmodel": "for TensorFlow",
+    "tflite": "for LiteRT",
+    "half": "a model directory of half the size, its filters rounded to 16 bits",
+}
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tfcolor.export", description=__doc__.splitlines()[0])
+    formats = "; ".join(f"{name}: {text}" for name, text in FORMATS.items())
     parser.add_argument("--model", default=DEFAULT_MODEL, help="a shipped model or a model directory")
-    parser.add_argument("--format", default="savedmodel", choices=FORMATS, help="(default savedmodel)")
+    parser.add_argument(
+        "--format", default="savedmodel", choices=tuple(FORMATS), help=f"{formats} (default savedmodel)"
+    )
     parser.add_argument("--size", metavar="HxW", help="of the pictures in pixels, for tflite (default any)")
-    parser.add_argument("--output", required=True, help="folder of the SavedModel, or .tflite file")
+    parser.add_argument("--output", required=True, help="folder of the SavedModel or the model, or .tflite file")
     return parser.parse_args(arguments)
 
 
@@ -38,9 +47,11 @@ def main(arguments: list[str] | None = None) -> None:
         raise InputError(f"{target} exists; remove it, or give another --output")
     if not target.absolute().parent.is_dir():
         raise InputError(f"{target} cannot be written: there is no folder {target.absolute().parent}")
-    console.load_tensorflow()
-    exported = load(model)
-    {"savedmodel": write_saved_model, "tflite": write_tflite}[args.format](exported, target, size)
+    if args.format == "half":
+        write_half(model, target)
+    else:
+        console.load_tensorflow()
+        {"savedmodel": write_saved_model, "tflite": write_tflite}[args.format](load(model), target, size)
     print(f"{args.model}: {args.format} written to {target}")
 
 
@@ -143,6 +154,32 @@ def write_saved_model(exported: Any, target: Path, size: tuple[int | None, int |
     with tempfile.TemporaryDirectory(dir=target.absolute().parent, prefix=".", suffix=".tmp") as folder:
         tf.saved_model.save(exported, f"{folder}/model", signatures=predict.get_concrete_function())
         Path(folder, "model").rename(target)
+
+
+def write_half(model: Path, target: Path) -> None:
+    """Write a copy of a model directory, whole or not at all, with filters in float16; they compute in float32 again.
+
+    Raises:
+        InputError: where a weight is too large for float16.
+    """
+    import numpy as np
+
+    from tfcolor.files import read_json, write_json, write_npz
+    from tfcolor.modeldir import read_weights
+
+    arrays = {}
+    for name, array in read_weights(model / "weights.npz").items():
+        is_large = np.abs(array).max(initial=0) > np.finfo(np.float16).max
+        if name.endswith("/filter") and is_large:
+            raise InputError(f"{model / 'weights.npz'}: {name} has a weight beyond 65,504, too large for 16 bits")
+        arrays[name] = array.astype(np.float16) if name.endswith("/filter") else array
+    with tempfile.TemporaryDirectory(dir=target.absolute().parent, prefix=".", suffix=".tmp") as folder:
+        copy = Path(folder, "model")
+        copy.mkdir()
+        shutil.copyfile(model / "bins.npz", copy / "bins.npz")
+        write_npz(copy / "weights.npz", arrays)
+        write_json(copy / "model.json", read_json(model / "model.json"))
+        copy.rename(target)
 
 
 def write_tflite(exported: Any, target: Path, size: tuple[int | None, int | None]) -> None:

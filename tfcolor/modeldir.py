@@ -150,7 +150,7 @@ def load_model(folder: Path, compute_dtype: Any = "float32") -> tuple[Any, Bins,
 
 
 def read_weights(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a `weights.npz`; those of half precision, which halve the file, as float32.
+    """The arrays of a `weights.npz`; those of half precision (`export.write_half`) as float32.
 
     Raises:
         InputError: where it is missing or broken.
