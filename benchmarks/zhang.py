@@ -44,6 +44,8 @@ def forward_rows(quick: bool) -> list[Row]:
     import torch
 
     networks = {dtype: Zhang(NUM_BINS, compute_dtype=dtype) for dtype in (tf.float32, tf.bfloat16)}
+    for network in networks.values():
+        network.freeze()  # as `Colorizer.load` does
     signature = [tf.TensorSpec([None, None, None, 1])]
     ours = {d: tf.function(network, input_signature=signature, autograph=False) for d, network in networks.items()}
     plain = torch_model.Zhang(networks[tf.float32]).eval()

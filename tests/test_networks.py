@@ -240,3 +240,26 @@ def test_valid8_looks_at_17x17_pixels_and_no_others():
     rows, columns = np.nonzero(seen)
     # The pixel itself is at 12 + 8 in the input.
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (12, 28, 12, 28)
+
+
+@pytest.mark.parametrize("dtype", [tf.float32, tf.bfloat16])
+@pytest.mark.parametrize("name", [*NETWORKS])
+def test_a_frozen_network_predicts_as_it_was_and_trains_as_it_is(name, dtype):
+    options = {"batch_norm": True} if name == "valid8" else {"width": 1 / 16}
+    network = network_class(name)(16, **options, compute_dtype=dtype)
+    for statistic, variable in network.statistics.items():
+        if statistic.endswith("variance"):
+            variable.assign(2 * variable)
+    x = tf.random.stateless_uniform([1, 40, 40, 1], [0, 0], 0, 100)
+    before = network(x)
+    network.freeze()
+    np.testing.assert_allclose(network(x), before, atol=1e-5)
+    np.testing.assert_allclose(
+        tf.function(network, autograph=False)(x), before, atol=0.1 if dtype == tf.bfloat16 else 1e-3
+    )
+    training = lambda: network(x, TrainingPass(tf.constant([0, 0])))  # noqa: E731
+    trained = training()
+    filters = network.weights["conv1/filter" if name == "valid8" else "conv1_1/filter"]
+    filters.assign(-filters)
+    np.testing.assert_allclose(network(x), before, atol=1e-5)
+    assert np.abs(training() - trained).max() > 0.01

@@ -12,7 +12,7 @@ def never():
 
 
 @pytest.mark.parametrize(
-    ("gain", "dtype"), [(8.0, tf.bfloat16), (1.6, tf.bfloat16), (1.3, tf.float32), (0.3, tf.float32)]
+    ("gain", "dtype"), [(8.0, tf.bfloat16), (1.5, tf.bfloat16), (1.2, tf.float32), (0.3, tf.float32)]
 )
 def test_auto_goes_by_the_measured_gain(gain, dtype):
     assert precision.choose("auto", lambda: gain) == dtype

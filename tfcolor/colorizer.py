@@ -83,6 +83,7 @@ class Colorizer:
         """
         dtype = precision.choose(compute, lambda: precision.bfloat16_gain(training=False))
         network, bins, description = load_model(find_model(str(model)), dtype)
+        network.freeze()
         return cls(network, bins, xla, decoding_of(description))
 
     def colorize(
