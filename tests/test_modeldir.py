@@ -198,5 +198,5 @@ def test_a_shipped_model_is_whole_small_and_has_a_card(name):
     assert f"T = {own.temperature:g}, λ = {own.uniform_share:g}, chroma smoothing {own.smoothing}" in card
 
 
-def test_forest_and_outdoor_are_shipped_and_outdoor_is_the_default():
-    assert {"forest", "outdoor"} <= {*shipped_models()} and DEFAULT_MODEL == "outdoor"
+def test_three_models_are_shipped_and_zhangs_is_the_default():
+    assert {"forest", "outdoor", "zhang-outdoor"} <= {*shipped_models()} and DEFAULT_MODEL == "zhang-outdoor"

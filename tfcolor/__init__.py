@@ -5,4 +5,4 @@ usage errors before TensorFlow (three to five seconds) is loaded.
 """
 
 __version__ = "0.1.0"
-DEFAULT_MODEL = "outdoor"  # of those in tfcolor/models
+DEFAULT_MODEL = "zhang-outdoor"  # of those in tfcolor/models
