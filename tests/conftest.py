@@ -19,6 +19,16 @@ Outcome = namedtuple("Outcome", "status out err")
 REPOSITORY = Path(__file__).parents[1]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def steady_precision():
+    """Where nothing else is asked for all compute in float32: what is measured to be faster may change under load."""
+    from tfcolor import precision
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(precision, "bfloat16_gain", lambda training: 1.0)
+        yield
+
+
 @pytest.fixture(scope="session")
 def data_root() -> Path:
     """The folder with the photographs of the scenes; skips where they are not there."""

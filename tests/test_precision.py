@@ -5,6 +5,13 @@ import pytest
 import tensorflow as tf
 
 from tfcolor import precision
+from tfcolor.precision import bfloat16_gain
+
+
+@pytest.fixture(autouse=True)
+def measured(monkeypatch):
+    """Here it is measured after all."""
+    monkeypatch.setattr(precision, "bfloat16_gain", bfloat16_gain)
 
 
 def never():
