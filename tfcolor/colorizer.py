@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfcolor import color, precision
 from tfcolor.bins import Bins
 from tfcolor.blending import Field
-from tfcolor.decoding import annealed_mean
+from tfcolor.decoding import decode
 from tfcolor.decoding_options import Decoding
 from tfcolor.modeldir import decoding_of, find_model, load_model
 from tfcolor.prior import rebalancing_weights
@@ -249,7 +249,7 @@ class Colorizer:
 
     def decode(self, outputs: tf.Tensor, temperature: float | tf.Tensor) -> tf.Tensor:
         """What `logits` yields -> ab, float32 [..., 2]: the annealed mean, or of a regression what it is."""
-        return outputs if self._is_regression else annealed_mean(outputs, self._colors, temperature)
+        return decode(self.network.objective, outputs, self._colors, temperature)
 
     def log_weights(self, uniform_share: float | None) -> tf.Tensor:
         """What to add to logits so that they are as if the network had been trained with another lambda.

@@ -25,3 +25,8 @@ def annealed_mean(ab_logits: tf.Tensor, colors: tf.Tensor, temperature: float | 
         return tf.tensordot(tf.nn.softmax(ab_logits / tf.maximum(temperature, 1e-6)), colors, axes=1)
 
     return tf.cond(temperature == 0, mode, mean)
+
+
+def decode(objective: str, outputs: tf.Tensor, colors: tf.Tensor, temperature: float | tf.Tensor) -> tf.Tensor:
+    """What a network of an objective gives -> ab, float32 [..., 2]: the annealed mean, or of regression what it is."""
+    return outputs if objective == "regression" else annealed_mean(outputs, colors, temperature)

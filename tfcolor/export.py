@@ -61,7 +61,7 @@ def size_of(text: str | None, format: str) -> tuple[int | None, int | None]:
         return None, None
     sides = text.lower().split("x")
     if format != "tflite":
-        raise InputError("--size is for tflite; a SavedModel takes any size")
+        raise InputError(f"--size is for tflite; {format} takes any size")
     if len(sides) != 2 or not all(side.isdecimal() and int(side) for side in sides):
         raise InputError(f"--size must be HEIGHTxWIDTH in pixels, such as 480x640, got {text}")
     return int(sides[0]), int(sides[1])

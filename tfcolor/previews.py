@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfcolor import color, photos
 from tfcolor.batches import TargetMaker
 from tfcolor.bins import Bins
-from tfcolor.decoding import annealed_mean
+from tfcolor.decoding import decode
 from tfcolor.losses import PIXEL_ERRORS
 from tfcolor.metrics import raw_auc
 from tfcolor.networks.layers import Network
@@ -60,19 +60,16 @@ class Previews:
         inside = slice(self._context, -self._context or None)
         truth = color.rgb_to_lab(color.from_uint8(tf.constant(rgb[inside, inside])))
         outputs = tf.image.resize(outputs, truth.shape[:2], "bilinear")  # changes nothing at a stride of 1
-        mean = self._decode(network, outputs, 1.0)[0]
+        mean = decode(network.objective, outputs, self._colors, 1.0)[0]
         numbers = {
             "loss": float(tf.reduce_mean(errors * weights)),
             "plain_loss": float(tf.reduce_mean(errors)),
             "raw_auc": raw_auc(tf.norm(mean - truth[..., 1:], axis=-1).numpy()),
         }
-        vivid = self._decode(network, outputs, _TEMPERATURE)[0]
+        vivid = decode(network.objective, outputs, self._colors, _TEMPERATURE)[0]
         pictures = {
             "truth": rgb[inside, inside],
             "gray": color.grayed(tf.constant(rgb[inside, inside])).numpy(),
             f"prediction, T = {_TEMPERATURE}": color.visible(tf.concat([truth[..., :1], vivid], -1)).numpy(),
         }
         return pictures, numbers
-
-    def _decode(self, network, outputs, temperature):
-        return outputs if network.objective == "regression" else annealed_mean(outputs, self._colors, temperature)
