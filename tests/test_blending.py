@@ -82,3 +82,34 @@ def test_a_large_picture_is_never_in_memory_as_a_whole():
         field.enlarged(inside)
         most = max(most, len(field._rows))
     assert most <= 3 * 32 // STRIDE
+
+
+def test_the_reduced_picture_counts_as_much_as_windows():
+    """A picture of blocks of 2x2 pixels, so that what it is reduced to is known."""
+    small = picture(40, 56)
+    large = np.repeat(np.repeat(small, 2, 0), 2, 1)
+    seen_whole = tf.image.resize(pixelwise(small[None, ..., None]), [20, 28], "bilinear")
+    cells = (pixelwise(large[None, ..., None]) + seen_whole) / 2
+    field, found = Field(pixelwise, large, STRIDE, *WINDOWS, overview=56), np.full([80, 112, 2], np.nan)
+    for inside in tile_places(*large.shape, 50):
+        found[inside] = field.enlarged(inside).numpy()
+    np.testing.assert_allclose(found, tf.image.resize(cells, [80, 112], "bilinear")[0], atol=1e-3)
+
+
+def test_the_reduced_picture_lies_where_the_picture_is():
+    """Reduced by a factor that is no integer, a slope of lightness stays where it was; 2.5 cells from its borders."""
+    down, right = np.mgrid[0:400, 0:296].astype(np.float32)
+    slope = right / 5 + down / 10
+    inside = (slice(0, 400), slice(0, 296))
+    found = Field(pixelwise, slope, STRIDE, 64, 32, overview=200).enlarged(inside)
+    alone = Field(pixelwise, slope, STRIDE, 64, 32, overview=None).enlarged(inside)
+    np.testing.assert_allclose(found[10:-10, 10:-10], alone[10:-10, 10:-10], atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [(57, 56), (300, 1), (1, 300)])
+def test_only_larger_pictures_are_seen_reduced(size):
+    lightness, inside = picture(*size), tuple(slice(0, side) for side in size)
+    alone = Field(pixelwise, lightness, STRIDE, *WINDOWS, overview=None).enlarged(inside).numpy()
+    for overview, is_seen in ((max(size), False), (max(size) - 1, True)):
+        found = Field(pixelwise, lightness, STRIDE, *WINDOWS, overview=overview).enlarged(inside).numpy()
+        assert (np.abs(found - alone).max() > 0.1) == is_seen

@@ -2,18 +2,22 @@
 
 Such a network gives fewer pixels than it takes: a cell of its output stands for stride x stride pixels. What a
 window sees at its borders is not the picture but padding, so windows overlap, and each counts the less the nearer
-a cell is to its border.
+a cell is to its border. What no window sees is the picture as a whole, so a large one is also predicted reduced,
+and that counts as much as the windows (`python -m tfcolor.studies.windows`).
 """
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from tfcolor.tiles import cut_with_context
 
 WINDOW = 512  # pixels; pictures of up to so many on each side go whole
 OVERLAP = 192  # pixels, at least, of windows side by side
+OVERVIEW = 256  # pixels; pictures with a longer side are also seen reduced to it, about the size of those trained on
 MULTIPLE = 8  # of which the sides of what goes through a network are
 
 
@@ -31,6 +35,7 @@ class Field:
         stride: int,
         window: int = WINDOW,
         overlap: int = OVERLAP,
+        overview: int | None = OVERVIEW,
     ):
         """Look at a picture; nothing is predicted yet.
 
@@ -40,9 +45,10 @@ class Field:
             stride: pixels on each axis for a cell.
             window: side of the windows in pixels, a multiple of 8.
             overlap: of windows side by side, in pixels, at least.
+            overview: the longer side to which larger pictures are reduced to be seen as a whole; None for never.
         """
         self._predict, self._lightness, self._stride = predict, lightness, stride
-        self._window = window
+        self._window, self._overview = window, overview
         self.starts = [_window_starts(length, window, overlap) for length in lightness.shape]
         self._shares = [
             _shares(starts, min(window, _padded(length)), overlap, stride)
@@ -100,7 +106,28 @@ class Field:
     def _logits(self, top: int, left: int) -> np.ndarray:
         sides = (min(self._window, _padded(length)) for length in self._lightness.shape)
         inside = tuple(slice(start, start + side) for start, side in zip((top, left), sides, strict=True))
-        return self._predict(cut_with_context(self._lightness, inside, 0)[None, ..., None])[0].numpy()
+        logits = self._predict(cut_with_context(self._lightness, inside, 0)[None, ..., None])
+        if self._overview and max(self._lightness.shape) > self._overview:
+            logits = (logits + self._seen_as_a_whole(top, left, logits.shape[1:3])) / 2
+        return logits[0].numpy()
+
+    def _seen_as_a_whole(self, top: int, left: int, size: tuple[int, int]) -> tf.Tensor:
+        """What the reduced picture gives for the cells of a window: float32 [1, h, w, Q], linear between its own."""
+        logits, scale = self._reduced
+        corner = [-start // self._stride for start in (top, left)]
+        return tf.raw_ops.ScaleAndTranslate(
+            images=logits, size=size, scale=scale, translation=corner, kernel_type="triangle", antialias=False
+        )
+
+    @cached_property
+    def _reduced(self) -> tuple[tf.Tensor, list[float]]:
+        """The logits of the reduced picture, and by how much it is smaller, down and right."""
+        scale = self._overview / max(self._lightness.shape)
+        sides = [max(1, round(scale * length)) for length in self._lightness.shape]
+        picture = np.asarray(Image.fromarray(self._lightness).resize(sides[::-1], Image.Resampling.BOX))
+        inside = tuple(slice(0, _padded(side)) for side in sides)
+        logits = self._predict(cut_with_context(picture, inside, 0)[None, ..., None])
+        return logits, [length / side for length, side in zip(self._lightness.shape, sides, strict=True)]
 
 
 def _padded(length: int) -> int:

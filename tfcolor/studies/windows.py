@@ -4,8 +4,8 @@ python -m tfcolor.studies.windows --model zhang-outdoor --large FOLDER
 
 Borders are looked for in photographs larger than a window, of a folder: how much ab changes from pixel to pixel where
 a window begins or ends, by how much it changes elsewhere. What more context is worth is measured on validation
-photographs of a dataset, in windows of half their size: alone, blended with a prediction of the photograph
-reduced to half, and against the photograph predicted whole.
+photographs of a dataset, in windows of half their size: alone, and with the photograph reduced to half, blended as
+`predict.py` does; and against the photograph predicted whole.
 """
 
 import argparse
@@ -119,15 +119,15 @@ def logits_of_ways(colorizer: Any) -> dict[str, Callable[[np.ndarray], Any]]:
 
     network = colorizer.network
 
-    def field(lightness, window, overlap):
-        picture = tuple(slice(0, side) for side in lightness.shape)
-        return Field(lambda x: network(tf.constant(x)), lightness, network.stride, window, overlap).enlarged(picture)
+    def predict(lightness, window, overview=None):
+        field = Field(lambda x: network(tf.constant(x)), lightness, network.stride, window, OVERLAP, overview)
+        return field.enlarged(tuple(slice(0, side) for side in lightness.shape))
 
     def whole(lightness):
-        return field(lightness, 8 * max(lightness.shape), OVERLAP)
+        return predict(lightness, 8 * max(lightness.shape))
 
     def windows(lightness):
-        return field(lightness, WINDOW, OVERLAP)
+        return predict(lightness, WINDOW)
 
     def half(lightness):
         sides = [-(-side // 2) for side in lightness.shape]
@@ -135,7 +135,7 @@ def logits_of_ways(colorizer: Any) -> dict[str, Callable[[np.ndarray], Any]]:
         return tf.image.resize(whole(reduced), lightness.shape, "bilinear")
 
     def both(lightness):
-        return (windows(lightness) + half(lightness)) / 2
+        return predict(lightness, WINDOW, max(lightness.shape) // 2)
 
     return dict(zip(WAYS, (whole, windows, half, both), strict=True))
 
