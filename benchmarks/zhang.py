@@ -19,6 +19,7 @@ from tfcolor.training import REPORT_STEPS, Trainer
 
 NUM_BINS, SIDE = 313, 256
 PATCH, BATCH = 128, 8  # of training
+MATRIX_SIDE = 4096
 LOOP_WIDTH = 0.25
 
 
@@ -83,7 +84,7 @@ def forward_rows(quick: bool) -> list[Row]:
 
 
 def training_rows(quick: bool) -> list[Row]:
-    """A step on windows of 128."""
+    """A step on windows of 128, and what the machine could do."""
     import torch
 
     dtype = best_dtype()
@@ -92,8 +93,13 @@ def training_rows(quick: bool) -> list[Row]:
     model = torch_model.Zhang(Zhang(NUM_BINS), channels_last=True, bfloat16=True)
     rival = torch_model.Training(model, RATE)
     arrays = [torch.tensor(t.numpy()) for t in (batch[0], batch[1][..., 0], batch[3])]
+    square = tf.cast(tf.random.stateless_uniform([MATRIX_SIDE] * 2, [0, 0], -1, 1), dtype)
     seconds = alternate(
-        {"ours": lambda: trainer.step(batch, RATE, 0).loss.numpy(), "PyTorch": lambda: rival.step(*arrays)},
+        {
+            "ours": lambda: trainer.step(batch, RATE, 0).loss.numpy(),
+            "PyTorch": lambda: rival.step(*arrays),
+            "matrices": lambda: tf.matmul(square, square).numpy(),
+        },
         2 if quick else 5,
     )
     teraflops = 3 * 2 * multiplications(1.0, PATCH) * BATCH / 1e12
@@ -101,6 +107,12 @@ def training_rows(quick: bool) -> list[Row]:
     return [
         row("training step", [teraflops / s for s in seconds["ours"]], "TFLOP/s", ">= 0.8", note),
         row("training step / PyTorch bfloat16 channels_last", ratios(seconds["PyTorch"], seconds["ours"]), "x"),
+        row(
+            "a product of two matrices",
+            [2 * MATRIX_SIDE**3 / 1e12 / s for s in seconds["matrices"]],
+            "TFLOP/s",
+            note=f"{MATRIX_SIDE}x{MATRIX_SIDE}, {dtype.name}: what this machine can do at all",
+        ),
     ]
 
 

@@ -9,10 +9,11 @@ from skimage.color import rgb2lab
 
 from tfcolor import color, datasets
 from tfcolor.bins import Bins, count_bins
-from tfcolor.colorizer import Colorizer, Uncolored
+from tfcolor.colorizer import Colorizer
 from tfcolor.decoding import annealed_mean
 from tfcolor.decoding_options import Decoding
 from tfcolor.errors import InputError
+from tfcolor.jobs import Uncolored
 from tfcolor.networks.valid8 import Valid8
 from tfcolor.predictors import lab_pixels, raw_aucs
 

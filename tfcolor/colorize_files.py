@@ -13,10 +13,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfcolor import formats
-from tfcolor.colorizer import Colorizer, Uncolored, paint
+from tfcolor.colorizer import Colorizer, paint
 from tfcolor.console import Progress, shown
 from tfcolor.decoding_options import Decoding
 from tfcolor.errors import WorkError
+from tfcolor.jobs import Uncolored
 from tfcolor.originals import Header, Page, read_header, read_page
 from tfcolor.photos import UnreadableImage, read_ahead, write_png
 from tfcolor.saving import Unsavable, levels_of, rounded, saving

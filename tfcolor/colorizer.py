@@ -2,9 +2,8 @@
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,27 +13,16 @@ from tfcolor.bins import Bins
 from tfcolor.blending import Field
 from tfcolor.decoding import decode
 from tfcolor.decoding_options import Decoding
+from tfcolor.jobs import Job, Uncolored, batches, jobs_of
 from tfcolor.modeldir import decoding_of, find_model, load_model
 from tfcolor.prior import rebalancing_weights
 from tfcolor.smoothing import border, guided
 from tfcolor.strips import by_rows
-from tfcolor.tiles import count_tiles, split_tiles, tile_places
+from tfcolor.tiles import split_tiles, tile_places
 
 # The largest side of a tile in pixels where none is given. From 128 to 256 the speed is the same within
 # 10 %; smaller tiles compute more around them, larger ones leave the cache (`python -m benchmarks growth`).
 AUTO_TILE = 256
-_BATCH_PIXELS = 2**16  # of the tiles that go through the network at once, as it sees them: 40 MB a layer
-
-
-class Uncolored(NamedTuple):
-    """A picture to colour.
-
-    lightness: float32 [H, W], L* in [0, 100].
-    dtype: of the result's levels, uint8 or uint16.
-    """
-
-    lightness: np.ndarray
-    dtype: type = np.uint8
 
 
 class Colorizer:
@@ -146,7 +134,7 @@ class Colorizer:
             yield from self._colorize_blended(pictures, decoding, tile, on_tile)
             return
         log_weights, done = self.log_weights(decoding.uniform_share), 0
-        for batch in _batches(self._all_jobs(pictures, tile, decoding.smoothing)):
+        for batch in batches(self._all_jobs(pictures, tile, decoding.smoothing)):
             around = np.stack([job.around for job in batch])[..., None]
             recolor = self._recolorer(decoding.smoothing, batch[0].result.dtype.type)
             colored = recolor(around, decoding.temperature, decoding.strength, log_weights).numpy()
@@ -275,11 +263,11 @@ class Colorizer:
         for inside, around in split_tiles(lightness.astype(np.float32), tile, self.network.context + more):
             yield inside, around[None, ..., None]
 
-    def _all_jobs(self, pictures: Iterable[Uncolored], tile: int, smoothing_radius: int) -> Iterator["_Job"]:
+    def _all_jobs(self, pictures: Iterable[Uncolored], tile: int, smoothing_radius: int) -> Iterator[Job]:
         context = self.network.context + border(smoothing_radius)
         for picture in pictures:
             _check_lightness(picture.lightness)
-            yield from _jobs(picture, tile, context)
+            yield from jobs_of(picture, tile, context)
             del picture
 
     def _blended_ab(self, lightness: np.ndarray, decoding: Decoding, tile: int):
@@ -365,51 +353,6 @@ def smoothed(lightness: np.ndarray, ab: np.ndarray, decoding: Decoding, tile: in
 def _without(x, width):
     """A batch of pictures without so many pixels on each side."""
     return x[:, width:-width, width:-width] if width else x
-
-
-@dataclass(frozen=True)
-class _Job:
-    """A tile to colour.
-
-    result: uint8 or uint16 [H, W, 3], of the whole picture.
-    inside: the tile's place in it.
-    around: float32 [h + 2c, w + 2c], the lightness of the tile and of what is needed around it.
-    is_last: of its picture.
-    is_alone: the only one of its picture; such ones may share a batch with those of other pictures.
-    """
-
-    result: np.ndarray
-    inside: tuple[slice, slice]
-    around: np.ndarray
-    is_last: bool
-    is_alone: bool
-
-
-def _jobs(picture: Uncolored, tile: int, context: int) -> Iterator[_Job]:
-    """The tiles of a picture, in rows from its top."""
-    lightness = picture.lightness.astype(np.float32, copy=False)
-    result = np.empty([*lightness.shape, 3], picture.dtype)
-    num_tiles = count_tiles(*lightness.shape, tile)
-    for number, (inside, around) in enumerate(split_tiles(lightness, tile, context), start=1):
-        yield _Job(result, inside, around, number == num_tiles, num_tiles == 1)
-
-
-def _batches(jobs: Iterable[_Job]) -> Iterator[list[_Job]]:
-    """Group successive tiles of one size and type, up to a number of pixels."""
-    batch: list[_Job] = []
-    for job in jobs:
-        if batch and (job.around.shape, job.result.dtype) != (batch[0].around.shape, batch[0].result.dtype):
-            yield batch
-            batch = []
-        batch.append(job)
-        height, width = job.around.shape[:2]
-        # A large picture is finished before the next one is even asked for, so that only one is in memory.
-        if (len(batch) + 1) * height * width > _BATCH_PIXELS or (job.is_last and not job.is_alone):
-            del job
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _check_tile(tile: int) -> None:
