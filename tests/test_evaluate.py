@@ -12,6 +12,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from tfcolor import console, evaluate
 from tfcolor.bins import cell_of, count_bins
 from tfcolor.colorizer import Colorizer
+from tfcolor.datasets import split_of
 from tfcolor.evaluation import Evaluation, ModelPredictor
 from tfcolor.measuring import CONFIDENCE_BINS, Truth, distribution_sums, inverse_shares, measure_colors, psnr
 from tfcolor.metrics import absolute_colourfulness, calibration_error, colourfulness
@@ -179,6 +180,24 @@ def test_a_model_is_measured_beside_trivial_predictors(run, tmp_path):
     assert run("--output", "out")[0] == 2  # nothing is replaced unasked
 
 
+def test_a_photograph_that_decides_the_rebalanced_auc_is_named(run, tmp_path, dataset):
+    """Red is one pixel of the training photographs, and all of a test photograph, which then weighs most."""
+    assert "alone has" not in run("--T", "1", "--output", "even")[1]
+    named = {split_of(f"{i}.png"): dataset / f"{i}.png" for i in range(100, 200)}
+    pixels = picture(seed=5)
+    pixels[0, 0] = [255, 0, 0]
+    Image.fromarray(pixels).save(named["train"])
+    Image.fromarray(np.full_like(pixels, [255, 0, 0])).save(named["test"])
+    status, out, err = run("--T", "1", "--output", "out")
+    assert status == 0, err
+    found = json.loads((tmp_path / "out" / "evaluation.json").read_text())["heaviest_photograph"]
+    # Of red it has all 480 pixels but one, of which training knows one; of the hundred other bins all have as many.
+    share = found["share_of_rebalancing_weight"]
+    assert found["file"] == named["test"].name and 0.7 < share < 0.9
+    note = f"{named['test'].name} alone has {100 * share:.0f} %"
+    assert note in out and note in (tmp_path / "out" / "evaluation.md").read_text()
+
+
 def test_a_model_is_measured_as_its_own_options_and_predict_have_it(model_folder, dataset, run, tmp_path):
     description = json.loads((model_folder / "model.json").read_text())
     own = {"temperature": 0.6, "smoothing": 3, "uniform_share": 0.2}
@@ -269,10 +288,12 @@ def test_usage_errors(run, monkeypatch, option, value):
 def test_an_evaluation_is_saved_and_loaded(tmp_path):
     evaluation = Evaluation()
     for i in range(9):
-        evaluation.add(f"{i}.png", "sea", {("1", "model"): {"raw_error": (i, 2)}}, 90.0 + i)
+        pairs = {"raw_error": (i, 2), "rebalanced_error": (1, i)}
+        evaluation.add(f"{i}.png", "sea", {("1", "model"): pairs}, 90.0 + i)
     evaluation.save(tmp_path / "part.npz", {"T": (1.0, 0.38)})
     loaded = Evaluation.load(tmp_path / "part.npz", {"T": (1.0, 0.38)})
     assert loaded.ranked() == evaluation.ranked()
+    assert loaded.heaviest_share() == evaluation.heaviest_share() == ("8.png", pytest.approx(8 / 36))
     assert [file for _, file in loaded.ranked()["best"]] == ["8.png", "7.png", "6.png"]
     assert [file for _, file in loaded.ranked()["worst"]] == ["2.png", "1.png", "0.png"]
     assert [file for _, file in loaded.ranked()["median"]] == ["5.png", "4.png", "3.png"]

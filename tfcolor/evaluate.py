@@ -14,6 +14,8 @@ from tfcolor.decoding_options import MOST_SMOOTHING, Decoding
 from tfcolor.errors import InputError, WorkError
 from tfcolor.files import check_folder, make_folder
 
+_HEAVY = 0.3  # of the weight in the rebalanced AuC: where one photograph has more, that is said
+
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
@@ -93,6 +95,9 @@ def main(arguments: list[str] | None = None) -> None:
     print_results(
         f"{name} on {dataset.name}, {args.split} split, {found.num_photos} photographs{as_made}", name, results
     )
+    file, share = found.heaviest_share()
+    if share > _HEAVY:
+        print(f"the rebalanced AuC is that of few photographs: {evaluation_report.heaviest_note(file, share)}")
     print(f"intervals, all metrics and pictures: {folder}")
 
 

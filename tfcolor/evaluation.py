@@ -116,6 +116,7 @@ class Evaluation:
 
     tallies: by category, T and predictor.
     best, worst, sample: some photographs by the first predictor's raw AuC at its first T.
+    heaviest: the photograph that weighs most in the rebalanced AuC, after its weight.
     """
 
     tallies: dict[tuple[str, str, str], Tally] = field(default_factory=dict)
@@ -123,6 +124,7 @@ class Evaluation:
     worst: list[tuple[float, str]] = field(default_factory=list)
     sample: list[tuple[int, float, str]] = field(default_factory=list)
     num_photos: int = 0
+    heaviest: tuple[float, str] = (0.0, "")
 
     def add(self, file: str, category: str, measured: Sums, score: float) -> None:
         """Add a photograph: its sums by (T, predictor), and the raw AuC by which it is ranked."""
@@ -132,6 +134,8 @@ class Evaluation:
         for (T, predictor), pairs in measured.items():
             for name in {ALL, category}:
                 self.tallies.setdefault((name, T, predictor), Tally()).add(file, pairs)
+        _, weight = next(iter(measured.values()))["rebalanced_error"]  # the same of all predictors
+        self.heaviest = max(self.heaviest, (float(weight), file))
         self._remember(file, score)
         self.num_photos += 1
 
@@ -143,6 +147,7 @@ class Evaluation:
             ours.extend(theirs)
         self._forget()
         self.num_photos += other.num_photos
+        self.heaviest = max(self.heaviest, other.heaviest)
 
     def _remember(self, file, score):
         self.best.append((score, file))
@@ -163,6 +168,13 @@ class Evaluation:
         middle = max(0, (len(by_score) - _EXTREMES) // 2)
         return {"best": self.best, "median": by_score[middle : middle + _EXTREMES], "worst": self.worst[::-1]}
 
+    def heaviest_share(self) -> tuple[str, float]:
+        """The photograph that weighs most in the rebalanced AuC, and its share of all weight, in [0, 1]."""
+        weight, file = self.heaviest
+        tally = next(tally for (category, _, _), tally in self.tallies.items() if category == ALL)
+        total = float(tally.sums["rebalanced_error"][0, 1])
+        return file, weight / total if total else 0.0
+
     def save(self, path: Path, origin: dict) -> None:
         """Write all of it, whole or not at all, with what it was measured of."""
         index, arrays = [], {}
@@ -171,7 +183,7 @@ class Evaluation:
                 arrays[f"sums{len(index)}"] = sums
                 index.append([*key, metric])
         rest = {"index": index, "best": self.best, "worst": self.worst, "sample": self.sample, "num": self.num_photos}
-        rest["origin"] = origin
+        rest |= {"heaviest": self.heaviest, "origin": origin}
         write_npz(path, {"rest": json.dumps(rest), **arrays})
 
     @classmethod
@@ -185,7 +197,7 @@ class Evaluation:
         rest = json.loads(arrays["rest"].item()) if "rest" in arrays else {}
         if rest.get("origin") != json.loads(json.dumps(origin)):
             raise InputError(f"{path} was measured with another model, T or dataset; measure that share again")
-        found = cls(num_photos=rest["num"])
+        found = cls(num_photos=rest["num"], heaviest=tuple(rest.get("heaviest", cls.heaviest)))
         for number, (category, T, predictor, metric) in enumerate(rest["index"]):
             found.tallies.setdefault((category, T, predictor), Tally()).sums[metric] = arrays[f"sums{number}"]
         found.best, found.worst, found.sample = (

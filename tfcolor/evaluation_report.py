@@ -83,10 +83,12 @@ def write(evaluation: Evaluation, folder: Path, about: dict, temperatures: list[
     """
     results, ranked = results_of(evaluation, ALL, temperatures), evaluation.ranked()
     categories = sorted({key[0] for key in evaluation.tallies} - {ALL})
+    heaviest, share = evaluation.heaviest_share()
     content = {
         **about,
         "num_photographs": evaluation.num_photos,
         "rebalancing": POLICY,
+        "heaviest_photograph": {"file": heaviest, "share_of_rebalancing_weight": round(share, 4)},
         "interval": "95 % of bootstrap replicates over photographs",
         "results": results,
         "categories": {name: results_of(evaluation, name, temperatures) for name in categories},
@@ -98,6 +100,11 @@ def write(evaluation: Evaluation, folder: Path, about: dict, temperatures: list[
         file.write(_markdown(content, temperatures).encode())
     write_json(folder / "evaluation.json", content)
     return results
+
+
+def heaviest_note(file: str, share: float) -> str:
+    """How much of the rebalanced AuC a single photograph decides."""
+    return f"{file} alone has {100 * share:.0f} % of all weight."
 
 
 def rows(results: dict, model: str, metrics: list[str], with_intervals: bool = True) -> list[list[str]]:
@@ -122,7 +129,8 @@ def _markdown(content, temperatures) -> str:
     metrics = [m for m in METRICS if any(m in found for found in content["results"][temperatures[0]].values())]
     for part in (metrics[: len(metrics) // 2], metrics[len(metrics) // 2 :]):
         lines += [*_table(["", *(METRICS[m][2] for m in part)], rows(content["results"], model, part)), ""]
-    lines += [f"Rebalanced AuC: {content['rebalancing']}.", ""]
+    note = heaviest_note(*content["heaviest_photograph"].values())
+    lines += [f"Rebalanced AuC: {content['rebalancing']}. {note}", ""]
     if len(content["categories"]) > 1:
         lines += ["**Raw AuC by category, %**", ""]
         table = {name: rows(results, model, ["raw_auc"], False) for name, results in content["categories"].items()}
