@@ -113,3 +113,12 @@ def test_only_larger_pictures_are_seen_reduced(size):
     for overview, is_seen in ((max(size), False), (max(size) - 1, True)):
         found = Field(pixelwise, lightness, STRIDE, *WINDOWS, overview=overview).enlarged(inside).numpy()
         assert (np.abs(found - alone).max() > 0.1) == is_seen
+
+
+@pytest.mark.parametrize("length", range(57, 68))
+def test_the_reduced_picture_reaches_beyond_the_borders(length):
+    """Windows are padded to multiples of 8, so that the last of their cells may lie outside the picture."""
+    for size in ((length, 40), (40, length)):
+        inside = tuple(slice(0, side) for side in size)
+        found = Field(pixelwise, np.full(size, 40, np.float32), STRIDE, *WINDOWS, overview=56).enlarged(inside)
+        np.testing.assert_allclose(found, np.broadcast_to(np.float32([40, 20]), [*size, 2]), rtol=1e-5)

@@ -1,6 +1,7 @@
 """The colorizer: tiles that cannot be told, every pixel coloured, and lightness left alone."""
 
 import json
+import weakref
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from tfcolor.decoding_options import Decoding
 from tfcolor.errors import InputError
 from tfcolor.jobs import Uncolored
 from tfcolor.networks.valid8 import Valid8
+from tfcolor.networks.zhang import Zhang
 from tfcolor.predictors import lab_pixels, raw_aucs
 
 SIZES = [(1, 1), (1, 50), (50, 1), (3, 5), (9, 8), (17, 40)]
@@ -33,6 +35,12 @@ def colorizer() -> Colorizer:
     bins = ring(40)
     assert bins.num_bins == 16
     return Colorizer(Valid8(16, seed=3), bins)
+
+
+@pytest.fixture(scope="module")
+def far_sighted() -> Colorizer:
+    """Of a network that sees far, whose pictures go whole or in windows."""
+    return Colorizer(Zhang(16, width=1 / 16, seed=3), ring(40))
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -88,9 +96,10 @@ def test_tiles_leave_no_trace_in_the_picture(colorizer):
         assert np.abs(colorizer.colorize(rgb, 0.38, tile) - whole).max() <= 1
 
 
-def test_progress_counts_every_tile(colorizer):
+@pytest.mark.parametrize("kind", ["colorizer", "far_sighted"])
+def test_progress_counts_every_tile(kind, request):
     seen = []
-    colorizer.colorize(picture(20, 33), 1.0, 16, seen.append)
+    request.getfixturevalue(kind).colorize(picture(20, 33), 1.0, 16, seen.append)
     assert seen == sorted(set(seen)) and seen[-1] == 6  # 2 rows of 3, those of one size together
 
 
@@ -118,7 +127,9 @@ def test_equals_the_network_on_the_whole_picture_extended_by_reflection(colorize
 # Many pictures
 
 
-def test_many_pictures_are_coloured_as_one_by_one(colorizer):
+@pytest.mark.parametrize("kind", ["colorizer", "far_sighted"])
+def test_many_pictures_are_coloured_as_one_by_one(kind, request):
+    colorizer = request.getfixturevalue(kind)
     sizes = [(10, 12), (10, 12), (40, 50), (10, 12), (3, 3), (64, 20), (10, 12)]
     pictures = [picture(*size, seed=seed) for seed, size in enumerate(sizes)]
     done = []
@@ -137,8 +148,9 @@ def test_small_pictures_of_one_size_share_batches(colorizer, monkeypatch):
     assert batches == [7, 1]
 
 
-def test_a_large_picture_is_done_before_the_next_is_asked_for(colorizer):
-    asked = []
+@pytest.mark.parametrize("kind", ["colorizer", "far_sighted"])
+def test_a_large_picture_is_done_before_the_next_is_asked_for(kind, request):
+    colorizer, asked = request.getfixturevalue(kind), []
 
     def pictures():
         for number in range(3):
@@ -147,6 +159,24 @@ def test_a_large_picture_is_done_before_the_next_is_asked_for(colorizer):
 
     for number, _ in enumerate(colorizer.colorize_all(pictures(), tile=20)):
         assert asked[-1] == number
+
+
+@pytest.mark.parametrize("kind", ["colorizer", "far_sighted"])
+def test_what_is_finished_is_in_memory_no_more_when_the_next_picture_is_read(kind, request):
+    colorizer, alive = request.getfixturevalue(kind), []
+
+    def pictures():
+        for number in range(3):
+            assert all(reference() is None for reference in alive)
+            lightness = uncolored(picture(40, 30, number)).lightness.copy()
+            alive.append(weakref.ref(lightness))
+            yield Uncolored(lightness)
+            del lightness
+
+    results = colorizer.colorize_all(pictures(), tile=20)
+    for _ in range(3):
+        alive.append(weakref.ref(next(results)))
+    assert len(alive) == 6
 
 
 # Precision and compilation
@@ -174,9 +204,15 @@ def test_bfloat16_colours_real_photographs_within_one_unit(data_root):
         assert 0 < np.linalg.norm(difference, axis=-1).mean() < 1
 
 
+@pytest.mark.parametrize("kind", ["colorizer", "far_sighted"])
 @pytest.mark.parametrize("temperature", [0, 0.38])
-def test_xla_gives_the_same(colorizer, temperature):
+def test_xla_gives_the_same(kind, request, temperature):
+    colorizer = request.getfixturevalue(kind)
     compiled = Colorizer(colorizer.network, colorizer.bins, xla="on")
+    given = tf.zeros([1, 32, 32, 1]), compiled.log_weights(None)
+    assert "HloModule" in compiled._forward.experimental_get_compiler_ir(*given)()
+    with pytest.raises(ValueError, match="jit_compile"):
+        colorizer._forward.experimental_get_compiler_ir(*given)
     lightness = lightness_of(picture(20, 30))
     results = [c.predict_ab(lightness, temperature) for c in (compiled, colorizer)]
     close = np.isclose(*results, atol=1e-2).all(axis=-1)
@@ -229,19 +265,22 @@ def test_lightness_stays_within_the_rounding_of_8_bits(radius, temperature):
     assert (lightness <= highest + 0.01).all()
 
 
-def test_16_bits_have_more_levels_of_lightness_than_8(colorizer):
+@pytest.mark.parametrize("kind", ["colorizer", "far_sighted"])
+def test_16_bits_have_more_levels_of_lightness_than_8(kind, request):
+    colorizer = request.getfixturevalue(kind)
     levels = np.linspace(0, 65535, 64 * 64).round().astype(np.uint16).reshape(64, 64)
     rgb = np.repeat(levels[..., None], 3, axis=-1)
-    result = colorizer.colorize(rgb)
+    result = colorizer.colorize(rgb, 0)
     assert result.dtype == np.uint16 and np.ptp(result, axis=-1).mean() > 1000
     lightness, expected = (rgb2lab(x / 65535)[..., 0] for x in (result, rgb))
     assert np.abs(lightness - expected).max() < 0.01
     assert len(np.unique(lightness.round(2))) > 2000
 
 
-def test_strength_scales_chroma_and_0_leaves_gray():
+@pytest.mark.parametrize("network", [Valid8, Zhang])
+def test_strength_scales_chroma_and_0_leaves_gray(network):
     bins = ring(15)  # within sRGB at these lightnesses
-    gentle = Colorizer(Valid8(bins.num_bins, seed=3), bins)
+    gentle = Colorizer(network(bins.num_bins, seed=3), bins)
     rgb = np.random.default_rng(0).integers(90, 160, [20, 30, 1]).repeat(3, axis=-1).astype(np.uint16) * 257
     whole, half, none = (rgb2lab(gentle.colorize(rgb, 0, strength=s) / 65535)[..., 1:] for s in (1, 0.5, 0))
     assert np.linalg.norm(whole, axis=-1).mean() > 2

@@ -114,19 +114,25 @@ class Field:
     def _seen_as_a_whole(self, top: int, left: int, size: tuple[int, int]) -> tf.Tensor:
         """What the reduced picture gives for the cells of a window: float32 [1, h, w, Q], linear between its own."""
         logits, scale = self._reduced
-        corner = [-start // self._stride for start in (top, left)]
+        around = MULTIPLE // self._stride
+        corner = [-start / self._stride - around * by for start, by in zip((top, left), scale, strict=True)]
         return tf.raw_ops.ScaleAndTranslate(
             images=logits, size=size, scale=scale, translation=corner, kernel_type="triangle", antialias=False
         )
 
     @cached_property
     def _reduced(self) -> tuple[tf.Tensor, list[float]]:
-        """The logits of the reduced picture, and by how much it is smaller, down and right."""
+        """The logits of the reduced picture and of cells around it, and by how much it is smaller, down and right.
+
+        A window's cells of padding lie outside of the picture, so that its outermost cells are repeated there.
+        """
         scale = self._overview / max(self._lightness.shape)
         sides = [max(1, round(scale * length)) for length in self._lightness.shape]
         picture = np.asarray(Image.fromarray(self._lightness).resize(sides[::-1], Image.Resampling.BOX))
         inside = tuple(slice(0, _padded(side)) for side in sides)
         logits = self._predict(cut_with_context(picture, inside, 0)[None, ..., None])
+        around = [MULTIPLE // self._stride] * 2
+        logits = tf.pad(logits, [[0, 0], around, around, [0, 0]], "SYMMETRIC")
         return logits, [length / side for length, side in zip(self._lightness.shape, sides, strict=True)]
 
 

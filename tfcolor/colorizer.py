@@ -1,6 +1,7 @@
 """The class that users import: a model, and photographs of any size coloured with it in tiles."""
 
 import functools
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -46,16 +47,11 @@ class Colorizer:
         self._is_regression = network.objective == "regression"
         self._num_outputs = 2 if self._is_regression else bins.num_bins
         self._recolorers: dict[tuple[int, type], tf.function] = {}
-        self._predict = tf.function(
-            self._decoded,
-            input_signature=[
-                tf.TensorSpec([None, None, None, 1]),
-                tf.TensorSpec([]),
-                tf.TensorSpec([self._num_outputs]),
-            ],
-            jit_compile=precision.use_xla(xla) or None,
-            autograph=False,  # nothing to convert, and looking for it takes a second
-        )
+        pictures, weights = tf.TensorSpec([None, None, None, 1]), tf.TensorSpec([self._num_outputs])
+        # Autograph has nothing to convert, and looking for it takes a second.
+        compiled = functools.partial(tf.function, jit_compile=precision.use_xla(xla) or None, autograph=False)
+        self._forward = compiled(lambda x, log_weights: network(x) + log_weights, input_signature=[pictures, weights])
+        self._predict = compiled(self._decoded, input_signature=[pictures, tf.TensorSpec([]), weights])
 
     @classmethod
     def load(cls, model: str | Path, compute: str = "auto", xla: str = "auto") -> "Colorizer":
@@ -228,7 +224,7 @@ class Colorizer:
             _check_lightness(lightness)
             _check_tile(tile)
             predict = functools.partial(self._forward, log_weights=log_weights)
-            field = Field(predict, lightness.astype(np.float32), self.network.stride)
+            field = Field(predict, lightness.astype(np.float32, copy=False), self.network.stride)
             for inside in tile_places(*lightness.shape, tile):
                 yield inside, field.enlarged(inside, more)
             return
@@ -260,7 +256,7 @@ class Colorizer:
     def _tiles(self, lightness, tile, more):
         _check_lightness(lightness)
         _check_tile(tile)
-        for inside, around in split_tiles(lightness.astype(np.float32), tile, self.network.context + more):
+        for inside, around in split_tiles(lightness.astype(np.float32, copy=False), tile, self.network.context + more):
             yield inside, around[None, ..., None]
 
     def _all_jobs(self, pictures: Iterable[Uncolored], tile: int, smoothing_radius: int) -> Iterator[Job]:
@@ -274,22 +270,25 @@ class Colorizer:
         """The places of tiles, and their finished ab but for its strength, float32 [1, h, w, 2]."""
         more = border(decoding.smoothing)
         tiles = self.logits(lightness, tile, more, decoding.uniform_share)
-        guides = split_tiles(lightness.astype(np.float32), tile, more)
+        guides = split_tiles(lightness.astype(np.float32, copy=False), tile, more)
         for (inside, logits), (_, guide) in zip(tiles, guides, strict=True):
             ab = self.decode(logits[None], decoding.temperature)
             yield inside, guided(ab, tf.constant(guide[None, ..., None]), decoding.smoothing)
 
     def _colorize_blended(self, pictures, decoding, tile, on_tile):
-        done = 0
+        done = itertools.count(1)
         for picture in pictures:
-            result = np.empty([*picture.lightness.shape, 3], picture.dtype)
-            for inside, ab in self._blended_ab(picture.lightness, decoding, tile):
-                lightness = picture.lightness[inside][None, ..., None]
-                result[inside] = paint(lightness, decoding.strength * ab, tf.as_dtype(picture.dtype))[0]
-                done += 1
-                on_tile(done)
-            del picture
-            yield result
+            results = [self._painted(picture, decoding, tile, lambda: on_tile(next(done)))]
+            del picture  # what is finished must not stay in memory while the next one is read
+            yield results.pop()
+
+    def _painted(self, picture, decoding, tile, on_tile):
+        result = np.empty([*picture.lightness.shape, 3], picture.dtype)
+        for inside, ab in self._blended_ab(picture.lightness, decoding, tile):
+            lightness = picture.lightness[inside][None, ..., None]
+            result[inside] = paint(lightness, decoding.strength * ab, tf.as_dtype(picture.dtype))[0]
+            on_tile()
+        return result
 
     def _predict_smooth(self, lightness, temperature, log_weights, radius):
         ab = self._predict(lightness, temperature, log_weights)  # [B, h + 2 border, w + 2 border, 2]
@@ -297,10 +296,6 @@ class Colorizer:
 
     def _decoded(self, lightness, temperature, log_weights):
         return self.decode(self.network(lightness) + log_weights, temperature)
-
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 1]), tf.TensorSpec([None])], autograph=False)
-    def _forward(self, lightness, log_weights):
-        return self.network(lightness) + log_weights
 
     def _recolorer(self, radius: int, dtype: type) -> tf.function:
         """Lightness of a batch of tiles with their surroundings, T, strength, weights -> sRGB; traced once each."""
