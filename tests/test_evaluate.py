@@ -285,6 +285,12 @@ def test_usage_errors(run, monkeypatch, option, value):
     assert status == 2 and err.startswith("error: ")
 
 
+@pytest.mark.parametrize("option", ["--T", "--lambda", "--chroma-smoothing", "--tile"])
+def test_what_is_for_models_is_refused_for_predictions(run, dataset, option):
+    status, _, err = run("--predictions", dataset, option, "1")
+    assert status == 2 and err == f"error: {option} is for a model; --predictions are measured as they are\n"
+
+
 def test_an_evaluation_is_saved_and_loaded(tmp_path):
     evaluation = Evaluation()
     for i in range(9):

@@ -1,15 +1,16 @@
 """Packs: every photograph is in them as Pillow reads it, and windows come out as promised."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfcolor import console, pack, photos
+from tfcolor import console, pack, packs, photos
 from tfcolor.datasets import Dataset
-from tfcolor.errors import InputError
+from tfcolor.errors import InputError, WorkError
 from tfcolor.packs import Pack, _decoded, windows_of, write_pack
 
 ALONE = tf.distribute.InputContext()
@@ -65,6 +66,15 @@ def test_all_that_can_be_read_is_there_as_pillow_reads_it(folder, tmp_path):
     assert sum(found.records) == 8
 
 
+def test_a_full_disk_is_said_in_one_line(folder, tmp_path):
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full, which is a disk that is always full")
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "00000-of-00001.tfrecord").symlink_to("/dev/full")
+    with pytest.raises(WorkError, match=r"pack cannot be written: .*00000-of-00001"):
+        write_pack(dataset_of(folder), "all", tmp_path / "pack", 1, lambda done, reason: None)
+
+
 @pytest.fixture(name="numbered")
 def _numbered(tmp_path):
     """A pack of 21 pictures of 6x9 pixels: red is the picture's number, green the row, blue the column."""
@@ -101,6 +111,24 @@ def test_an_epoch_has_every_photograph_once_in_an_order_of_its_own(numbered):
     np.testing.assert_array_equal(np.sort(numbers), np.tile(range(21), [5, 1]))
     assert len({tuple(epoch) for epoch in numbers}) == 5
     assert not np.array_equal(take(numbered, 21, seed=2)[:, 0, 0, 0], numbers[0])
+
+
+def test_fewer_photographs_wait_in_memory_where_they_are_large(numbered, monkeypatch):
+    first = {seed: take(numbered, 1, seed=seed)[0, 0, 0, 0] for seed in range(40)}
+    monkeypatch.setattr(packs, "_SHUFFLED_BYTES", 1)
+    monkeypatch.setattr(packs, "_INTERLEAVED", 1)
+    np.testing.assert_array_equal(np.sort(take(numbered, 21)[:, 0, 0, 0]), range(21))
+    for seed in range(40):  # of one that waits, the draw is the first record of a shard
+        assert take(numbered, 1, seed=seed)[0, 0, 0, 0] in _firsts(numbered)
+    assert not set(first.values()) <= _firsts(numbered)
+
+
+def _firsts(found):
+    """The numbers of the pictures that shards begin with."""
+    shards = [tf.data.TFRecordDataset(str(shard)) for shard in found.shards]
+    examples = [tf.train.Example.FromString(next(iter(shard)).numpy()) for shard in shards]
+    names = [example.features.feature["file"].bytes_list.value[0].decode() for example in examples]
+    return {int(name[:2]) for name in names}
 
 
 @pytest.mark.parametrize("first", [1, 20, 21, 50])

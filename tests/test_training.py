@@ -134,6 +134,26 @@ def test_two_processes_find_the_weights_of_one(photos_folder, tmp_path, options)
         np.testing.assert_allclose(two[name], weight, rtol=0, atol=1e-5, err_msg=name)
 
 
+CHIEF = """
+import numpy as np
+from tfcolor.training import make_strategy, of_chief
+from tfcolor import cluster
+strategy, index = make_strategy(), cluster.share()[0]
+print("found", of_chief(strategy, {"a": np.float32([[index, 0.1 * index]])})["a"].tolist())
+"""
+
+
+@pytest.mark.slow
+def test_machines_take_the_arrays_of_the_chief():
+    workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    tasks = [{"type": "worker", "index": index} for index in range(2)]
+    configs = [json.dumps({"cluster": {"worker": workers}, "task": task}) for task in tasks]
+    processes = [start([sys.executable, "-c", CHIEF], TF_CONFIG=config) for config in configs]
+    first, second = (re.search(r"found (.*)", finish(process)).group(1) for process in processes)
+    assert first == second
+    np.testing.assert_array_equal(json.loads(first), np.float32([[1, 0.1]]))
+
+
 REPLICAS = """
 import sys, numpy as np, tensorflow as tf
 from tfcolor.training import Trainer

@@ -13,7 +13,7 @@ from tfcolor.studies import windows
 
 
 def test_a_step_at_a_border_shows_and_one_elsewhere_does_not():
-    """Of 100 columns, the third window begins at 32, where the second (16 ... 48) still counts."""
+    """Of 64 columns, the third window begins at 32, where the second (16 ... 48) still counts."""
     starts, ab = [[0], [0, 16, 32]], np.zeros([10, 64, 2], np.float32)
     ab[:, 32:, 1] = 20
     at, elsewhere = windows.seam_steps(ab, starts, 32)

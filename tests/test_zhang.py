@@ -74,6 +74,13 @@ def test_output_is_a_quarter(size, dtype):
     assert len(network.statistics) == 3 * 8
 
 
+def test_what_it_cannot_take_is_refused():
+    with pytest.raises(ValueError, match="classification, regression, got 'both'"):
+        Zhang(16, width=1 / 16, objective="both")
+    with pytest.raises(ValueError, match="multiples of 8"):
+        Zhang(16, width=1 / 16)(tf.zeros([1, 32, 12, 1]))
+
+
 def test_a_pixel_sees_far_and_the_picture_is_placed_where_it_was():
     """What moves by 8 pixels in the input moves by 2 in the output, away from the borders."""
     network = Zhang(9, width=1 / 16, seed=1)

@@ -119,16 +119,18 @@ def decoding_of_arguments(args: argparse.Namespace) -> tuple[tuple[float, ...], 
     )
 
     temperatures = () if args.T is None else console.temperatures_of("--T", args.T)
+    if args.predictions:
+        of_model = {"--T": args.T, "--chroma-smoothing": args.chroma_smoothing, "--lambda": args.uniform_share}
+        for option, value in (of_model | {"--tile": args.tile}).items():
+            if value is not None:
+                raise InputError(f"{option} is for a model; --predictions are measured as they are")
+        return (), Decoding()
     for option, value, high in (
         ("--chroma-smoothing", args.chroma_smoothing, MOST_SMOOTHING),
         ("--lambda", args.uniform_share, 1),
     ):
-        if value is not None and args.predictions:
-            raise InputError(f"{option} is for a model; --predictions are measured as they are")
         if value is not None and not 0 <= value <= high:
             raise InputError(f"{option} must be in [0, {high}], got {value:g}")
-    if args.predictions:
-        return temperatures or (1.0, Decoding().temperature), Decoding()
     folder = find_model(args.model)
     check_predicts_distribution(folder, {"--T": args.T, "--lambda": args.uniform_share})
     description = read_description(folder)

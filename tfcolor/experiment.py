@@ -25,7 +25,7 @@ from tfcolor.predictors import MeanGivenLightness, raw_aucs
 from tfcolor.previews import Previews
 from tfcolor.runs import Run
 from tfcolor.scan import scan
-from tfcolor.training import Position, Trainer, agree, make_strategy, steps_for, train
+from tfcolor.training import Position, Trainer, agree, make_strategy, of_chief, steps_for, train
 
 log = logging.getLogger(__name__)
 
@@ -202,7 +202,9 @@ class Experiment:
             initialization.xavier(network, seed)
         else:
             initialization.data_dependent(network, self._some_lightness(), seed)
-        self._trainer.set_weights({name: weight.numpy() for name, weight in network.saved.items()}, "initialization")
+        # Of one machine for all: what is made of data may differ in its last bits, and k-means makes more of that.
+        weights = of_chief(self._strategy, {name: weight.numpy() for name, weight in network.saved.items()})
+        self._trainer.set_weights(weights, "initialization")
 
     def _some_lightness(self) -> tf.Tensor:
         """float32 [B, P, P, 1] of windows from photographs spread over those for training."""

@@ -4,7 +4,9 @@
 its name, and `image`, a JPEG or PNG file.
 """
 
+import functools
 import io
+import itertools
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -23,7 +25,8 @@ FORMAT_VERSION = 1
 _UPRIGHT = (None, 1)  # values of EXIF's orientation
 _ORIENTATION = 0x0112
 _INTERLEAVED = 8  # shards that are read at once
-_SHUFFLED = 1000  # photographs waiting in memory, still encoded, of which the next one is drawn
+_SHUFFLED = 1000  # photographs waiting in memory, still encoded, of which the next one is drawn: so many,
+_SHUFFLED_BYTES = 2**29  # or as many as have so many bytes on average
 _FEATURES = {"file": tf.io.FixedLenFeature([], tf.string), "image": tf.io.FixedLenFeature([], tf.string)}
 
 
@@ -73,8 +76,8 @@ def write_pack(
 ) -> Pack:
     """Pack a split's photographs: in an order that mixes them, so that any shard is a fair sample of all.
 
-    JPEGs and PNGs that are 8-bit RGB and upright stay byte for byte as they are; all others are packed as PNGs of what
-    `photos.read` makes of them.
+    JPEGs and PNGs that Pillow opens as RGB, upright and without transparency, stay byte for byte as they are; all
+    others are packed as PNGs of what `photos.read` makes of them.
 
     Args:
         dataset: all of it.
@@ -84,29 +87,36 @@ def write_pack(
         on_photo: called with the number of photographs done, and why the last one was left out, or ''.
 
     Raises:
-        WorkError: where none can be read.
+        WorkError: where none can be read, or the folder cannot be written.
     """
     part = dataset.split(split)
     paths = sorted(part.paths, key=lambda path: (zlib.crc32(path.name.encode(errors="surrogateescape")), str(path)))
     shares = [paths[number::num_shards] for number in range(num_shards)]
-    records, done = [], 0
-    for number, share in enumerate(shares):
-        records.append(0)
-        with tf.io.TFRecordWriter(str(_shard(folder, number, num_shards))) as writer:
-            for path in share:
-                done += 1
-                try:
-                    writer.write(_example(path))
-                    records[-1] += 1
-                    on_photo(done, "")
-                except (photos.UnreadableImage, OSError) as error:
-                    on_photo(done, f"skipping {path}: {error}")
+    done, records = itertools.count(1), []
+    try:
+        for number, share in enumerate(shares):
+            with tf.io.TFRecordWriter(str(_shard(folder, number, num_shards))) as writer:
+                records.append(sum(_packed(path, writer, functools.partial(on_photo, next(done))) for path in share))
+    except tf.errors.OpError as error:
+        raise WorkError(f"{folder} cannot be written: {error.message}") from error
     if not sum(records):
         raise WorkError(f"none of the {len(paths)} photographs of {dataset.name} can be read")
     pack = Pack(folder, dataset.name, split, part.fingerprint(), tuple(records))
     content = {name: value for name, value in asdict(pack).items() if name != "folder"}
     write_json(folder / "pack.json", {"format_version": FORMAT_VERSION} | content)
     return pack
+
+
+def _packed(path: Path, writer: tf.io.TFRecordWriter, on_photo: Callable[[str], None]) -> bool:
+    """Write a photograph's record; False where it cannot be read."""
+    try:
+        example = _example(path)
+    except (photos.UnreadableImage, OSError) as error:
+        on_photo(f"skipping {path}: {error}")
+        return False
+    writer.write(example)
+    on_photo("")
+    return True
 
 
 def windows_of(
@@ -142,6 +152,8 @@ def windows_of(
     if not num_records:
         raise InputError(f"{pack.folder} has no photographs for machine {index} of {count}; pack into fewer shards")
     first_epoch, skipped = divmod(first_example, num_records)
+    record_bytes = sum(path.stat().st_size for path in pack.shards) / sum(pack.records)
+    waiting = max(_INTERLEAVED, min(_SHUFFLED, int(_SHUFFLED_BYTES / record_bytes)))
 
     def epoch_of(epoch):
         order = tf.stack([tf.cast(seed, tf.int64), epoch])
@@ -151,7 +163,7 @@ def windows_of(
         )
         files = place.map(lambda number: tf.gather(tf.constant(shards), number))
         records = files.interleave(tf.data.TFRecordDataset, cycle_length=min(_INTERLEAVED, len(shards)), block_length=1)
-        return records.shuffle(_SHUFFLED, seed=1 + tf.cast(seed, tf.int64) + epoch * 2**31)
+        return records.shuffle(waiting, seed=1 + tf.cast(seed, tf.int64) + epoch * 2**31)
 
     def window(number, record):
         draws = tf.random.stateless_uniform([3], tf.stack([tf.cast(seed, tf.int64), number * count + index]))

@@ -67,9 +67,10 @@ class Previews:
             "raw_auc": raw_auc(tf.norm(mean - truth[..., 1:], axis=-1).numpy()),
         }
         vivid = decode(network.objective, outputs, self._colors, _TEMPERATURE)[0]
+        caption = "prediction" if network.objective == "regression" else f"prediction, T = {_TEMPERATURE}"
         pictures = {
             "truth": rgb[inside, inside],
             "gray": color.grayed(tf.constant(rgb[inside, inside])).numpy(),
-            f"prediction, T = {_TEMPERATURE}": color.visible(tf.concat([truth[..., :1], vivid], -1)).numpy(),
+            caption: color.visible(tf.concat([truth[..., :1], vivid], -1)).numpy(),
         }
         return pictures, numbers

@@ -22,8 +22,9 @@ _ENLARGED = "conv8"  # comes after an enlargement, from an eighth of the input's
 class Zhang(Network):
     """Colours blocks of 4x4 pixels from all the picture around them.
 
-    Every convolution is padded by its dilation on all sides, as in Caffe, and followed by the activation; each
-    block ends with batch normalization. H x W pixels, multiples of 8, give H/4 x W/4 distributions.
+    Every 3x3 convolution is padded by its dilation on all sides, as in Caffe, and followed by the activation; each
+    block ends with batch normalization; a 1x1 convolution gives the outputs. H x W pixels, multiples of 8, give
+    H/4 x W/4 distributions.
     """
 
     stride = 4
@@ -46,8 +47,14 @@ class Zhang(Network):
             objective: 'classification', or 'regression' for two outputs, the colour itself (the paper's baseline).
             seed: of the initial weights.
             compute_dtype: of the convolutions, float32 or bfloat16; variables stay float32.
+
+        Raises:
+            ValueError: for another objective.
         """
         super().__init__(name="zhang")
+        outputs = {"classification": ("logits", num_bins), "regression": ("ab", 2)}
+        if objective not in outputs:
+            raise ValueError(f"objective must be one of {', '.join(outputs)}, got {objective!r}")
         self.compute_dtype, self.objective = compute_dtype, objective
         self.blocks: dict[str, list[tf.Module]] = {}
         before, index = 1, 0
@@ -63,7 +70,6 @@ class Zhang(Network):
                 before = channels
             self.blocks[block] = [*layers, BatchNorm(channels, block)]
         layer_seed = tf.random.fold_in([seed, 0], index + 1)
-        outputs = {"classification": ("logits", num_bins), "regression": ("ab", 2)}
         name, channels = outputs[objective]
         self._last = Convolution(before, channels, layer_seed, name, sight=Sight(size=1))
         self.layers = [*(layer for layers in self.blocks.values() for layer in layers), self._last]
@@ -77,7 +83,12 @@ class Zhang(Network):
 
         Returns:
             ab_logits, float32 [B, H/4, W/4, Q], or for regression ab, float32 [B, H/4, W/4, 2], ab units.
+
+        Raises:
+            ValueError: for sides that are no multiples of 8, where they are known.
         """
+        if any(side and side % 8 for side in lightness.shape[1:3]):
+            raise ValueError(f"sides must be multiples of 8, got {lightness.shape[1:3]}")
         x = tf.cast(lightness / 50 - 1, self.compute_dtype)  # [-1, 1]; bfloat16 could not tell 100.4 from 100.5
         for block, layers in self.blocks.items():
             if block == _ENLARGED:
