@@ -52,13 +52,19 @@ def test_psnr_and_its_cap():
 
 
 def test_distributions_worked_by_hand():
-    """Two pixels over three bins: 0.7 for the true bin, and 0.2 where 0.5 goes to another."""
-    shares = np.array([[[0.7, 0.2, 0.1], [0.5, 0.3, 0.2]]], np.float32)
-    wide = np.concatenate([np.log(shares), np.full([1, 2, 4], -30.0)], axis=-1).astype(np.float32)
-    sums = distribution_sums(tf.constant(wide), tf.constant([[0, 2]], tf.int32), tf.constant([1.0, 1, 3, 1, 1, 1, 1]))
+    """Two pixels over three bins: 0.7 for the true bin, and 0.2 where 0.5 goes to another.
+
+    The network was trained with a weight of 3 for the last of them, so that it gives that three times its share.
+    """
+    shares, weights = np.array([[[0.7, 0.2, 0.1], [0.5, 0.3, 0.2]]], np.float32), np.float32([1, 1, 3, 1, 1, 1, 1])
+    wide = np.concatenate([np.log(shares * weights[:3]), np.full([1, 2, 4], -30.0)], axis=-1).astype(np.float32)
+    given = tf.constant(wide), tf.constant([[0, 2]], tf.int32), tf.constant(weights)
+    sums = distribution_sums(*given, 1.0)
     assert (float(sums["top_1"]), float(sums["top_5"])) == (1, 2)
     assert float(sums["cross_entropy"]) == pytest.approx(-np.log(0.7) - np.log(0.2), rel=1e-5)
-    assert float(sums["weighted_cross_entropy"]) == pytest.approx(-np.log(0.7) - 3 * np.log(0.2), rel=1e-5)
+    assert float(sums["weighted_cross_entropy"]) == pytest.approx(-np.log(0.7 / 1.2) - 3 * np.log(0.6 / 1.4), rel=1e-5)
+    sharper = distribution_sums(*given, 0.5)["cross_entropy"]  # squares of the shares
+    assert float(sharper) == pytest.approx(-np.log(0.49 / 0.54) - np.log(0.04 / 0.38), rel=1e-5)
     counts, confidences, hits = (sums[name].numpy() for name in ("counts", "confidences", "hits"))
     assert counts[int(0.7 * CONFIDENCE_BINS)] == counts[int(0.5 * CONFIDENCE_BINS)] == 1 and counts.sum() == 2
     assert confidences.sum() == pytest.approx(1.2) and hits[int(0.7 * CONFIDENCE_BINS)] == hits.sum() == 1

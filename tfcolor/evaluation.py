@@ -56,7 +56,7 @@ class ModelPredictor:
             smoothing: radius in pixels of the filter that smooths colours, see `Decoding`.
             uniform_share: lambda of the decoding, see `Decoding`.
 
-        Both are for colours; what is measured of distributions are those that the network was trained to give.
+        Both are for colours; distributions are measured as `distribution_sums` says, whatever lambda is.
         """
         self.name, self.temperatures = name, temperatures
         self._colorizer, self._tile, self._smoothing = colorizer, tile, smoothing
@@ -84,7 +84,7 @@ class ModelPredictor:
                 colors[key][place] = guided(ab, tf.constant(guide[None, ..., None]), self._smoothing)[0].numpy()
                 # At T = 0 the distribution is one bin, whose cross-entropy is infinite wherever it is wrong.
                 if T and self._has_distributions:
-                    sums = distribution_sums(logits / T, tf.constant(true_bins[place]), self._weights)
+                    sums = distribution_sums(logits, tf.constant(true_bins[place]), self._weights, T)
                     for metric, value in sums.items():
                         totals[key][metric] = totals[key].get(metric, 0) + value.numpy().astype(np.float64)
         return colors, {key: _as_pairs(sums, truth.lightness.size) for key, sums in totals.items() if sums}

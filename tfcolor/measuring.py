@@ -100,24 +100,35 @@ def psnr(truth: np.ndarray, prediction: np.ndarray) -> float:
 
 
 @tf.function(
-    input_signature=[tf.TensorSpec([None, None, None]), tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None])],
+    input_signature=[
+        tf.TensorSpec([None, None, None]),
+        tf.TensorSpec([None, None], tf.int32),
+        tf.TensorSpec([None]),
+        tf.TensorSpec([]),
+    ],
     autograph=False,
 )
-def distribution_sums(logits: tf.Tensor, true_bins: tf.Tensor, weights: tf.Tensor) -> dict[str, tf.Tensor]:
+def distribution_sums(
+    logits: tf.Tensor, true_bins: tf.Tensor, weights: tf.Tensor, temperature: tf.Tensor
+) -> dict[str, tf.Tensor]:
     """Measure predicted distributions.
 
+    A network trained with rebalancing weights predicts w times the true distribution. All but the weighted
+    cross-entropy is measured without them, so that networks trained with any lambda can be compared.
+
     Args:
-        logits: float32 [H, W, Q], sharpened already.
+        logits: float32 [H, W, Q], as the network gives them.
         true_bins: int32 [H, W].
-        weights: float32 [Q], the rebalancing weights.
+        weights: float32 [Q], the rebalancing weights of the training.
+        temperature: T in (0, 1], to sharpen by.
 
     Returns:
         Sums over the pixels: hits of the top bin, of the top 5, cross-entropy in nats, the same weighted;
         and by bins of confidence [15] the number of pixels, of confidences and of hits.
     """
-    logs = tf.reshape(tf.nn.log_softmax(logits), [-1, tf.shape(logits)[-1]])  # [N, Q]
-    bins = tf.reshape(true_bins, [-1])
-    errors = -tf.gather(logs, bins, batch_dims=1)
+    logits, bins = tf.reshape(logits, [-1, tf.shape(logits)[-1]]), tf.reshape(true_bins, [-1])
+    logs = tf.nn.log_softmax((logits - tf.math.log(weights)) / temperature)  # [N, Q]
+    errors, own_errors = (-tf.gather(x, bins, batch_dims=1) for x in (logs, tf.nn.log_softmax(logits / temperature)))
     confidences, top = tf.exp(tf.reduce_max(logs, axis=-1)), tf.argmax(logs, axis=-1, output_type=tf.int32)
     hits = tf.cast(top == bins, tf.float32)
     level = tf.minimum(tf.cast(confidences * CONFIDENCE_BINS, tf.int32), CONFIDENCE_BINS - 1)
@@ -129,7 +140,7 @@ def distribution_sums(logits: tf.Tensor, true_bins: tf.Tensor, weights: tf.Tenso
         "top_1": tf.reduce_sum(hits),
         "top_5": tf.reduce_sum(tf.cast(tf.math.in_top_k(bins, logs, TOP), tf.float32)),
         "cross_entropy": tf.reduce_sum(errors),
-        "weighted_cross_entropy": tf.reduce_sum(errors * tf.gather(weights, bins)),
+        "weighted_cross_entropy": tf.reduce_sum(own_errors * tf.gather(weights, bins)),
         **by_level,
     }
 
