@@ -28,7 +28,7 @@ LAB = np.concatenate([LAB, LAB[:2000] * [0.02, 0.1, 0.1], LAB[:2000] * [0.02, 0.
 
 
 def lab_of(rgb: np.ndarray) -> np.ndarray:
-    return color.rgb_to_lab(color.from_uint8(tf.constant(rgb))).numpy()
+    return color.levels_to_lab(tf.constant(rgb)).numpy()
 
 
 def linear_of(lab: np.ndarray) -> np.ndarray:
@@ -136,11 +136,17 @@ def test_grayed_has_equal_channels_and_the_same_lightness():
     assert (lightness <= lightness_of(gray + 0.501)).all()
 
 
-def test_8_bit_values_become_floats_and_do_not_wrap():
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_levels_have_the_lab_of_their_values(dtype):
+    most = np.iinfo(dtype).max
+    levels = np.random.default_rng(0).integers(0, most, [500, 3], dtype, endpoint=True)
+    expected = color.rgb_to_lab(tf.constant(levels / most, tf.float32))
+    np.testing.assert_allclose(color.levels_to_lab(tf.constant(levels)), expected, atol=1e-3)
+
+
+def test_8_bit_values_come_back_from_floats_and_do_not_wrap():
     levels = np.arange(256, dtype=np.uint8)
-    floats = color.from_uint8(tf.constant(levels))
-    np.testing.assert_allclose(floats - 0.5, np.arange(256) / 255 - 0.5, atol=1e-6)
-    np.testing.assert_array_equal(color.to_levels(floats), levels)
+    np.testing.assert_array_equal(color.to_levels(tf.constant(levels / 255, tf.float32)), levels)
     np.testing.assert_array_equal(color.to_levels(tf.constant([-0.3, 1.7, 0.4999 / 255])), [0, 255, 0])
 
 

@@ -143,7 +143,7 @@ class TargetMaker:
             the target, and the weight of the pixel's own bin, float32 [B, p, p]; for regression instead
             of these three ab, float32 [B, p, p, 2].
         """
-        lab = color.rgb_to_lab(color.from_uint8(rgb))
+        lab = color.levels_to_lab(rgb)
         ab = self._at_output(lab[:, self._inside, self._inside, 1:])
         if self._objective == "regression":
             return lab[..., :1], ab

@@ -28,7 +28,7 @@ def lab_pixels(paths: Iterable[Path]) -> Iterator[tuple[np.ndarray, np.ndarray]]
 
 def lab_of(rgb: np.ndarray) -> np.ndarray:
     """Lab, float32 [H, W, 3], of sRGB uint8 [H, W, 3]."""
-    return color.rgb_to_lab(color.from_uint8(tf.constant(rgb))).numpy()
+    return color.levels_to_lab(tf.constant(rgb)).numpy()
 
 
 def gray(lightness: np.ndarray) -> np.ndarray:

@@ -58,7 +58,7 @@ class Previews:
         outputs = network(lightness)
         errors, weights = PIXEL_ERRORS[network.objective](outputs, *targets)
         inside = slice(self._context, -self._context or None)
-        truth = color.rgb_to_lab(color.from_uint8(tf.constant(rgb[inside, inside])))
+        truth = color.levels_to_lab(tf.constant(rgb[inside, inside]))
         outputs = tf.image.resize(outputs, truth.shape[:2], "bilinear")  # changes nothing at a stride of 1
         mean = decode(network.objective, outputs, self._colors, 1.0)[0]
         numbers = {

@@ -116,7 +116,7 @@ def _ab_of(rgb: np.ndarray) -> np.ndarray:
     ab = np.empty([len(rgb), 2], np.float32)
     for start in range(0, len(rgb), _CHUNK):
         part = tf.constant(rgb[start : start + _CHUNK])
-        ab[start : start + _CHUNK] = color.rgb_to_lab(color.from_uint8(part))[:, 1:]
+        ab[start : start + _CHUNK] = color.levels_to_lab(part)[:, 1:]
     return ab
 
 
