@@ -134,7 +134,7 @@ def loop_rows(folder: Path, quick: bool) -> list[Row]:
     (folder / "zhang-pack").mkdir()
     write_pack(dataset, "train", folder / "zhang-pack", 16, lambda done, reason: None)
     bins: Bins = material.bins(NUM_BINS)
-    steps = REPORT_STEPS * (2 if quick else 8)
+    steps = REPORT_STEPS * (2 if quick else 20)
     options = TrainingOptions(
         dataset="made", network="zhang", width=LOOP_WIDTH, steps=steps, batch_size=BATCH, patch=PATCH
     )
