@@ -97,7 +97,8 @@ def main(arguments: list[str] | None = None) -> None:
     )
     file, share = found.heaviest_share()
     if share > _HEAVY:
-        print(f"the rebalanced AuC is that of few photographs: {evaluation_report.heaviest_note(file, share)}")
+        note = evaluation_report.heaviest_note(console.shown(file), share)
+        print(f"the rebalanced AuC is that of few photographs: {note}")
     print(f"intervals, all metrics and pictures: {folder}")
 
 
