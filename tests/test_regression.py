@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import train
-from tfcolor import choose_decoding, console, evaluate
+from tfcolor import calibrate, choose_decoding, console, evaluate
 from tfcolor.batches import TargetMaker
 from tfcolor.colorizer import Colorizer
 from tfcolor.losses import PIXEL_ERRORS, half_square
@@ -135,3 +135,5 @@ def test_it_is_measured(regression, tmp_path, capsys):
     assert run(evaluate.main, *data, "--output", tmp_path / "other", "--T", "1") == 2
     assert run(choose_decoding.main, *data) == 2
     assert "nothing to choose" in capsys.readouterr().err
+    assert run(calibrate.main, *data, "--output", tmp_path / "other") == 2
+    assert "nothing to calibrate" in capsys.readouterr().err

@@ -45,18 +45,13 @@ def main(arguments: list[str] | None = None) -> None:
     args = parse(arguments)
     from tfcolor.modeldir import find_model, predicts_distribution, read_description
 
-    if args.photographs < 1:
-        raise InputError(f"--photographs must be at least 1, got {args.photographs}")
     folder = find_model(args.model)
     if not predicts_distribution(read_description(folder)):
         raise InputError(
             f"{folder} was trained by regression: it predicts one colour for each pixel, nothing to choose"
         )
     dataset = datasets.find(args.dataset, args.data_dir)
-    paths = dataset.split(args.split).paths
-    if not paths:
-        raise InputError(f"{dataset.name} has no photograph in its {args.split} split; take another --split")
-    paths = paths[:: -(-len(paths) // args.photographs)]
+    paths = dataset.some_of(args.split, args.photographs)
     console.load_tensorflow()
     found = measure(folder, dataset.split("train").paths, paths)
     rows = [

@@ -108,6 +108,19 @@ class Dataset:
             return _joined(self.name, [part.split(which) for part in self.parts])
         return replace(self, files=tuple(file for file in self.files if which in ("all", split_of(file))))
 
+    def some_of(self, split: str, most: int) -> list[Path]:
+        """The paths of at most so many photographs of a split, spread over it.
+
+        Raises:
+            InputError: where the split has none, or `most` is below 1.
+        """
+        if most < 1:
+            raise InputError(f"--photographs must be at least 1, got {most}")
+        paths = self.split(split).paths
+        if not paths:
+            raise InputError(f"{self.name} has no photograph in its {split} split; take another --split")
+        return paths[:: -(-len(paths) // most)]
+
     def fingerprint(self) -> str:
         """Return the SHA-256 of sorted names and sizes, not of contents: a million files stay quick."""
         digest = hashlib.sha256()

@@ -11,14 +11,14 @@ import numpy as np
 import tensorflow as tf
 
 from tfcolor import photos
-from tfcolor.bins import Bins, cell_of
+from tfcolor.bins import Bins
 from tfcolor.colorize_files import painted
 from tfcolor.colorizer import AUTO_TILE, Colorizer
 from tfcolor.errors import InputError
 from tfcolor.files import read_npz, write_npz
 from tfcolor.measuring import Truth, distribution_sums, measure_colors
 from tfcolor.metrics import MAX_DISTANCE
-from tfcolor.predictors import FromFiles, Predictor, lab_of, nearest_bins, quantised
+from tfcolor.predictors import FromFiles, Predictor, bins_of, lab_of, quantised
 from tfcolor.smoothing import border, guided
 from tfcolor.tallies import Tally
 from tfcolor.tiles import split_tiles
@@ -63,14 +63,11 @@ class ModelPredictor:
         bins = colorizer.bins
         self._log_weights = colorizer.log_weights(uniform_share)
         self._weights = tf.constant(bins.weights, tf.float32)
-        self._nearest = nearest_bins(bins)
         self._has_distributions = colorizer.network.objective == "classification"
 
     def __call__(self, truth: Truth, file: str) -> tuple[Colors, Sums]:
         """Predict colours, and measure the distributions that they come from."""
-        bins = self._colorizer.bins
-        cells = np.moveaxis(cell_of(truth.ab, bins.window, bins.extent), -1, 0)
-        true_bins = self._nearest[tuple(cells)].astype(np.int32)
+        true_bins = bins_of(truth.ab, self._colorizer.bins).astype(np.int32)
         keys = {T: (f"{T:g}", self.name) for T in self.temperatures}
         colors = {key: np.empty(truth.ab.shape, np.float32) for key in keys.values()}
         totals: dict = {key: {} for key in keys.values()}

@@ -65,7 +65,12 @@ class MeanGivenLightness:
 
 def quantised(ab: np.ndarray, bins: Bins) -> np.ndarray:
     """The truth encoded and decoded: the bound that the bins set. ab float [H, W, 2] -> float64 [H, W, 2]."""
-    return bins.means[nearest_bins(bins)[tuple(np.moveaxis(cell_of(ab, bins.window, bins.extent), -1, 0))]]
+    return bins.means[bins_of(ab, bins)]
+
+
+def bins_of(ab: np.ndarray, bins: Bins) -> np.ndarray:
+    """The bin of each colour, or where its cell has none the nearest: ab float [..., 2] -> int [...]."""
+    return nearest_bins(bins)[tuple(np.moveaxis(cell_of(ab, bins.window, bins.extent), -1, 0))]
 
 
 def nearest_bins(bins: Bins) -> np.ndarray:
