@@ -36,6 +36,8 @@ def parsed(*arguments: str) -> dict:
         ("batch_size", 0, "--batch-size must be at least 1"),
         ("patch", 16, "--patch must be at least 17"),
         ("weight_decay", 1.0, r"--weight-decay must be in \[0, 1\)"),
+        ("zoom", 0.9, r"--zoom must be in \[1, 4\]"),
+        ("zoom", float("nan"), r"--zoom must be in \[1, 4\]"),
         ("learning_rate", 0.0, "--learning-rate must be positive"),
         ("learning_rate", float("inf"), "--learning-rate must be positive"),
         ("seed", -1, r"--seed must be in \[0, 2\^31\)"),

@@ -9,6 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tfcolor import console, pack, packs, photos
+from tfcolor.batches import Windows, training_batches
 from tfcolor.datasets import Dataset
 from tfcolor.errors import InputError, WorkError
 from tfcolor.packs import Pack, _decoded, windows_of, write_pack
@@ -104,6 +105,39 @@ def test_windows_are_cut_out_of_the_photographs_and_may_be_mirrored(numbered):
         np.testing.assert_array_equal(window[:, ::-1] if mirrored else window, expected)
         places.add((int(top), int(left), bool(mirrored)))
     assert places == {(top, left, mirrored) for top in range(2) for left in range(5) for mirrored in (False, True)}
+
+
+@pytest.fixture(params=["files", "pack"])
+def zoomed(request, tmp_path):
+    """240 windows of 16 pixels, of twice and half the size, of a picture of 24x40 whose ramps tell where they are."""
+    rows, columns = np.indices([24, 40])
+    Image.fromarray(np.stack([0 * rows, 10 * rows, 6 * columns], axis=-1).astype(np.uint8)).save(tmp_path / "ramp.png")
+    if request.param == "files":
+        dataset = training_batches(
+            Windows([tmp_path / "ramp.png"], 16, zoom=2.0), lambda x: x, seed=0, first_step=0, global_batch=1
+        )
+        return np.concatenate(list(dataset.take(240).as_numpy_iterator())).astype(float)
+    (tmp_path / "pack").mkdir()
+    found = write_pack(Dataset("made", tmp_path, ("ramp.png",)), "all", tmp_path / "pack", 1, lambda done, reason: None)
+    windows = windows_of(found, 16, seed=0, first_example=0, pipeline=ALONE, zoom=2.0)
+    return np.stack(list(windows.take(240).as_numpy_iterator())).astype(float)
+
+
+def test_zoomed_windows_are_smaller_and_larger_parts_of_photographs(zoomed):
+    inner = zoomed[:, 4:-4, 4:-4]  # where no border bends the ramp
+    down, right = np.diff(inner[..., 1], axis=1).mean((1, 2)) / 10, np.diff(inner[..., 2], axis=2).mean((1, 2)) / 6
+    mirrored = right < 0
+    np.testing.assert_allclose(np.abs(right), down, atol=0.05)  # the same on both axes
+    sides = 16 * down
+    assert 8 <= sides.min() + 0.5 < 10 and 23 < sides.max() < 24.5  # of 8 ... 32, as far as 24 pixels go
+    # Log-uniform from half to twice the size: a half is smaller, and log2(2 / 1.5) / 2 as large as can be.
+    assert np.mean(sides < 16) == pytest.approx(0.5, abs=0.1)
+    assert np.mean(sides > 23.5) == pytest.approx(np.log2(2 / 1.5) / 2, abs=0.08)
+    middle = zoomed[:, 7:9, 7:9].mean((1, 2)) / [1, 10, 6]  # row and column, half a pixel before their pixel's centre
+    assert 0.3 < mirrored.mean() < 0.7
+    for axis, length in ((1, 24), (2, 40)):
+        edges = middle[:, axis] + 0.5 - sides / 2, middle[:, axis] + 0.5 + sides / 2
+        assert -0.6 < edges[0].min() < 1.5 and length - 1.5 < edges[1].max() < length + 0.6
 
 
 def test_an_epoch_has_every_photograph_once_in_an_order_of_its_own(numbered):

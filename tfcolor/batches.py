@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from tfcolor import color, photos
 from tfcolor.bins import Bins
@@ -29,18 +30,19 @@ _CACHE_BYTES = 2 * 2**30  # of decoded pixels; photographs beyond that are decod
 class Windows:
     """Cuts windows out of photographs, of which as many as fit stay decoded in memory."""
 
-    def __init__(self, paths: list[Path], patch: int, cache_bytes: int = _CACHE_BYTES):
+    def __init__(self, paths: list[Path], patch: int, cache_bytes: int = _CACHE_BYTES, zoom: float = 1.0):
         """Remember where the photographs are.
 
         Args:
             paths: of the photographs; those that cannot be read are skipped with a warning.
             patch: side of the square windows in pixels.
             cache_bytes: how many bytes of decoded pixels to keep.
+            zoom: at least 1: by how much windows may be cut larger or smaller, to be resized to `patch`.
 
         Raises:
             WorkError: where no photograph can be read.
         """
-        self.paths, self.patch = paths, patch
+        self.paths, self.patch, self.zoom = paths, patch, zoom
         self._cache: dict[int, np.ndarray] = {}
         self._cache_left = cache_bytes
         self._unreadable: set[int] = set()
@@ -48,20 +50,24 @@ class Windows:
         self._reading = [threading.Lock() for _ in range(_LOCKS)]  # so that no photograph is read twice at once
         self._readable(0)  # fails here, where the error is still one of Python's
 
-    def cut(self, index: np.int64, place: np.ndarray) -> np.ndarray:
+    def cut(self, index: np.int64, place: np.ndarray, size: np.float32 = 0.5) -> np.ndarray:
         """Cut a window.
 
         Args:
             index: of the photograph; in place of an unreadable one the next is used.
             place: float32 [2] in [0, 1), how far down and right of all places where it fits.
+            size: in [0, 1), from smaller by all of the zoom to larger by as much, as far as the photograph goes.
 
         Returns:
             uint8 [patch, patch, 3], sRGB. Smaller photographs are extended by reflection.
         """
         rgb = self._readable(int(index))
-        spare = np.array(rgb.shape[:2]) - self.patch + 1
-        top, left = (place * spare).astype(int)
-        return rgb[top : top + self.patch, left : left + self.patch]
+        side = min(round(self.patch * self.zoom ** (2 * float(size) - 1)), *rgb.shape[:2])
+        top, left = (place * (np.array(rgb.shape[:2]) - side + 1)).astype(int)
+        window = rgb[top : top + side, left : left + side]
+        if side == self.patch:
+            return window
+        return np.asarray(Image.fromarray(window).resize([self.patch] * 2, Image.Resampling.BICUBIC))
 
     def _readable(self, index: int) -> np.ndarray:
         for turn in range(len(self.paths)):
@@ -197,9 +203,9 @@ def training_batches(
         index, epoch = example % num_photos, example // num_photos
         order = tf.stack([tf.cast(seed, tf.int64), epoch])
         index = tf.random.experimental.index_shuffle(index, order, tf.cast(num_photos - 1, tf.int64))
-        draws = tf.random.stateless_uniform([3], tf.stack([tf.cast(seed, tf.int64), example]))
+        draws = tf.random.stateless_uniform([4], tf.stack([tf.cast(seed, tf.int64), example]))
         rgb = tf.ensure_shape(
-            tf.numpy_function(windows.cut, [index, draws[:2]], tf.uint8, stateful=False),
+            tf.numpy_function(windows.cut, [index, draws[:2], draws[3]], tf.uint8, stateful=False),
             [windows.patch, windows.patch, 3],
         )
         return tf.where(draws[2] < 0.5, rgb, rgb[:, ::-1])

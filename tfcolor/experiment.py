@@ -229,9 +229,9 @@ class Experiment:
     def _windows(self) -> Windows | Callable[[int, tf.distribute.InputContext], tf.data.Dataset]:
         options = self._options
         if self._pack is None:
-            return Windows(self._training.paths, options.patch)
+            return Windows(self._training.paths, options.patch, zoom=options.zoom)
         return lambda first, pipeline: windows_of(
-            self._pack, options.patch, seed=options.seed, first_example=first, pipeline=pipeline
+            self._pack, options.patch, seed=options.seed, first_example=first, pipeline=pipeline, zoom=options.zoom
         )
 
     def _batches(self, pipeline: tf.distribute.InputContext) -> tf.data.Dataset:

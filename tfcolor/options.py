@@ -75,6 +75,7 @@ class TrainingOptions:
         + "); valid8 colours 16 less",
         int,
     )
+    zoom: float = _option(1.0, "windows are cut up to so many times larger or smaller, and resized; such as 1.5")
     learning_rate: float = _option(1e-3, "peak of Adam's learning rate")
     schedule: str = _option(
         "cosine",
@@ -129,6 +130,7 @@ class TrainingOptions:
                 + (f" and a multiple of {kind.multiple}" if kind.multiple > 1 else "")
                 + f" for {self.network}",
             ),
+            "zoom": (1 <= self.zoom <= 4, "in [1, 4]"),
             "learning_rate": (0 < self.learning_rate < float("inf"), "positive"),
             "weight_average": (0 <= self.weight_average < 1, "in [0, 1)"),
             "seed": (0 <= self.seed < 2**31, "in [0, 2^31)"),

@@ -126,6 +126,7 @@ def windows_of(
     seed: int,
     first_example: int,
     pipeline: tf.distribute.InputContext,
+    zoom: float = 1.0,
 ) -> tf.data.Dataset:
     """Endless windows from a pack; from the same place on the same ones, whenever asked.
 
@@ -138,6 +139,7 @@ def windows_of(
         seed: of all draws.
         first_example: of this pipeline; all before it are skipped.
         pipeline: each reads shards of its own.
+        zoom: at least 1: by how much windows may be cut larger or smaller, to be resized to `patch`.
 
     Returns:
         A dataset of uint8 [patch, patch, 3], sRGB.
@@ -166,9 +168,10 @@ def windows_of(
         return records.shuffle(waiting, seed=1 + tf.cast(seed, tf.int64) + epoch * 2**31)
 
     def window(number, record):
-        draws = tf.random.stateless_uniform([3], tf.stack([tf.cast(seed, tf.int64), number * count + index]))
-        rgb = _cut(_decoded(tf.io.parse_single_example(record, _FEATURES)["image"]), patch, draws[:2])
-        return tf.where(draws[2] < 0.5, rgb, rgb[:, ::-1])
+        draws = tf.random.stateless_uniform([4], tf.stack([tf.cast(seed, tf.int64), number * count + index]))
+        rgb = _decoded(tf.io.parse_single_example(record, _FEATURES)["image"])
+        rgb = _cut(rgb, patch, draws[:2]) if zoom == 1 else _zoomed(rgb, patch, draws[:2], zoom ** (2 * draws[3] - 1))
+        return tf.ensure_shape(tf.where(draws[2] < 0.5, rgb, rgb[:, ::-1]), [patch, patch, 3])
 
     records = tf.data.Dataset.counter(tf.constant(first_epoch, tf.int64)).flat_map(epoch_of).skip(skipped)
     return records.enumerate(first_example).map(window, num_parallel_calls=tf.data.AUTOTUNE)
@@ -209,7 +212,16 @@ def _decoded(encoded: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(rgb, [None, None, 3])
 
 
-def _cut(rgb: tf.Tensor, patch: int, place: tf.Tensor) -> tf.Tensor:
+def _zoomed(rgb: tf.Tensor, patch: int, place: tf.Tensor, times: tf.Tensor) -> tf.Tensor:
+    """A window of so many times the patch's side, as far as the picture goes, resized to a patch."""
+    largest = tf.maximum(tf.reduce_min(tf.shape(rgb)[:2]), patch)
+    side = tf.minimum(tf.cast(tf.round(patch * times), tf.int32), largest)
+    window = tf.cast(_cut(rgb, side, place), tf.float32)
+    resized = tf.image.resize(window, [patch, patch], "bicubic", antialias=True)
+    return tf.saturate_cast(tf.round(resized), tf.uint8)
+
+
+def _cut(rgb: tf.Tensor, patch: int | tf.Tensor, place: tf.Tensor) -> tf.Tensor:
     """A window at a place in [0, 1) of all where it fits; mirror images go on where the picture is too small."""
     for axis in (0, 1):
         length = tf.shape(rgb)[axis]
@@ -217,4 +229,4 @@ def _cut(rgb: tf.Tensor, patch: int, place: tf.Tensor) -> tf.Tensor:
         period = tf.maximum(2 * (length - 1), 1)
         pixels = tf.range(start, start + patch) % period
         rgb = tf.gather(rgb, tf.minimum(pixels, period - pixels), axis=axis)
-    return tf.ensure_shape(rgb, [patch, patch, 3])
+    return rgb
