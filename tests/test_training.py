@@ -565,6 +565,21 @@ def test_a_run_reads_its_photographs_from_a_pack(photos_folder, tmp_path, capsys
 
 
 @pytest.mark.slow
+def test_zoom_is_that_of_the_run_from_files_and_from_packs(photos_folder, tmp_path):
+    arguments = ["--dataset", photos_folder, "--shards", 1, "--output", tmp_path / "pack"]
+    assert console.run(lambda: pack.main([str(argument) for argument in arguments])) == 0
+    for source in ([], ["--pack", tmp_path / "pack"]):
+        weights = []
+        for zoom in (1, 1, 2):
+            folder = tmp_path / f"run-{len(source)}-{len(weights)}"
+            options = ["--dataset", photos_folder, "--output", folder, *COMMON, "--steps", 2, "--zoom", zoom]
+            assert run_script(*options, *source) == 0
+            weights.append(np.load(folder / "weights.npz")["conv8/filter"])
+        np.testing.assert_array_equal(weights[0], weights[1])
+        assert not np.array_equal(weights[0], weights[2])
+
+
+@pytest.mark.slow
 def test_a_run_killed_before_its_first_checkpoint_resumes_from_its_own_initial_weights(photos_folder, tmp_path):
     options = ["--dataset", photos_folder, *COMMON, "--steps", 2]
     assert run_script(*options, "--initialization", "xavier", "--output", tmp_path / "whole") == 0

@@ -5,7 +5,6 @@ python -m tfcolor.calibrate --model runs/scenes-zhang-w10 --dataset scenes --out
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from tfcolor import console, datasets
 from tfcolor.errors import InputError, WorkError
+from tfcolor.files import check_new, new_folder
 
 BOUNDS = (0.1, 10.0)  # of the temperature
 _PIXELS = 100_000  # fitted to: one number needs no more
@@ -42,10 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
         raise InputError(
             f"{model} was trained by regression: it predicts one colour for each pixel, nothing to calibrate"
         )
-    if target.exists():
-        raise InputError(f"{target} exists; remove it, or give another --output")
-    if not target.absolute().parent.is_dir():
-        raise InputError(f"{target} cannot be written: there is no folder {target.absolute().parent}")
+    check_new(target)
     dataset = datasets.find(args.dataset, args.data_dir)
     paths = dataset.some_of(args.split, args.photographs)
     console.load_tensorflow()
@@ -152,11 +149,8 @@ def write(model: Path, target: Path, calibration: dict[str, Any]) -> None:
     last.filter.assign(last.filter / temperature)
     last.bias.assign(last.bias / temperature + (1 - 1 / temperature) * np.log(bins.weights))
     kept = {key: value for key, value in description.items() if key not in ("decoding", "decoding_chosen_by")}
-    with tempfile.TemporaryDirectory(dir=target.absolute().parent, prefix=".", suffix=".tmp") as folder:
-        copy = Path(folder, "model")
-        copy.mkdir()
-        save_model(copy, network, bins, kept | {"calibration": calibration})
-        copy.rename(target)
+    with new_folder(target) as folder:
+        save_model(folder, network, bins, kept | {"calibration": calibration})
 
 
 if __name__ == "__main__":

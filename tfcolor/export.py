@@ -8,12 +8,12 @@ python -m tfcolor.export --model runs/mine --format half --output mine
 import argparse
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from tfcolor import DEFAULT_MODEL, console
 from tfcolor.errors import InputError
+from tfcolor.files import check_new, new_folder
 
 FORMATS = {
     "savedmodel": "for TensorFlow",
@@ -43,10 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
     size = size_of(args.size, args.format)
     model, target = find_model(args.model), Path(args.output)
     read_description(model)
-    if target.exists():
-        raise InputError(f"{target} exists; remove it, or give another --output")
-    if not target.absolute().parent.is_dir():
-        raise InputError(f"{target} cannot be written: there is no folder {target.absolute().parent}")
+    check_new(target)
     if args.format == "half":
         write_half(model, target)
     else:
@@ -151,9 +148,8 @@ def write_saved_model(exported: Any, target: Path, size: tuple[int | None, int |
 
     predict = tf.function(exported.predict, input_signature=signature(size, None), autograph=False)
     exported.__call__ = predict
-    with tempfile.TemporaryDirectory(dir=target.absolute().parent, prefix=".", suffix=".tmp") as folder:
-        tf.saved_model.save(exported, f"{folder}/model", signatures=predict.get_concrete_function())
-        Path(folder, "model").rename(target)
+    with new_folder(target) as folder:
+        tf.saved_model.save(exported, str(folder), signatures=predict.get_concrete_function())
 
 
 def write_half(model: Path, target: Path) -> None:
@@ -173,13 +169,10 @@ def write_half(model: Path, target: Path) -> None:
         if name.endswith("/filter") and is_large:
             raise InputError(f"{model / 'weights.npz'}: {name} has a weight beyond 65,504, too large for 16 bits")
         arrays[name] = array.astype(np.float16) if name.endswith("/filter") else array
-    with tempfile.TemporaryDirectory(dir=target.absolute().parent, prefix=".", suffix=".tmp") as folder:
-        copy = Path(folder, "model")
-        copy.mkdir()
-        shutil.copyfile(model / "bins.npz", copy / "bins.npz")
-        write_npz(copy / "weights.npz", arrays)
-        write_json(copy / "model.json", read_json(model / "model.json"))
-        copy.rename(target)
+    with new_folder(target) as folder:
+        shutil.copyfile(model / "bins.npz", folder / "bins.npz")
+        write_npz(folder / "weights.npz", arrays)
+        write_json(folder / "model.json", read_json(model / "model.json"))
 
 
 def write_tflite(exported: Any, target: Path, size: tuple[int | None, int | None]) -> None:

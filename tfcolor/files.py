@@ -50,6 +50,23 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Make a temporary folder beside `path`; on success it takes that name, else it disappears.
+
+    Args:
+        path: the folder to make, see `check_new`.
+
+    Yields:
+        An empty folder.
+    """
+    with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".", suffix=".tmp") as unfinished:
+        folder = Path(unfinished, "whole")  # of the usual permissions, unlike the one that it is in
+        folder.mkdir()
+        yield folder
+        folder.rename(path)
+
+
 class WithoutDescriptor(io.BufferedIOBase):
     """An open file that only Python writes to.
 
@@ -152,6 +169,20 @@ def check_folder(path: Path) -> None:
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         reason = "is not writable" if existing.is_dir() else "is no folder"
         raise InputError(f"cannot write to folder {path}: {existing} {reason}")
+
+
+def check_new(path: Path) -> None:
+    """Check that a file or folder is not there, and could be made in a folder that is.
+
+    Raises:
+        InputError: where it is, or could not.
+    """
+    if path.exists():
+        raise InputError(f"{path} exists; remove it, or give another --output")
+    parent = path.absolute().parent
+    if not parent.is_dir():
+        raise InputError(f"{path} cannot be written: there is no folder {parent}")
+    check_folder(parent)
 
 
 def make_folder(path: Path) -> None:
