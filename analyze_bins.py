@@ -10,11 +10,12 @@ import sys
 import time
 from pathlib import Path
 
-from tfcolor import console, datasets
-from tfcolor.bins import ZHANG313, cells_per_axis, check_kind, check_window
-from tfcolor.errors import InputError
-from tfcolor.files import check_folder, make_folder, write_json
-from tfcolor.prior import entropy_bits
+from tfcolor.color.bins import ZHANG313, cells_per_axis, check_kind, check_window
+from tfcolor.color.prior import entropy_bits
+from tfcolor.data import datasets
+from tfcolor.utils import console
+from tfcolor.utils.errors import InputError
+from tfcolor.utils.files import check_folder, make_folder, write_json
 
 FILES = ("bins.npz", "bins.json", "density.png", "bins.png")
 COMMONEST = 10
@@ -93,7 +94,7 @@ def check(args):
 
 def scan_files(paths):
     """Count the colours with progress; returns the scan and the seconds it took."""
-    from tfcolor.scan import scan
+    from tfcolor.data.scan import scan
 
     started = time.perf_counter()
     with console.Progress("scanning", len(paths), "images") as progress:
@@ -107,8 +108,8 @@ def scan_files(paths):
 
 def summarize(found, bins):
     """What bins.json says: the bins in numbers, for people."""
-    from tfcolor.plots import bin_colors
-    from tfcolor.scan import quantisation_errors
+    from tfcolor.color.lab import bin_colors
+    from tfcolor.data.scan import quantisation_errors
 
     centre_error, mean_error = quantisation_errors(found, bins)
     commonest = bins.prior.argsort()[::-1][:COMMONEST]
@@ -170,7 +171,7 @@ def report(summary, images_per_second):
 
 def write(folder, found, bins, summary):
     """Write the four files."""
-    from tfcolor.plots import plot_bins, plot_density
+    from tfcolor.data.plots import plot_bins, plot_density
 
     make_folder(folder)
     title = f"{bins.dataset}, {bins.num_images:,} photographs"

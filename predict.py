@@ -10,9 +10,10 @@ import sys
 import time
 from pathlib import Path
 
-from tfcolor import DEFAULT_MODEL, console
-from tfcolor.errors import InputError
-from tfcolor.formats import FORMATS
+from tfcolor import DEFAULT_MODEL
+from tfcolor.photographs.formats import FORMATS
+from tfcolor.utils import console
+from tfcolor.utils.errors import InputError
 
 
 def parse(arguments):
@@ -68,9 +69,15 @@ def main(arguments=None):
     """Check everything that can be checked without TensorFlow, then colour."""
     args = parse(arguments)
     # What takes time to import comes after `--help`.
-    from tfcolor import worklist
-    from tfcolor.files import check_folder, make_folder
-    from tfcolor.modeldir import check_predicts_distribution, decoding_of, find_model, list_models, read_description
+    from tfcolor.commands import worklist
+    from tfcolor.models.directory import (
+        check_predicts_distribution,
+        decoding_of,
+        find_model,
+        list_models,
+        read_description,
+    )
+    from tfcolor.utils.files import check_folder, make_folder
 
     if args.list_models:
         return list_models()
@@ -87,7 +94,8 @@ def main(arguments=None):
     check_folder(folder)
 
     console.load_tensorflow()
-    from tfcolor.colorizer import AUTO_TILE, Colorizer
+    from tfcolor.colorizer.colorizer import Colorizer
+    from tfcolor.colorizer.tiles import AUTO_TILE
 
     colorizer = Colorizer.load(model, args.precision, args.xla)
     make_folder(folder)
@@ -96,11 +104,11 @@ def main(arguments=None):
     for path, reason in work.failures:
         print(f"cannot colour {console.shown(path)}: {reason}", file=sys.stderr)
     if outputs.are_looks:
-        from tfcolor.looks import look_at_files  # Matplotlib and SciPy take time to import
+        from tfcolor.commands.looks import look_at_files
 
         account = look_at_files(*task)
     else:
-        from tfcolor.colorize_files import colorize_files
+        from tfcolor.commands.colorize_files import colorize_files
 
         account = colorize_files(*task, args.workers)
     failed = len(account.failed) + len(work.failures)
@@ -143,7 +151,7 @@ def tile_size(text):
 
 def outputs_of(args):
     """What is made of each photograph."""
-    from tfcolor.worklist import MOST_CANDIDATES, Outputs
+    from tfcolor.commands.worklist import MOST_CANDIDATES, Outputs
 
     if args.candidates and not 2 <= args.candidates <= MOST_CANDIDATES:
         raise InputError(f"--candidates must be in [2, {MOST_CANDIDATES}], got {args.candidates}")

@@ -10,14 +10,15 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from tfcolor import cluster, console, datasets
-from tfcolor.bins import ZHANG313, Bins
-from tfcolor.errors import InputError
-from tfcolor.files import check_folder
-from tfcolor.modeldir import find_model, read_description
-from tfcolor.networks import NETWORKS
-from tfcolor.options import DEFAULT_MINUTES, OVERFIT_STEPS, TrainingOptions, option_name
-from tfcolor.runs import Run
+from tfcolor.color.bins import ZHANG313, Bins
+from tfcolor.data import datasets
+from tfcolor.models.directory import find_model, read_description
+from tfcolor.networks.registry import NETWORKS
+from tfcolor.training.options import DEFAULT_MINUTES, OVERFIT_STEPS, TrainingOptions, option_name
+from tfcolor.training.run_folder import Run
+from tfcolor.utils import cluster, console
+from tfcolor.utils.errors import InputError
+from tfcolor.utils.files import check_folder
 
 
 def parse(arguments):
@@ -69,7 +70,7 @@ def main(arguments=None):
         print(dataset.message)
 
     console.load_tensorflow()
-    from tfcolor.experiment import Experiment
+    from tfcolor.training.experiment import Experiment
 
     try:
         Experiment(options, run, dataset, bins, places.resume, places.pack).run()
@@ -102,8 +103,8 @@ def overfit(given, places):
         raise InputError(f"{dataset.name} has {len(paths)} photographs for training, not {places.overfit}")
     print(dataset.message)
     console.load_tensorflow()
-    from tfcolor.experiment import count_bins
-    from tfcolor.studies.overfit import overfit
+    from tfcolor.training.experiment import count_bins
+    from tfcolor.training.overfit import overfit
 
     overfit(options, paths[: places.overfit], bins or count_bins(options, dataset), folder)
 

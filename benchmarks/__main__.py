@@ -11,8 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tfcolor import console
-from tfcolor.errors import InputError
+from tfcolor.utils import console
+from tfcolor.utils.errors import InputError
 
 PARTS = ("scan", "train", "pack", "ops", "predict", "zhang", "start")
 

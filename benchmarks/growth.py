@@ -20,10 +20,10 @@ from benchmarks import material
 from benchmarks.measure import RESULTS, ROOT, Row, python, row, run_process
 from benchmarks.predict import LARGE_MEMORY, LARGE_SECONDS, MODEL, PRECISION
 from benchmarks.train import RATE, make_trainer
-from tfcolor.batches import TargetMaker
-from tfcolor.colorizer import Colorizer
+from tfcolor.colorizer.colorizer import Colorizer
+from tfcolor.data.scan import scan
 from tfcolor.networks.valid8 import Valid8
-from tfcolor.scan import scan
+from tfcolor.objectives.targets import TargetMaker
 
 IMAGES = (100, 1_000, 5_000, 20_000, 50_000)
 WINDOWS = (17, 24, 32, 48, 64, 112)

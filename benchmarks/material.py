@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tfcolor import datasets, photos
-from tfcolor.bins import Bins, count_bins
-from tfcolor.errors import InputError
+from tfcolor.color.bins import Bins, count_bins
+from tfcolor.data import datasets
+from tfcolor.photographs.pixels import read_photo
+from tfcolor.utils.errors import InputError
 
 
 def photographs(folder: Path, count: int = 400) -> list[Path]:
@@ -21,7 +22,7 @@ def photographs(folder: Path, count: int = 400) -> list[Path]:
 def squares(folder: Path, count: int, side: int = 256) -> list[Path]:
     """Write JPEGs of random squares from scikit-image's photographs."""
     rng = np.random.default_rng(0)
-    sources = [photos.read(path).rgb for path in datasets.find("samples").paths]
+    sources = [read_photo(path).rgb for path in datasets.find("samples").paths]
     paths = []
     for number in range(count):
         source = sources[number % len(sources)]
@@ -33,7 +34,7 @@ def squares(folder: Path, count: int, side: int = 256) -> list[Path]:
 
 def photograph(megapixels: float) -> np.ndarray:
     """A 4:3 photograph of some size, uint8 [H, W, 3]: scikit-image's coffee cup, mirrored side by side."""
-    source = photos.read(datasets.find("samples").folder / "coffee.png").rgb
+    source = read_photo(datasets.find("samples").folder / "coffee.png").rgb
     height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
     width = round(megapixels * 1e6 / height)
     mirrored = np.block([[[source], [source[:, ::-1]]], [[source[::-1]], [source[::-1, ::-1]]]])

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tfcolor import __version__
-from tfcolor.console import print_table
-from tfcolor.errors import WorkError
-from tfcolor.files import write_json
+from tfcolor.utils.console import print_table
+from tfcolor.utils.errors import WorkError
+from tfcolor.utils.files import write_json
 
 ROOT = Path(__file__).parent.parent
 

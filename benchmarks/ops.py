@@ -5,7 +5,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from benchmarks.measure import Row, alternate, ratios, row
-from ops.rrelu import rrelu
+from tfcolor.ops.rrelu import rrelu
 
 ELEMENTS = 10**7
 

@@ -7,9 +7,10 @@ import tensorflow as tf
 
 from benchmarks import material
 from benchmarks.measure import Row, alternate, ratios, row
-from tfcolor.batches import Windows, training_batches
-from tfcolor.datasets import Dataset
-from tfcolor.packs import windows_of, write_pack
+from tfcolor.data.batches import training_batches
+from tfcolor.data.datasets import Dataset
+from tfcolor.data.packs import windows_of, write_pack
+from tfcolor.data.windows import Windows
 
 PATCH, SIZE, SHARDS = 128, 16, 16
 

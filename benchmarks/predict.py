@@ -12,11 +12,11 @@ import predict
 from benchmarks import material
 from benchmarks.measure import Row, alternate, python, ratios, row, run_process
 from benchmarks.rivals import blog, torch_model
-from tfcolor import color
-from tfcolor.colorizer import AUTO_TILE, Colorizer
-from tfcolor.modeldir import save_model
+from tfcolor.color.lab import into_gamut, levels_to_lightness
+from tfcolor.colorizer.colorizer import Colorizer
+from tfcolor.colorizer.tiles import AUTO_TILE, split_tiles
+from tfcolor.models.directory import save_model
 from tfcolor.networks.valid8 import Valid8
-from tfcolor.tiles import split_tiles
 
 MODEL = "forest"
 T = 0.38
@@ -42,7 +42,7 @@ def whole_rows(colorizer: Colorizer, forward: tf.function, quick: bool) -> list[
     """A large photograph from array to array, against the network's forward pass on the same tiles."""
     megapixels = 0.26 if quick else 12
     rgb = material.photograph(megapixels)
-    lightness = color.lightness(rgb).numpy()
+    lightness = levels_to_lightness(rgb).numpy()
 
     def bare():
         for _, around in split_tiles(lightness, AUTO_TILE, colorizer.network.context):
@@ -63,10 +63,10 @@ def whole_rows(colorizer: Colorizer, forward: tf.function, quick: bool) -> list[
 def finish_rows(colorizer: Colorizer, quick: bool) -> list[Row]:
     """What the way from colours to a picture costs, against all of it."""
     rgb = material.photograph(0.06 if quick else 0.26)
-    lightness = color.lightness(rgb).numpy()
+    lightness = levels_to_lightness(rgb).numpy()
     ab = colorizer.predict_ab(lightness, T)
     lab = tf.constant(np.concatenate([lightness[..., None], 4 * ab], axis=-1))  # so that many need it
-    mapped = tf.function(color.into_gamut, input_signature=[tf.TensorSpec([None, None, 3])], autograph=False)
+    mapped = tf.function(into_gamut, input_signature=[tf.TensorSpec([None, None, 3])], autograph=False)
     beyond = float(tf.reduce_mean(tf.cast(tf.reduce_any(mapped(lab) != lab, axis=-1), tf.float32)))
     seconds = alternate(
         {
@@ -86,7 +86,7 @@ def finish_rows(colorizer: Colorizer, quick: bool) -> list[Row]:
 def rival_rows(colorizer: Colorizer, quick: bool) -> list[Row]:
     """The same picture for all but the blog, which gets a corner of it."""
     rgb = material.photograph(0.04 if quick else 0.26)
-    lightness = color.lightness(rgb).numpy()
+    lightness = levels_to_lightness(rgb).numpy()
     corner = lightness[:64, :64]
     network, bins = Colorizer.load(MODEL, "float32").network, colorizer.bins
     plain = torch_model.Valid8(network)

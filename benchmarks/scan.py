@@ -8,7 +8,7 @@ import tensorflow as tf
 from benchmarks import material
 from benchmarks.measure import Row, alternate, python, ratios, row, run_process
 from benchmarks.rivals import skimage_scan
-from tfcolor.scan import scan
+from tfcolor.data.scan import scan
 
 GRAYS = "it puts those 0.003 beside the axis, and a cell's edge runs along it"
 SCAN_PROCESS = """

@@ -9,15 +9,18 @@ import tensorflow as tf
 from benchmarks import material
 from benchmarks.measure import Row, alternate, ratios, row
 from benchmarks.rivals import blog, keras_model, torch_model
-from tfcolor import precision
-from tfcolor.batches import TargetMaker, Windows, training_batches
-from tfcolor.bins import Bins
-from tfcolor.datasets import Dataset
-from tfcolor.experiment import Experiment
+from tfcolor.color.bins import Bins
+from tfcolor.data.batches import training_batches
+from tfcolor.data.datasets import Dataset
+from tfcolor.data.windows import Windows
 from tfcolor.networks.valid8 import Valid8
-from tfcolor.options import TrainingOptions
-from tfcolor.runs import Run
-from tfcolor.training import REPORT_STEPS, Trainer
+from tfcolor.objectives.targets import TargetMaker
+from tfcolor.training.experiment import Experiment
+from tfcolor.training.loop import REPORT_STEPS
+from tfcolor.training.options import TrainingOptions
+from tfcolor.training.run_folder import Run
+from tfcolor.training.trainer import Trainer
+from tfcolor.utils import precision
 
 PATCH, NUM_BINS, RATE = 32, 200, 1e-3
 COLORED = (PATCH - 2 * Valid8.context) ** 2  # pixels of a window

@@ -9,13 +9,14 @@ from benchmarks import material
 from benchmarks.measure import Row, alternate, ratios, row
 from benchmarks.rivals import torch_model
 from benchmarks.train import RATE, Timed, best_dtype
-from tfcolor.bins import Bins
-from tfcolor.datasets import Dataset
+from tfcolor.color.bins import Bins
+from tfcolor.data.datasets import Dataset
+from tfcolor.data.packs import write_pack
 from tfcolor.networks.zhang import BLOCKS, Zhang
-from tfcolor.options import TrainingOptions
-from tfcolor.packs import write_pack
-from tfcolor.runs import Run
-from tfcolor.training import REPORT_STEPS, Trainer
+from tfcolor.training.loop import REPORT_STEPS
+from tfcolor.training.options import TrainingOptions
+from tfcolor.training.run_folder import Run
+from tfcolor.training.trainer import Trainer
 
 NUM_BINS, SIDE = 313, 256
 PATCH, BATCH = 128, 8  # of training

@@ -1,4 +1,5 @@
-"""Activation operations of the networks: TensorFlow alone, nothing of tfcolor."""
+"""The project's activation and convolution operations, under a short name; they live in `tfcolor.ops`."""
 
-# Known without TensorFlow; the functions are in `ops.activations` and `ops.rrelu`.
-ACTIVATION_NAMES = ("relu", "lrelu", "prelu", "elu", "rrelu")
+from tfcolor.ops import ACTIVATION_NAMES
+
+__all__ = ["ACTIVATION_NAMES"]

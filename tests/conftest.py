@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfcolor.bins import Bins, centre_of, count_bins
-from tfcolor.datasets import SCENES_FOLDER
+from tfcolor.color.bins import Bins, centre_of, count_bins
+from tfcolor.data.scenes import SCENES_FOLDER
 
 Outcome = namedtuple("Outcome", "status out err")
 REPOSITORY = Path(__file__).parents[1]
@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).parents[1]
 @pytest.fixture(scope="session", autouse=True)
 def steady_precision():
     """Where nothing else is asked for all compute in float32: what is measured to be faster may change under load."""
-    from tfcolor import precision
+    from tfcolor.utils import precision
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(precision, "bfloat16_gain", lambda training: 1.0)
@@ -78,7 +78,7 @@ def photo_folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def model_folder(tmp_path: Path, make_bins: Callable[..., Bins]) -> Path:
     """A model directory of 16 bins with random weights."""
-    from tfcolor.modeldir import save_model
+    from tfcolor.models.directory import save_model
     from tfcolor.networks.valid8 import Valid8
 
     folder = tmp_path / "model"
@@ -92,7 +92,7 @@ def model_folder(tmp_path: Path, make_bins: Callable[..., Bins]) -> Path:
 def predict(tmp_path, monkeypatch, capsys, model_folder) -> Callable[..., Outcome]:
     """Run the script in an empty folder; returns its exit status and what it printed."""
     import predict
-    from tfcolor import console
+    from tfcolor.utils import console
 
     monkeypatch.chdir(tmp_path)
 

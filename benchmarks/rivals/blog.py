@@ -4,9 +4,9 @@ import numpy as np
 import tensorflow as tf
 from skimage.color import lab2rgb, rgb2lab
 
-from tfcolor.bins import Bins
-from tfcolor.optimizers import BETA1, BETA2, EPSILON
-from tfcolor.training import CLIP_NORM
+from tfcolor.color.bins import Bins
+from tfcolor.training.optimizers import BETA1, BETA2, EPSILON
+from tfcolor.training.trainer import CLIP_NORM
 
 TILE = 16  # pixels on a side: what is left of 32 after eight 3x3 VALID convolutions
 

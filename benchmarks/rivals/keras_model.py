@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from tfcolor.bins import Bins
-from tfcolor.optimizers import BETA1, BETA2, EPSILON
-from tfcolor.training import CLIP_NORM
+from tfcolor.color.bins import Bins
+from tfcolor.training.optimizers import BETA1, BETA2, EPSILON
+from tfcolor.training.trainer import CLIP_NORM
 
 if TYPE_CHECKING:
     import keras

@@ -8,7 +8,7 @@ from skimage.color import rgb2lab
 from skimage.io import imread
 from skimage.util import img_as_float32
 
-from tfcolor.bins import EXTENT, cells_per_axis
+from tfcolor.color.bins import EXTENT, cells_per_axis
 
 
 def count(paths: Iterable[Path], window: int) -> np.ndarray:

@@ -6,11 +6,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tfcolor.bins import Bins
+from tfcolor.color.bins import Bins
 from tfcolor.networks.layers import NORM_EPSILON
 from tfcolor.networks.zhang import BLOCKS
-from tfcolor.optimizers import BETA1, BETA2, EPSILON
-from tfcolor.training import CLIP_NORM
+from tfcolor.training.optimizers import BETA1, BETA2, EPSILON
+from tfcolor.training.trainer import CLIP_NORM
 
 
 class Valid8(nn.Module):

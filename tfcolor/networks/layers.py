@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from ops.activations import PRELU_START, elu, lrelu, prelu
-from ops.convolution import conv2d
-from ops.rrelu import rrelu
+from tfcolor.ops.activations import PRELU_START, elu, lrelu, prelu
+from tfcolor.ops.convolution import conv2d
+from tfcolor.ops.rrelu import rrelu
 
 NORM_EPSILON = 1e-3  # added to variances, as in Ioffe and Szegedy's later networks; 1e-5 is no better in bfloat16
 _KEEP = 0.99  # of a moving average, from its hundredth batch on
@@ -295,3 +295,6 @@ class Network(tf.Module):
     def saved(self) -> dict[str, tf.Variable]:
         """All that prediction needs, and that a model file holds."""
         return self.weights | self.statistics
+
+
+AB_SCALE = 20.0  # ab units, of colours that a network gives itself: about their deviation in photographs, 16 to 20

@@ -2,8 +2,7 @@
 
 import tensorflow as tf
 
-from tfcolor.losses import AB_SCALE
-from tfcolor.networks.layers import Activation, BatchNorm, Convolution, Network, Sight, TrainingPass
+from tfcolor.networks.layers import AB_SCALE, Activation, BatchNorm, Convolution, Network, Sight, TrainingPass
 
 # Block -> channels at width 1, number of 3x3 convolutions, stride of the last one, dilation of all.
 BLOCKS = {

@@ -1,0 +1,79 @@
+"""What the benchmarks say of their measurements, and the pictures and bins that they work on."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from benchmarks import material, measure
+from benchmarks.measure import alternate, ratios, row, run_process
+from tfcolor.photographs.pixels import read_size
+from tfcolor.utils.errors import WorkError
+
+
+@pytest.mark.parametrize(
+    ("values", "bar", "holds"),
+    [
+        ([0.6, 0.8, 0.7], ">= 0.7", True),
+        ([0.6, 0.69, 0.8], ">= 0.7", False),
+        ([3.0], "< 3", False),
+        ([2.9], "< 3", True),
+        ([1.0], None, None),
+    ],
+)
+def test_a_row_holds_by_its_median(values, bar, holds):
+    result = row("a", values, "x", bar)
+    assert result.holds is holds
+    assert (result.value, result.low, result.high) == (np.median(values), min(values), max(values))
+
+
+def test_ratios_are_of_runs_that_followed_each_other():
+    assert ratios([2.0, 9.0], [1.0, 3.0]) == [2.0, 3.0]
+
+
+def test_contestants_run_in_turn():
+    order = []
+    seconds = alternate({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 2)
+    assert order == ["a", "b"] * 3  # the first of each warms up
+    assert [len(seconds[name]) for name in "ab"] == [2, 2]
+
+
+def test_the_peak_memory_is_that_of_the_process():
+    small, large = (run_process([sys.executable, "-c", f"bytearray({n})"])[1] for n in (1, 200_000_000))
+    assert 190 < large - small < 230
+    with pytest.raises(WorkError, match="status 3 of"):
+        run_process([sys.executable, "-c", "raise SystemExit(3)"])
+
+
+def test_results_are_written_with_the_machine(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(measure, "RESULTS", tmp_path)
+    measure.report("made", [row("a thing", [1.0, 2.0, 4.0], "x", ">= 3", "a note")], quick=True)
+    content = json.loads((tmp_path / "made.json").read_text())
+    assert content["quick"] is True and content["machine"]["cores"] >= 1
+    (result,) = content["rows"]
+    expected = {"name": "a thing", "value": 2.0, "unit": "x", "bar": ">= 3", "holds": False}
+    assert expected.items() <= result.items()
+    assert "a note" in capsys.readouterr().out
+
+
+def test_photographs_have_the_size_asked_for(tmp_path):
+    rgb = material.photograph(0.3)
+    assert rgb.size / 3 == pytest.approx(0.3e6, rel=0.01) and rgb.dtype == np.uint8
+    assert rgb.shape[1] / rgb.shape[0] == pytest.approx(4 / 3, rel=0.01)
+    for path in material.squares(tmp_path, 5):
+        assert read_size(path) == (256, 256)
+
+
+@pytest.mark.parametrize("num_bins", [16, 200, 400])
+def test_bins_of_any_number(num_bins):
+    assert material.bins(num_bins).num_bins == num_bins
+
+
+@pytest.mark.parametrize("path", sorted(measure.RESULTS.glob("*.json")), ids=lambda path: path.stem)
+def test_results_in_the_repository_are_whole(path):
+    content = json.loads(path.read_text())
+    assert {"cpu", "cores", "tensorflow"} <= content["machine"].keys()
+    for result in content["rows"]:
+        again = row(result["name"], [result["value"]], result["unit"], result["bar"])
+        assert (again.holds, again.value) == (result["holds"], result["value"])

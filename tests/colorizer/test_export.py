@@ -1,0 +1,175 @@
+"""Exported models give what the colorizer gives, in TensorFlow and without it."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfcolor.colorizer.colorizer import Colorizer
+from tfcolor.commands import export
+from tfcolor.utils import console
+
+TEMPERATURES = (0.0, 0.38, 1.0)
+
+
+def picture(height: int, width: int) -> np.ndarray:
+    """Lightness, float32 [H, W]: a ramp with noise."""
+    ramp = np.linspace(5, 95, height * width).reshape(height, width)
+    return (ramp + np.random.default_rng(0).normal(0, 6, [height, width])).clip(0, 100).astype(np.float32)
+
+
+@pytest.fixture
+def run(model_folder, capsys):
+    def run(*arguments):
+        given = ["--model", str(model_folder), *map(str, arguments)]
+        return console.run(lambda: export.main(given)), *capsys.readouterr()
+
+    return run
+
+
+def agrees(ab: np.ndarray, colorizer: Colorizer, lightness: np.ndarray, temperature: float) -> None:
+    """Within 1e-3 ab units; at T = 0 but for the few pixels where two bins are equal to rounding."""
+    own = colorizer.decoding
+    expected = colorizer.predict_ab(lightness, temperature, smoothing=own.smoothing, uniform_share=own.uniform_share)
+    close = np.abs(ab - expected).max(axis=-1) < 1e-3
+    assert ab.shape == expected.shape and (close.all() if temperature else close.mean() > 0.995)
+
+
+def test_a_saved_model_takes_any_size(run, tmp_path, model_folder):
+    assert run("--output", tmp_path / "saved")[0] == 0
+    loaded, colorizer = tf.saved_model.load(str(tmp_path / "saved")), Colorizer.load(model_folder, "float32")
+    predict = loaded.signatures["serving_default"]
+    for size in ((1, 1), (1, 30), (7, 5), (40, 33)):
+        lightness = picture(*size)
+        for T in TEMPERATURES:
+            ab = predict(lightness=tf.constant(lightness[None, ..., None]), temperature=tf.constant(T))["ab"]
+            agrees(ab[0].numpy(), colorizer, lightness, T)
+    both = tf.constant(np.stack([picture(20, 30), picture(20, 30)[::-1]])[..., None])
+    assert predict(lightness=both, temperature=tf.constant(1.0))["ab"].shape == [2, 20, 30, 2]
+
+
+def lite_predictor(path):
+    litert = pytest.importorskip("ai_edge_litert.interpreter", reason="ai-edge-litert is not installed")
+    interpreter = litert.Interpreter(str(path))
+    inputs = {detail["name"].split(":")[0].split("_", 2)[-1]: detail for detail in interpreter.get_input_details()}
+
+    def predict(lightness, temperature):
+        interpreter.resize_tensor_input(inputs["lightness"]["index"], [1, *lightness.shape, 1])
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(inputs["lightness"]["index"], lightness[None, ..., None])
+        interpreter.set_tensor(inputs["temperature"]["index"], np.float32(temperature))
+        interpreter.invoke()
+        return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
+
+    return predict
+
+
+@pytest.mark.parametrize(("size", "sizes"), [("24x32", [(24, 32)]), (None, [(24, 32), (5, 9), (41, 20)])], ids=str)
+def test_tflite_of_one_size_and_of_any(run, tmp_path, model_folder, size, sizes):
+    options = ["--size", size] if size else []
+    assert run("--format", "tflite", "--output", tmp_path / "model.tflite", *options)[0] == 0
+    predict, colorizer = lite_predictor(tmp_path / "model.tflite"), Colorizer.load(model_folder, "float32")
+    for side in sizes:
+        for T in TEMPERATURES:
+            agrees(predict(picture(*side), T), colorizer, picture(*side), T)
+
+
+def test_batch_normalization_is_exported(tmp_path, make_bins):
+    from tfcolor.models.directory import save_model
+    from tfcolor.networks.valid8 import Valid8
+
+    folder = tmp_path / "model"
+    folder.mkdir()
+    network = {"name": "valid8", "num_bins": 16, "activation": "rrelu", "batch_norm": True}
+    save_model(folder, Valid8(16, "rrelu", batch_norm=True, seed=1), make_bins(16), {"network": network})
+    assert console.run(lambda: export.main(["--model", str(folder), "--output", str(tmp_path / "saved")])) == 0
+    predict = tf.saved_model.load(str(tmp_path / "saved")).signatures["serving_default"]
+    lightness = picture(20, 30)
+    ab = predict(lightness=tf.constant(lightness[None, ..., None]), temperature=tf.constant(0.38))["ab"][0].numpy()
+    agrees(ab, Colorizer.load(folder, "float32"), lightness, 0.38)
+
+
+@pytest.mark.parametrize("format", ["savedmodel", "tflite"])
+@pytest.mark.parametrize("smoothing", [0, 3])
+def test_a_network_that_gives_fewer_pixels_is_exported(tmp_path, make_bins, format, smoothing):
+    from tfcolor.models.directory import save_model
+    from tfcolor.networks.zhang import Zhang
+
+    folder = tmp_path / "model"
+    folder.mkdir()
+    network = {"name": "zhang", "num_bins": 16, "activation": "relu", "width": 1 / 16}
+    decoding = {"smoothing": smoothing, "uniform_share": 0.2}
+    save_model(folder, Zhang(16, width=1 / 16, seed=1), make_bins(16), {"network": network, "decoding": decoding})
+    options = ["--model", str(folder), "--format", format, "--output", str(tmp_path / "exported")]
+    assert console.run(lambda: export.main(options)) == 0
+    if format == "tflite":
+        predict = lite_predictor(tmp_path / "exported")
+    else:
+        saved = tf.saved_model.load(str(tmp_path / "exported")).signatures["serving_default"]
+        predict = lambda x, T: saved(lightness=tf.constant(x[None, ..., None]), temperature=T)["ab"][0].numpy()  # noqa: E731
+    colorizer = Colorizer.load(folder, "float32")
+    for size in ((24, 32), (21, 37)):
+        agrees(predict(picture(*size), tf.constant(0.38)), colorizer, picture(*size), 0.38)
+
+
+@pytest.mark.parametrize("format", ["savedmodel", "tflite"])
+def test_the_models_smoothing_is_exported(run, tmp_path, model_folder, format):
+    description = json.loads((model_folder / "model.json").read_text())
+    (model_folder / "model.json").write_text(
+        json.dumps(description | {"decoding": {"smoothing": 4, "uniform_share": 0.2}})
+    )
+    assert run("--format", format, "--output", tmp_path / "exported")[0] == 0
+    colorizer, lightness = Colorizer.load(model_folder, "float32"), picture(30, 24)
+    if format == "tflite":
+        ab = lite_predictor(tmp_path / "exported")(lightness, 0.38)
+    else:
+        predict = tf.saved_model.load(str(tmp_path / "exported")).signatures["serving_default"]
+        ab = predict(lightness=tf.constant(lightness[None, ..., None]), temperature=tf.constant(0.38))["ab"][0].numpy()
+    agrees(ab, colorizer, lightness, 0.38)
+    assert np.abs(ab - colorizer.predict_ab(lightness, 0.38)).max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--size", "3x4"], "--size is for tflite"),
+        (["--format", "tflite", "--size", "3"], "must be HEIGHTxWIDTH"),
+        (["--format", "tflite", "--size", "0x4"], "must be HEIGHTxWIDTH"),
+    ],
+)
+def test_usage_errors(run, tmp_path, options, message):
+    status, _, err = run("--output", tmp_path / "out", *options)
+    assert status == 2 and message in err
+
+
+def test_nothing_is_replaced(run, tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    status, _, err = run("--output", tmp_path / "mine")
+    assert status == 2 and "exists" in err and (tmp_path / "mine").read_text() == "mine"
+    status, _, err = run("--output", tmp_path / "nowhere" / "deep")
+    assert status == 2 and "there is no folder" in err
+
+
+def test_half_precision_makes_filters_half_as_large_and_hardly_moves_colours(run, tmp_path, model_folder):
+    assert run("--format", "half", "--output", tmp_path / "half")[0] == 0
+    whole, half = (dict(np.load(folder / "weights.npz")) for folder in (model_folder, tmp_path / "half"))
+    for name, array in whole.items():
+        assert half[name].dtype == (np.float16 if name.endswith("/filter") else np.float32)
+        np.testing.assert_allclose(half[name], array, rtol=2**-11, atol=2**-25)  # half a unit in the last place
+    whole, half = (
+        Colorizer.load(folder, "float32").predict_ab(picture(40, 30), 1.0)
+        for folder in (model_folder, tmp_path / "half")
+    )
+    assert np.abs(half - whole).max() < 0.1
+    described = [json.loads((folder / "model.json").read_text()) for folder in (model_folder, tmp_path / "half")]
+    assert described[0] == described[1]
+
+
+def test_a_weight_too_large_for_16_bits_is_one_line(run, tmp_path, model_folder):
+    weights = dict(np.load(model_folder / "weights.npz"))
+    weights["conv3/filter"][0, 0, 0, 0] = 7e4
+    np.savez(model_folder / "weights.npz", **weights)
+    status, _, err = run("--format", "half", "--output", tmp_path / "half")
+    assert status == 2 and err.count("\n") == 1 and "conv3/filter has a weight beyond 65,504" in err
+    assert not (tmp_path / "half").exists()

@@ -1,0 +1,94 @@
+"""T, lambda and chroma smoothing are chosen on validation photographs, by what the user asks for."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfcolor.color.decoding_options import Decoding
+from tfcolor.colorizer.colorizer import Colorizer
+from tfcolor.commands import choose_decoding
+from tfcolor.data import datasets
+from tfcolor.evaluation.baselines import raw_aucs
+from tfcolor.evaluation.decoding_choice import choose
+from tfcolor.utils import console
+
+
+def test_the_best_by_each_criterion_and_of_equals_the_least_smoothing():
+    found = {
+        Decoding(1.0, smoothing=4): {"raw_auc": 90.0, "rebalanced_auc": 60.0, "mean_auc": 75.0, "dcf": 9.0},
+        Decoding(0.5, smoothing=2): {"raw_auc": 90.0001, "rebalanced_auc": 61.0, "mean_auc": 75.5, "dcf": 7.0},
+        Decoding(0.2): {"raw_auc": 89.0, "rebalanced_auc": 59.0, "mean_auc": 74.0, "dcf": 6.0},
+    }
+    for criterion in ("mean_auc", "raw_auc", "rebalanced_auc"):
+        assert choose(found, criterion) == Decoding(0.5, smoothing=2)
+    assert choose(found, "dcf") == Decoding(0.2)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    for i in range(6):
+        rgb = np.random.default_rng(i).integers(0, 256, [20, 24, 3], np.uint8)
+        Image.fromarray(rgb).save(folder / f"{i}.png")
+    monkeypatch.setattr(datasets, "split_of", lambda file: "val" if file < "3" else "train")
+    monkeypatch.setattr(choose_decoding, "TEMPERATURES", (1.0, 0.3))
+    monkeypatch.setattr(choose_decoding, "UNIFORM_SHARES", (1.0, 0.5))
+    monkeypatch.setattr(choose_decoding, "RADII", (0, 2))
+    return folder
+
+
+def run(*arguments):
+    return console.run(lambda: choose_decoding.main([str(argument) for argument in arguments]))
+
+
+def test_what_is_measured_is_what_is_written(folder, model_folder, capsys):
+    before = (model_folder / "model.json").read_text()
+    assert run("--model", model_folder, "--dataset", folder) == 0
+    out = capsys.readouterr().out
+    assert (model_folder / "model.json").read_text() == before and "3 photographs" in out
+    assert run("--model", model_folder, "--dataset", folder, "--write", "--by", "dcf") == 0
+    description = json.loads((model_folder / "model.json").read_text())
+    chosen = Decoding(**description["decoding"])
+    assert Colorizer.load(model_folder).decoding == chosen
+    said = f"T {chosen.temperature:g}, lambda {chosen.uniform_share:g}, chroma smoothing {chosen.smoothing}"
+    assert f"best in dCF: {said}" in capsys.readouterr().out
+    assert description["decoding_chosen_by"] == "best dcf on the val split of photographs"
+    assert {**description, "decoding": 0, "decoding_chosen_by": 0} == {
+        **json.loads(before),
+        "decoding": 0,
+        "decoding_chosen_by": 0,
+    }
+
+
+def test_the_numbers_are_those_of_other_measurements(folder, model_folder):
+    paths = [folder / f"{i}.png" for i in range(3)]
+    found = choose_decoding.measure(model_folder, [folder / "4.png"], paths)
+    combinations = itertools.product((1.0, 0.3), (0, 2), (1.0, 0.5))
+    assert set(found) == {Decoding(T, smoothing=r, uniform_share=share) for T, r, share in combinations}
+    colorizer = Colorizer.load(model_folder)
+    predict = lambda lightness: colorizer.predict_ab(lightness, 0.3, uniform_share=0.5)  # noqa: E731
+    expected = raw_aucs({"m": predict}, paths, lambda done: None)["m"]
+    assert found[Decoding(0.3, uniform_share=0.5)]["raw_auc"] == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [(["--photographs", "0"], "--photographs must be at least 1"), (["--split", "test"], "invalid choice: 'test'")],
+)
+def test_usage_errors(folder, model_folder, capsys, options, message):
+    try:
+        status = run("--model", model_folder, "--dataset", folder, *options)
+    except SystemExit as end:
+        status = end.code
+    assert status == 2 and message in capsys.readouterr().err
+
+
+def test_photographs_that_cannot_be_read(folder, model_folder, capsys):
+    for i in range(3):
+        (folder / f"{i}.png").write_bytes(b"no picture")
+    assert run("--model", model_folder, "--dataset", folder) == 1
+    assert "none of 3 photographs can be read" in capsys.readouterr().err

@@ -1,0 +1,45 @@
+"""Counts of 24-bit colours against NumPy's unique."""
+
+import numpy as np
+import pytest
+
+from tfcolor.data.color_counts import ColorCounts
+
+
+def counted(pictures, **options):
+    counts = ColorCounts(**options)
+    for picture in pictures:
+        counts.add(picture)
+    rgb, pixels = counts.distinct()
+    order = np.lexsort(rgb.T[::-1])
+    return rgb[order], pixels[order]
+
+
+def pictures():
+    rng = np.random.default_rng(0)
+    sizes = [(40, 50), (1, 1), (1, 7), (3, 2), (60, 61)]
+    spread = [rng.integers(0, 256, [*size, 3], np.uint8) for size in sizes]
+    grays = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(1, 256, 3)
+    return [*spread, spread[0] // 64 * 64, np.full([30, 30, 3], 255, np.uint8), np.zeros([5, 5, 3], np.uint8), grays]
+
+
+@pytest.mark.parametrize("most_pixels", [2**32 - 1, 4000])  # the latter makes the table go over often
+def test_equals_unique(most_pixels):
+    rgb, pixels = counted(pictures(), most_pixels=most_pixels)
+    flat = np.concatenate([picture.reshape(-1, 3) for picture in pictures()])
+    expected, expected_pixels = np.unique(flat, axis=0, return_counts=True)
+    np.testing.assert_array_equal(rgb, expected)
+    np.testing.assert_array_equal(pixels, expected_pixels)
+    assert (rgb.dtype, pixels.dtype) == (np.uint8, np.int64)
+
+
+def test_all_colours_have_a_place_of_their_own():
+    channel = np.arange(256, dtype=np.uint8)
+    every = np.stack(np.meshgrid(channel, channel, channel, indexing="ij"), axis=-1).reshape(4096, 4096, 3)
+    rgb, pixels = counted([every])
+    assert len(rgb) == 2**24 and (pixels == 1).all()
+
+
+def test_nothing_was_counted():
+    rgb, pixels = ColorCounts().distinct()
+    assert rgb.shape == (0, 3) and pixels.shape == (0,)

@@ -1,0 +1,605 @@
+"""Training: exact resumption, workers that agree, steps that must not count, and the directory of a run."""
+
+import itertools
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import train
+from tfcolor.color.bins import Bins
+from tfcolor.commands import pack
+from tfcolor.data.datasets import split_of
+from tfcolor.models.directory import load_model
+from tfcolor.networks.valid8 import Valid8
+from tfcolor.training.loop import steps_for
+from tfcolor.training.loop import train as train_loop
+from tfcolor.training.optimizers import Plateau
+from tfcolor.training.trainer import MAX_SKIPPED_IN_A_ROW, Position, Trainer
+from tfcolor.utils import console
+from tfcolor.utils.errors import WorkError
+
+ROOT = Path(__file__).parents[2]
+COMMON = ["--window", "20", "--batch-size", "4", "--patch", "20", "--precision", "float32"]
+
+
+@pytest.fixture(scope="module")
+def photos_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photographs")
+    random = np.random.default_rng(0)
+    for name in [f"p{number}.png" for number in range(12)] + [name_in_split("val")]:
+        coarse = random.integers(0, 256, (4, 5, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((44, 36), Image.Resampling.BICUBIC).save(folder / name)
+    return folder
+
+
+def name_in_split(split):
+    return next(name for name in (f"x{i}.png" for i in range(1000)) if split_of(name) == split)
+
+
+def command(folder, output, *options):
+    options = ["--dataset", folder, "--output", output, *COMMON, *options]
+    return [sys.executable, "train.py", *map(str, options)]
+
+
+def start(command, **environment):
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"} | environment
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, cwd=ROOT, env=environment, **pipes)
+
+
+def finish(process):
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    return output
+
+
+def weights_of(run):
+    with np.load(run / "weights.npz") as arrays:
+        return dict(arrays)
+
+
+def run_script(*arguments):
+    return console.run(lambda: train.main([str(argument) for argument in arguments]))
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(photos_folder, tmp_path_factory):
+    run = tmp_path_factory.mktemp("runs") / "uninterrupted"
+    finish(start(command(photos_folder, run, "--steps", 160)))
+    return run
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes_to_bit_identical_weights(photos_folder, uninterrupted, tmp_path):
+    run = tmp_path / "killed"
+    process = start(command(photos_folder, run, "--steps", 160))
+    deadline = time.monotonic() + 120
+    while not (run / "checkpoint.npz").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (run / "model.json").exists(), "the run was over before it could be killed"
+    output = finish(start([*command(photos_folder, run), "--resume"]))
+    assert "from step 0" not in output
+    resumed, reference = weights_of(run), weights_of(uninterrupted)
+    assert resumed.keys() == reference.keys()
+    for name, weight in reference.items():
+        np.testing.assert_array_equal(resumed[name], weight, err_msg=name)
+
+
+@pytest.mark.slow
+def test_a_run_killed_before_its_bins_were_written_resumes(photos_folder, uninterrupted, tmp_path):
+    """All that a kill in the first moment leaves: the configuration, and half of the next file."""
+    (tmp_path / "config.json").write_bytes((uninterrupted / "config.json").read_bytes())
+    (tmp_path / ".bins.npz.1.tmp").write_bytes(b"half")
+    assert run_script("--dataset", photos_folder, "--output", tmp_path, "--resume") == 0
+    assert not list(tmp_path.glob(".*"))
+    resumed = weights_of(tmp_path)
+    for name, weight in weights_of(uninterrupted).items():
+        np.testing.assert_array_equal(resumed[name], weight, err_msg=name)
+
+
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--activation", "prelu", "--batch-norm")])
+def test_two_processes_find_the_weights_of_one(photos_folder, tmp_path, options):
+    workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    processes = []
+    for index in range(2):
+        config = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+        arguments = command(photos_folder, tmp_path / "two", "--steps", 10, *options)
+        processes.append(start(arguments, TF_CONFIG=json.dumps(config)))
+    outputs = [finish(process) for process in processes]
+    assert "2 replica(s)" in outputs[0]
+    finish(start(command(photos_folder, tmp_path / "one", "--steps", 10, *options)))
+    one, two = weights_of(tmp_path / "one"), weights_of(tmp_path / "two")
+    for name, weight in one.items():
+        np.testing.assert_allclose(two[name], weight, rtol=0, atol=1e-5, err_msg=name)
+
+
+CHIEF = """
+import numpy as np
+from tfcolor.training import make_strategy, of_chief
+from tfcolor import cluster
+strategy, index = make_strategy(), cluster.share()[0]
+print("found", of_chief(strategy, {"a": np.float32([[index, 0.1 * index]])})["a"].tolist())
+"""
+
+
+@pytest.mark.slow
+def test_machines_take_the_arrays_of_the_chief():
+    workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    tasks = [{"type": "worker", "index": index} for index in range(2)]
+    configs = [json.dumps({"cluster": {"worker": workers}, "task": task}) for task in tasks]
+    processes = [start([sys.executable, "-c", CHIEF], TF_CONFIG=config) for config in configs]
+    first, second = (re.search(r"found (.*)", finish(process)).group(1) for process in processes)
+    assert first == second
+    np.testing.assert_array_equal(json.loads(first), np.float32([[1, 0.1]]))
+
+
+REPLICAS = """
+import sys, numpy as np, tensorflow as tf
+from tfcolor.training import Trainer
+from tfcolor.networks.valid8 import Valid8
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+def batch(b):
+    shape = [b, 2, 2, 1]
+    return (100 * tf.random.stateless_uniform([b, 18, 18, 1], [1, 2]),
+            tf.random.stateless_uniform(shape, [1, 3], maxval=16, dtype=tf.int32), tf.ones(shape), tf.ones(shape[:3]))
+whole = batch(4)
+halves = tf.data.Dataset.from_tensor_slices(whole).batch(2)
+final = {}
+for name, strategy in (("one", tf.distribute.get_strategy()), ("two", mirrored)):
+    trainer = Trainer(lambda: Valid8(16, batch_norm=sys.argv[1] == "True"), 4, strategy, average=0.9)
+    for _ in range(3):
+        data = whole if name == "one" else next(iter(mirrored.distribute_datasets_from_function(lambda c: halves)))
+        trainer.step(data, 1e-3, 0)
+    seeds = [strategy.experimental_local_results(strategy.run(trainer.replica_seed, [tf.constant(k)])) for k in (3, 4)]
+    seeds = [tuple(seed.numpy()) for step in seeds for seed in step]
+    assert len(set(seeds)) == 2 * strategy.num_replicas_in_sync, "steps or replicas share a seed"
+    final[name] = trainer.arrays()
+    for variable in trainer.state.values():
+        copies = [copy.numpy() for copy in strategy.experimental_local_results(variable)]
+        assert all(np.array_equal(copies[0], copy) for copy in copies), "replicas drifted apart"
+print(max(np.abs(final["one"][k] - final["two"][k]).max() for k in final["one"]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_two_replicas_of_one_process_stay_equal_and_match_one_device(batch_norm):
+    """The averages of statistics and weights too; and each replica and step has a seed of its own."""
+    difference = finish(start([sys.executable, "-W", "ignore", "-c", REPLICAS, str(batch_norm)])).splitlines()[-1]
+    assert float(difference) <= 1e-5
+
+
+@pytest.fixture
+def trainer():
+    return Trainer(lambda: Valid8(16), 2, tf.distribute.get_strategy())
+
+
+def batch(lightness=50.0, pixel_weight=1.0):
+    lightness = tf.fill([2, 18, 18, 1], lightness) + tf.random.stateless_normal([2, 18, 18, 1], [1, 2])
+    target = tf.fill([2, 2, 2, 1], 3)
+    return lightness, target, tf.ones([2, 2, 2, 1]), tf.fill([2, 2, 2], pixel_weight)
+
+
+def noisy_trainer():
+    make = lambda: Valid8(16, "rrelu", batch_norm=True)  # noqa: E731
+    return Trainer(make, 2, tf.distribute.get_strategy(), seed=7, average=0.9)
+
+
+def test_a_restored_trainer_goes_on_with_slopes_and_averages(tmp_path):
+    whole, before, after = noisy_trainer(), noisy_trainer(), noisy_trainer()
+    for step in range(4):
+        whole.step(batch(), 1e-3, step)
+    for step in range(2):
+        before.step(batch(), 1e-3, step)
+    before.save(tmp_path / "checkpoint.npz", Position(step=2))
+    position = after.restore(tmp_path / "checkpoint.npz")
+    for step in range(position.step, 4):
+        after.step(batch(), 1e-3, step)
+    for name, value in whole.arrays().items():
+        np.testing.assert_array_equal(after.arrays()[name], value, err_msg=name)
+
+
+def test_weight_decay_is_that_of_the_filters_after_clipping():
+    """Adam's first step is -rate * g / |g|: the gradient being zero, g is the decay."""
+    trainer = Trainer(lambda: Valid8(16, seed=1), 2, tf.distribute.get_strategy(), weight_decay=0.1)
+    before = {name: weight.numpy() for name, weight in trainer.network.weights.items()}
+    zeros = [tf.zeros_like(weight) for weight in before.values()]
+    trainer._gradients = lambda *_: (tf.constant(0.0), tf.constant(0.0), zeros, {})
+    trainer.step((tf.zeros([2, 17, 17, 1]),) * 4, 1e-3, 0)
+    for name, weight in trainer.network.weights.items():
+        decay = 0.1 * before[name] * name.endswith("/filter")
+        expected = before[name] - 1e-3 * decay / (np.abs(decay) + 1e-8)
+        np.testing.assert_allclose(weight, expected, atol=2e-6)
+
+
+def test_weights_are_averaged(tmp_path):
+    """By hand: the average keeps min(0.5, (1 + n) / (10 + n)); a step that does not count changes nothing."""
+    make = lambda: Valid8(16, seed=0)  # noqa: E731
+    trainer = Trainer(make, 2, tf.distribute.get_strategy(), average=0.5)
+    name = next(iter(trainer.network.weights))
+    average = trainer.network.weights[name].numpy()
+    for step in range(12):
+        is_bad = step == 5
+        trainer.step(batch(pixel_weight=np.nan if is_bad else 1.0), 1e-2, step)
+        counted = step - (step > 5)
+        keep = min(0.5, (1 + counted) / (10 + counted))
+        if not is_bad:
+            average = keep * average + (1 - keep) * trainer.network.weights[name].numpy()
+    np.testing.assert_allclose(trainer.model_arrays()[name], average, rtol=1e-5, atol=1e-7)
+    assert np.abs(average - trainer.network.weights[name].numpy()).max() > 1e-4
+    trainer.save(tmp_path / "a.npz", Position(12))
+    again = Trainer(make, 2, tf.distribute.get_strategy(), average=0.5)
+    again.restore(tmp_path / "a.npz")
+    np.testing.assert_array_equal(again.model_arrays()[name], trainer.model_arrays()[name])
+
+
+def test_the_same_step_repeats_and_another_draws_anew():
+    losses = {}
+    for step in (5, 5, 6):
+        losses.setdefault(step, []).append(float(noisy_trainer().step(batch(), 1e-3, step).loss))
+    assert losses[5][0] == losses[5][1] != losses[6][0]
+
+
+@pytest.mark.parametrize("make", [lambda: Trainer(lambda: Valid8(16), 2, tf.distribute.get_strategy()), noisy_trainer])
+@pytest.mark.parametrize("bad", [{"lightness": float("nan")}, {"pixel_weight": float("inf")}])
+def test_a_step_that_is_not_finite_changes_nothing(make, bad):
+    trainer = make()
+    trainer.step(batch(), 1e-3, 0)
+    before = trainer.arrays()
+    result = trainer.step(batch(**bad), 1e-3, 0)
+    assert not result.is_finite
+    for name, value in trainer.arrays().items():
+        np.testing.assert_array_equal(value, before[name], err_msg=name)
+    assert trainer.step(batch(), 1e-3, 0).is_finite
+    assert any((trainer.arrays()[name] != before[name]).any() for name in before)
+
+
+def test_ten_bad_steps_in_a_row_end_the_run_and_nine_do_not(trainer):
+    good, bad = trainer.step(batch(), 1e-3, 0), trainer.step(batch(lightness=float("nan")), 1e-3, 0)
+    position = Position()
+    position.count([bad] * (MAX_SKIPPED_IN_A_ROW - 1) + [good] + [bad] * (MAX_SKIPPED_IN_A_ROW - 1))
+    assert (position.step, position.skipped) == (19, 18)
+    with pytest.raises(WorkError, match=r"steps 11 to 20 .* not finite"):
+        position.count([bad])
+
+
+def test_losses_are_those_of_tensorflow(trainer):
+    lightness, target, shares, pixel_weights = batch(pixel_weight=2.5)
+    logits = trainer.network(lightness)
+    expected = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(target[..., 0], logits))
+    result = trainer.step((lightness, target, shares, pixel_weights), 1e-3, 0)
+    np.testing.assert_allclose(result.plain_loss, expected, rtol=1e-5)
+    np.testing.assert_allclose(result.loss, 2.5 * expected, rtol=1e-5)
+
+
+def test_a_small_problem_is_learned():
+    """Two bins told apart by lightness: the loss goes from about log(64) to nearly nothing."""
+    trainer = Trainer(lambda: Valid8(64), 2, tf.distribute.get_strategy())
+    lightness = tf.concat([tf.fill([1, 18, 18, 1], 20.0), tf.fill([1, 18, 18, 1], 80.0)], axis=0)
+    target = tf.concat([tf.fill([1, 2, 2, 1], 3), tf.fill([1, 2, 2, 1], 11)], axis=0)
+    data = lightness, target, tf.ones([2, 2, 2, 1]), tf.ones([2, 2, 2])
+    losses = [float(trainer.step(data, 3e-3, 0).loss) for _ in range(100)]
+    assert losses[0] > 3
+    assert losses[-1] < 0.05
+
+
+def test_bfloat16_trains_float32_variables():
+    trainer = Trainer(lambda: Valid8(16, compute_dtype=tf.bfloat16), 2, tf.distribute.get_strategy())
+    losses = [float(trainer.step(batch(), 1e-3, 0).loss) for _ in range(10)]
+    assert losses[-1] < losses[0]
+    assert all(weight.dtype == tf.float32 for weight in trainer.network.weights.values())
+
+
+def test_bfloat16_takes_windows_of_any_size():
+    """Convolutions 64 to 50 pixels wide: some gradients come in strips, some do not."""
+    exact, rounded = (
+        Trainer(lambda dtype=dtype: Valid8(16, compute_dtype=dtype), 2, tf.distribute.get_strategy())
+        for dtype in (tf.float32, tf.bfloat16)
+    )
+    rng = np.random.default_rng(0)
+    lightness = tf.constant(rng.uniform(0, 100, [2, 66, 66, 1]), tf.float32)
+    target = tf.constant(rng.integers(0, 16, [2, 50, 50, 1]), tf.int32)
+    data = lightness, target, tf.ones([2, 50, 50, 1]), tf.ones([2, 50, 50])
+    results = [trainer.step(data, 1e-3, 0) for trainer in (exact, rounded)]
+    np.testing.assert_allclose(results[1].loss, results[0].loss, rtol=1e-2)
+    np.testing.assert_allclose(results[1].gradient_norm, results[0].gradient_norm, rtol=0.05)
+
+
+@pytest.mark.parametrize(("activation", "batch_norm"), [("relu", False), ("rrelu", True)])
+def test_xla_takes_the_same_steps(activation, batch_norm):
+    make = lambda: Valid8(16, activation, batch_norm, seed=1)  # noqa: E731
+    plain, compiled = (Trainer(make, 2, tf.distribute.get_strategy(), xla=xla) for xla in (False, True))
+    for _ in range(3):
+        results = [trainer.step(batch(), 1e-3, 0) for trainer in (plain, compiled)]
+        np.testing.assert_allclose(results[1].loss, results[0].loss, rtol=1e-4)
+    for name, weight in plain.network.saved.items():
+        np.testing.assert_allclose(compiled.network.saved[name], weight, rtol=1e-4, atol=2e-4, err_msg=name)
+
+
+def test_minutes_become_steps():
+    assert steps_for(minutes=15, seconds_per_step=0.5) == 1800
+    assert steps_for(minutes=0.001, seconds_per_step=0.5) == 20  # the calibration's own
+
+
+def test_checkpoints_hold_everything_and_fit_strictly(trainer, tmp_path):
+    trainer.step(batch(), 1e-3, 0)
+    saved = trainer.arrays()
+    position = Position(step=7, skipped=2, seconds=1.5, plateau=Plateau(0.2, 3.5, stale=4, total=1.5, steps=1))
+    trainer.save(tmp_path / "c.npz", position)
+    trainer.step(batch(), 1e-3, 0)
+    assert trainer.restore(tmp_path / "c.npz") == position
+    for name, value in trainer.arrays().items():
+        np.testing.assert_array_equal(value, saved[name], err_msg=name)
+    other = Trainer(lambda: Valid8(24), 2, tf.distribute.get_strategy())
+    with pytest.raises(ValueError, match=r"c\.npz does not fit"):
+        other.restore(tmp_path / "c.npz")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("activation", ["rrelu", "prelu"])
+def test_a_model_with_activation_and_normalization_is_used_as_trained(photos_folder, tmp_path, activation):
+    options = ["--steps", 20, "--activation", activation, "--batch-norm"]
+    assert run_script("--dataset", photos_folder, "--output", tmp_path / "run", *COMMON, *options) == 0
+    network, bins, description = load_model(tmp_path / "run")
+    expected = {"name": "valid8", "num_bins": bins.num_bins, "activation": activation, "batch_norm": True}
+    assert description["network"] == expected
+    assert network.statistics["conv1/updates"] == 20
+    assert np.abs(network.statistics["conv1/mean"]).max() > 0
+    x = tf.random.stateless_uniform([1, 20, 20, 1], [1, 2], 0, 100)
+    np.testing.assert_array_equal(network(x), network(x))
+
+
+@pytest.mark.slow
+def test_a_run_of_zhangs_network_ends_with_a_model_that_colours(photos_folder, tmp_path):
+    options = ["--network", "zhang", "--width", 1 / 16, "--patch", 32, "--steps", 12, "--batch-size", 2]
+    options += ["--mask-gray", "--downsampling", "point", "--weight-decay", 1e-3]
+    options += ["--initialization", "data"]
+    assert run_script("--dataset", photos_folder, "--output", tmp_path / "run", *options) == 0
+    network, bins, description = load_model(tmp_path / "run")
+    assert description["network"] == {
+        "name": "zhang",
+        "num_bins": bins.num_bins,
+        "activation": "relu",
+        "width": 1 / 16,
+        "objective": "classification",
+    }
+    assert network.statistics["conv8/updates"] == 12
+    assert "T = 0.38" in description["metrics"]["raw_auc_percent"]
+
+
+def test_a_finished_run_is_whole_and_is_not_overwritten(uninterrupted, photos_folder, capsys):
+    model = json.loads((uninterrupted / "model.json").read_text())
+    bins = Bins.load(uninterrupted / "bins.npz")
+    assert model["network"] == {"name": "valid8", "num_bins": bins.num_bins, "activation": "relu", "batch_norm": False}
+    assert model["steps"] == model["options"]["steps"] == 160
+    assert bins.split == "train"
+    assert not (uninterrupted / "checkpoint.npz").exists()
+    assert any((uninterrupted / "tensorboard").iterdir())
+    again = ["--dataset", photos_folder, "--output", uninterrupted, *COMMON, "--steps", 160]
+    assert run_script(*again) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert run_script(*again, "--resume") == 0
+    assert "finished" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dataset", "nowhere"], "forest"),  # lists the known ones
+        (["--dataset", "samples", "--window", "7"], "must divide 220"),
+        (["--dataset", "samples", "--patch", "16"], "--patch must be at least 17"),
+        (["--dataset", "samples", "--lambda", "1.5"], r"--lambda must be in \[0, 1\]"),
+        (["--dataset", "samples", "--steps", "5", "--minutes", "1"], "not both"),
+        (["--dataset", "samples", "--bins", "nowhere.npz"], "nowhere.npz is missing"),
+        (["--dataset", "samples", "--resume"], "no run to resume"),
+        (["--dataset", "samples", "--output", "/dev/null/run"], "/dev/null is no folder"),
+    ],
+)
+def test_usage_errors_are_one_line(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run_script(*arguments) == 2
+    error = capsys.readouterr().err.splitlines()
+    assert len([line for line in error if line.startswith("error: ")]) == 1
+    assert re.search(message, error[-1])
+    assert not list(tmp_path.glob("runs/*"))
+
+
+def test_a_changed_option_does_not_resume(photos_folder, tmp_path, capsys):
+    (tmp_path / "config.json").write_text(
+        json.dumps(
+            {"options": train.TrainingOptions(dataset=str(photos_folder), steps=9).to_json()}
+            | {"total_steps": 9, "precision": "float32", "data": {}, "versions": {}}
+        )
+    )
+    changed = ["--dataset", photos_folder, "--output", tmp_path, "--batch-size", 32, "--resume"]
+    assert run_script(*changed) == 2
+    assert "--batch-size 32 differs from the 64" in capsys.readouterr().err
+
+
+def test_training_goes_on_from_a_model(photos_folder, tmp_path, capsys):
+    small = ["--dataset", photos_folder, "--batch-size", 2, "--batch-norm", "--steps"]
+    assert run_script(*small, 3, "--output", tmp_path / "first") == 0
+    tiny = ["--learning-rate", 1e-9, "--weight-average", 0.9]
+    assert run_script(*small, 1, *tiny, "--init", tmp_path / "first", "--output", tmp_path / "second") == 0
+    first, second = (dict(np.load(tmp_path / name / "weights.npz")) for name in ("first", "second"))
+    for name in first:
+        if "mean" not in name and "variance" not in name and "updates" not in name:
+            np.testing.assert_allclose(second[name], first[name], atol=1e-6)
+    assert second["conv1/updates"] == first["conv1/updates"] + 1 == 4
+    np.testing.assert_array_equal(*(Bins.load(tmp_path / run / "bins.npz").cells for run in ("first", "second")))
+    options = json.loads((tmp_path / "second" / "model.json").read_text())["options"]
+    assert options["init"] == str(tmp_path / "first")
+    capsys.readouterr()
+    other = ["--dataset", photos_folder, "--init", tmp_path / "first", "--steps", 1, "--output", tmp_path / "third"]
+    assert run_script(*other) == 2
+    assert "--batch-norm False differs from the True of the model" in capsys.readouterr().err
+    assert run_script(*other, "--batch-norm", "--bins", tmp_path / "first" / "bins.npz") == 2
+    assert "give --bins or --init, not both" in capsys.readouterr().err
+    assert run_script(*other[:2], "--init", "nowhere") == 2
+    assert "no model 'nowhere'" in capsys.readouterr().err
+    assert not (tmp_path / "third").exists()
+
+
+def test_bins_that_saw_test_photographs_are_refused(uninterrupted, photos_folder, tmp_path, capsys):
+    replace(Bins.load(uninterrupted / "bins.npz"), split="all").save(tmp_path / "bins.npz")
+    assert run_script("--dataset", photos_folder, "--bins", tmp_path / "bins.npz", "--steps", 2) == 2
+    assert "split all" in capsys.readouterr().err
+
+
+def test_a_run_by_time_over_a_folder_with_a_broken_file(photos_folder, tmp_path, capsys):
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    for path in photos_folder.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    broken = folder / name_in_split("train")
+    broken.write_bytes(b"no image")
+    run = tmp_path / "run"
+    assert run_script("--dataset", folder, "--output", run, *COMMON, "--minutes", 0.01, "--lambda", 1) == 0
+    assert f"skipping {broken}" in capsys.readouterr().err
+    model = json.loads((run / "model.json").read_text())
+    assert model["total_steps"] == model["steps"] >= 20
+    assert set(model["metrics"]["raw_auc_percent"]) == {"mean ab given L", "T = 1", "T = 0.38"}
+    assert [path.suffix for path in (run / "previews").iterdir()] == [".png"]
+    np.testing.assert_allclose(Bins.load(run / "bins.npz").weights, 1)
+
+
+@pytest.mark.parametrize(
+    "config",
+    ["{bad", "[]", "null", '{"cluster": {}}']
+    + [
+        json.dumps({"cluster": {"worker": workers}, "task": {"type": kind, "index": index}})
+        for workers, kind, index in [
+            ("localhost:1", "worker", 0),
+            (["localhost:1"], "worker", 5),
+            (["localhost:1"], "worker", -1),
+            (["localhost:1"], "ps", 0),
+        ]
+    ],
+)
+def test_an_unusable_cluster_is_one_line(config, monkeypatch, capsys):
+    monkeypatch.setenv("TF_CONFIG", config)
+    assert run_script("--dataset", "samples", "--steps", 2) == 2
+    assert capsys.readouterr().err.startswith("error: TF_CONFIG is not usable")
+
+
+def test_a_run_by_time_is_saved_before_its_total_is_known(trainer):
+    """The rates of the first steps cannot be repeated once the total is known, so they must not have to be."""
+    happened = []
+    train_loop(
+        trainer,
+        itertools.repeat(batch()),
+        Position(),
+        None,
+        learning_rate=1e-3,
+        on_calibrated=lambda seconds: happened.append("calibrated") or 30,
+        on_report=lambda position, numbers: None,
+        on_checkpoint=lambda position: happened.append(position.step),
+        on_preview=lambda position: None,
+    )
+    assert happened == [20, "calibrated", 30]
+
+
+@pytest.mark.slow
+def test_a_network_that_is_wired_right_learns_a_photograph_by_heart(photos_folder, tmp_path, capsys):
+    options = ["--overfit", 1, "--network", "zhang", "--width", 1 / 8, "--patch", 32, "--steps", 120]
+    assert run_script("--dataset", photos_folder, "--output", tmp_path / "check", *options) == 0
+    assert {path.name for path in (tmp_path / "check").iterdir()} == {"overfit.png", "overfit.json"}
+    content = json.loads((tmp_path / "check" / "overfit.json").read_text())
+    first, *_, last = content["losses"]["0.01, constant"]
+    assert len(content["losses"]) == 6
+    assert content["entropy"] <= last < content["entropy"] + 0.3 * (first - content["entropy"])
+    assert "the entropy of the targets is" in capsys.readouterr().out
+    assert run_script("--dataset", photos_folder, "--output", tmp_path / "check", *options) == 2
+    assert "give --overwrite to replace it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--overfit", 0], "--overfit must be at least 1, got 0"),
+        (["--overfit", 99], "has 12 photographs for training, not 99"),
+        (["--overfit", 1, "--resume"], "give --overfit or --resume, not both"),
+        (["--overfit", 1, "--minutes", 1], "give --overfit or --minutes, not both"),
+    ],
+)
+def test_what_overfitting_cannot_do_is_refused(photos_folder, tmp_path, capsys, options, message):
+    assert run_script("--dataset", photos_folder, "--output", tmp_path / "check", *options) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "check").exists()
+
+
+@pytest.mark.slow
+def test_a_run_reads_its_photographs_from_a_pack(photos_folder, tmp_path, capsys):
+    for split in ("train", "all"):
+        arguments = ["--dataset", photos_folder, "--split", split, "--shards", 3, "--output", tmp_path / split]
+        assert console.run(lambda options=arguments: pack.main([str(option) for option in options])) == 0
+    options = ["--dataset", photos_folder, "--output", tmp_path / "run", *COMMON, "--steps", 20]
+    assert run_script(*options, "--pack", tmp_path / "all") == 2
+    assert "not the training photographs of" in capsys.readouterr().err
+    assert run_script(*options, "--pack", tmp_path / "train") == 0
+    model = json.loads((tmp_path / "run" / "model.json").read_text())
+    assert model["steps"] == 20
+
+
+@pytest.mark.slow
+def test_zoom_is_that_of_the_run_from_files_and_from_packs(photos_folder, tmp_path):
+    arguments = ["--dataset", photos_folder, "--shards", 1, "--output", tmp_path / "pack"]
+    assert console.run(lambda: pack.main([str(argument) for argument in arguments])) == 0
+    for source in ([], ["--pack", tmp_path / "pack"]):
+        weights = []
+        for zoom in (1, 1, 2):
+            folder = tmp_path / f"run-{len(source)}-{len(weights)}"
+            options = ["--dataset", photos_folder, "--output", folder, *COMMON, "--steps", 2, "--zoom", zoom]
+            assert run_script(*options, *source) == 0
+            weights.append(np.load(folder / "weights.npz")["conv8/filter"])
+        np.testing.assert_array_equal(weights[0], weights[1])
+        assert not np.array_equal(weights[0], weights[2])
+
+
+@pytest.mark.slow
+def test_a_run_killed_before_its_first_checkpoint_resumes_from_its_own_initial_weights(photos_folder, tmp_path):
+    options = ["--dataset", photos_folder, *COMMON, "--steps", 2]
+    assert run_script(*options, "--initialization", "xavier", "--output", tmp_path / "whole") == 0
+    (tmp_path / "killed").mkdir()
+    for name in ("config.json", "bins.npz"):
+        (tmp_path / "killed" / name).write_bytes((tmp_path / "whole" / name).read_bytes())
+    assert run_script("--dataset", photos_folder, "--resume", "--output", tmp_path / "killed") == 0
+    resumed = weights_of(tmp_path / "killed")
+    for name, weight in weights_of(tmp_path / "whole").items():
+        np.testing.assert_array_equal(resumed[name], weight, err_msg=name)
+
+
+def test_a_damaged_pack_is_named(photos_folder, tmp_path, capsys):
+    arguments = ["--dataset", str(photos_folder), "--shards", "1", "--output", str(tmp_path / "pack")]
+    assert console.run(lambda: pack.main(arguments)) == 0
+    shard = tmp_path / "pack" / "00000-of-00001.tfrecord"
+    shard.write_bytes(shard.read_bytes()[:-100])
+    options = ["--dataset", photos_folder, "--output", tmp_path / "run", *COMMON, "--steps", 20]
+    assert run_script(*options, "--pack", tmp_path / "pack") == 1
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message.startswith(f"error: {tmp_path / 'pack'} is damaged")

@@ -1,0 +1,228 @@
+"""The colour bins: square cells of the ab plane, with their statistics in a dataset.
+
+As a rule they are the cells that occur in it; or they are the 313 of Zhang et al., whether they occur or not.
+
+NumPy alone, so that scripts can check a bins file before TensorFlow loads.
+"""
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from tfcolor.color.prior import rebalancing_weights, smoothed_prior
+from tfcolor.color.zhang_bins import EXTENT as LATTICE_EXTENT
+from tfcolor.color.zhang_bins import NAME as ZHANG313
+from tfcolor.color.zhang_bins import SMOOTHING as ZHANG_SMOOTHING
+from tfcolor.color.zhang_bins import WINDOW as LATTICE_WINDOW
+from tfcolor.color.zhang_bins import lattice_cells
+from tfcolor.utils.errors import InputError
+from tfcolor.utils.files import read_npz, write_npz
+
+EXTENT = 110  # the plane is [-110, 110) on both axes; sRGB spans [-86.2, 98.2] x [-107.9, 94.5]
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Bins:
+    """The occupied cells of the ab plane, counted over a dataset. Written as `bins.npz`.
+
+    Cell (i, j) holds a in [-extent + i * window, -extent + (i + 1) * window) and b likewise with j.
+    Every field is a key of the file (`uniform_share` is written as `lambda`).
+
+    window: side of a cell in ab units.
+    extent: half the side of the plane: 110; or 115, where multiples of 10 are the centres of cells.
+    counts: int64 [n, n], pixels in each cell, n = 2 extent / window; a along the first axis.
+    cells: int64 [Q, 2], the cells (i, j) that are bins, in row-major order: those with at least `min_count` pixels.
+    centres: float64 [Q, 2], their geometric centres, ab units.
+    means: float64 [Q, 2], the mean ab of the pixels in each; the centre where there is none.
+    prior: float64 [Q], the distribution p~ over the bins, sum 1.
+    weights: float64 [Q], the rebalancing weights, sum(prior * weights) = 1.
+    uniform_share: lambda, the share of the uniform distribution in the weights.
+    smoothing: sigma of the prior's Gaussian, ab units.
+    min_count: pixels that make a cell occupied.
+    dataset, split: where the colours were counted.
+    num_images, num_pixels: how many were.
+    format_version: of the file.
+    """
+
+    window: int
+    counts: np.ndarray
+    cells: np.ndarray
+    centres: np.ndarray
+    means: np.ndarray
+    prior: np.ndarray
+    weights: np.ndarray
+    uniform_share: float
+    smoothing: float
+    min_count: int
+    dataset: str
+    split: str
+    num_images: int
+    num_pixels: int
+    extent: int = EXTENT
+    format_version: int = FORMAT_VERSION
+
+    @property
+    def num_bins(self) -> int:
+        """Q, the number of occupied cells."""
+        return len(self.cells)
+
+    def reweighted(self, uniform_share: float) -> "Bins":
+        """The same bins with the rebalancing weights of another lambda."""
+        weights = rebalancing_weights(self.prior, uniform_share)
+        return replace(self, uniform_share=uniform_share, weights=weights)
+
+    def save(self, path: Path) -> None:
+        """Write the bins as .npz, without pickles."""
+        write_npz(path, {_KEYS[f.name]: getattr(self, f.name) for f in fields(self)})
+
+    @classmethod
+    def load(cls, path: Path) -> "Bins":
+        """Read a file that `save` wrote.
+
+        Raises:
+            InputError: where it is missing, broken, of another version, or inconsistent.
+        """
+        arrays = read_npz(path, set(_KEYS.values()))
+        # 0-d arrays become Python numbers and strings again.
+        values = {name: arrays[key] if arrays[key].ndim else arrays[key].item() for name, key in _KEYS.items()}
+        version = arrays["format_version"].tolist()
+        if version != FORMAT_VERSION:
+            raise InputError(f"{path} has format version {version}, not {FORMAT_VERSION}")
+        bins = cls(**values)
+        try:
+            bins._check()
+        except ValueError as error:
+            raise InputError(f"{path} does not hold bins: {error}") from error
+        return bins
+
+    def _check(self) -> None:
+        """Raise ValueError where the fields do not fit each other."""
+        for f in fields(self):
+            kind = type(getattr(self, f.name))
+            allowed = (int, float) if f.type is float else (f.type,)
+            if kind not in allowed:
+                raise ValueError(f"{f.name} must be {f.type.__name__}, got {kind.__name__}")
+        check_window(self.window)
+        if self.extent not in (EXTENT, LATTICE_EXTENT):
+            raise ValueError(f"extent must be {EXTENT} or {LATTICE_EXTENT}, got {self.extent}")
+        n, q = cells_per_axis(self.window, self.extent), max(1, len(self.cells))
+        shapes = {"counts": (n, n), "cells": (q, 2), "centres": (q, 2), "means": (q, 2)}
+        for name, shape in (shapes | {"prior": (q,), "weights": (q,)}).items():
+            array = getattr(self, name)
+            if array.shape != shape or array.dtype.kind not in "if" or not np.isfinite(array).all():
+                raise ValueError(f"{name} must be finite numbers {shape}, got {array.dtype} {array.shape}")
+        if self.cells.dtype.kind != "i" or self.cells.min() < 0 or self.cells.max() >= n:
+            raise ValueError(f"cells must be whole numbers from 0 to {n - 1}")
+
+
+_KEYS = {f.name: {"uniform_share": "lambda"}.get(f.name, f.name) for f in fields(Bins)}
+
+
+def check_window(window: int) -> int:
+    """Return the window if it divides the plane's 220 ab units.
+
+    Raises:
+        InputError: otherwise.
+    """
+    if window < 1 or (2 * EXTENT) % window:
+        raise InputError(f"window must divide {2 * EXTENT} (10 and 5 are the usual ones), got {window}")
+    return window
+
+
+def check_kind(kind: str, window: int, min_count: int) -> None:
+    """Check that a kind of bins, see `count_bins`, goes with the other options.
+
+    Raises:
+        InputError: otherwise.
+    """
+    if kind == ZHANG313 and (window, min_count) != (LATTICE_WINDOW, 1):
+        raise InputError(f"{ZHANG313} are 313 cells of {LATTICE_WINDOW} units; leave out --window and --min-count")
+
+
+def cells_per_axis(window: int, extent: int = EXTENT) -> int:
+    """n, the number of cells along each axis of the plane: 22 for window 10, 44 for window 5."""
+    return 2 * extent // window
+
+
+def cell_of(ab: np.ndarray, window: int, extent: int = EXTENT) -> np.ndarray:
+    """Find the cell (i, j) of colours: floor, not truncation, so that all cells are equally wide.
+
+    Args:
+        ab: float [..., 2], ab units; values outside the plane go to its outermost cells.
+        window: side of a cell in ab units.
+        extent: half the side of the plane.
+
+    Returns:
+        int64 [..., 2], each in [0, 2 extent / window).
+    """
+    cells = np.floor((ab + extent) / window).astype(np.int64)
+    return np.clip(cells, 0, cells_per_axis(window, extent) - 1)
+
+
+def centre_of(cells: np.ndarray, window: int, extent: int = EXTENT) -> np.ndarray:
+    """The geometric centres, float64 [..., 2] in ab units, of cells int [..., 2]."""
+    return (cells + 0.5) * window - extent
+
+
+def count_bins(
+    ab: np.ndarray,
+    pixels: np.ndarray,
+    window: int,
+    *,
+    kind: str = "occupied",
+    uniform_share: float = 0.5,
+    smoothing: float | None = None,
+    min_count: int = 1,
+    **origin: str | int,
+) -> Bins:
+    """Sort colours into cells, and keep those that are bins.
+
+    Args:
+        ab: float [N, 2], colours in ab units.
+        pixels: int [N], how many pixels have each of them.
+        window: side of a cell in ab units; must divide 220.
+        kind: 'occupied' for the cells that occur; 'zhang313' for those of `zhang_bins`, with window 10.
+        uniform_share: lambda in [0, 1], see `prior.rebalancing_weights`.
+        smoothing: sigma in ab units, see `prior.smoothed_prior`; None for 0, or 5 for the 313.
+        min_count: a cell with fewer pixels is not occupied.
+        origin: the fields dataset, split, num_images and num_pixels of the result.
+
+    Returns:
+        The bins.
+
+    Raises:
+        InputError: where no cell has `min_count` pixels, or the kind does not fit.
+    """
+    check_window(window)
+    check_kind(kind, window, min_count)
+    lattice = kind == ZHANG313
+    extent = LATTICE_EXTENT if lattice else EXTENT
+    n = cells_per_axis(window, extent)
+    flat = cell_of(ab, window, extent) @ [n, 1]
+    counts = np.bincount(flat, weights=pixels, minlength=n * n)  # float64: exact to 2^53
+    sums = [np.bincount(flat, weights=pixels * ab[:, axis], minlength=n * n) for axis in (0, 1)]
+    chosen = lattice_cells() @ [n, 1] if lattice else np.flatnonzero(counts >= max(min_count, 1))
+    if not len(chosen):
+        raise InputError(f"min-count {min_count} leaves no bin: the fullest cell has {counts.max():.0f} pixels")
+    cells = np.stack([chosen // n, chosen % n], axis=1)
+    centres, counts_grid = centre_of(cells, window, extent), counts.astype(np.int64).reshape(n, n)
+    smoothing = (ZHANG_SMOOTHING if lattice else 0.0) if smoothing is None else smoothing
+    prior = smoothed_prior(counts_grid, cells, window, smoothing)
+    num_pixels = counts[chosen, None]
+    means = np.stack(sums, axis=1)[chosen] / np.maximum(num_pixels, 1)
+    return Bins(
+        window=window,
+        extent=extent,
+        counts=counts_grid,
+        cells=cells,
+        centres=centres,
+        means=np.where(num_pixels > 0, means, centres),
+        prior=prior,
+        weights=rebalancing_weights(prior, uniform_share),
+        uniform_share=uniform_share,
+        smoothing=smoothing,
+        min_count=min_count,
+        **origin,
+    )

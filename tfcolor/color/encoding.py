@@ -1,0 +1,89 @@
+"""Colours -> bins, for training."""
+
+import numpy as np
+import tensorflow as tf
+from scipy.spatial import KDTree
+
+from tfcolor.color.bins import Bins, cell_of, cells_per_axis, centre_of
+
+SOFT_NEIGHBOURS = 5  # Zhang et al. 2016, section 2.1
+_PARTS = 2  # of a cell's side: for a quarter of a cell fewer bins can be among the nearest
+
+
+class Encoder:
+    """Encodes ab values as their k nearest occupied bins, without a dense [..., Q] target.
+
+    Each quarter of a cell of the plane keeps the few bins that can be among the k nearest of any point in it,
+    so that only those are compared: exact, and independent of Q.
+    """
+
+    def __init__(self, bins: Bins, neighbours: int = SOFT_NEIGHBOURS):
+        """Prepare the candidates.
+
+        Args:
+            bins: the occupied bins; distances are to their geometric centres.
+            neighbours: k; 1 is the hard encoding (the pixel's own bin, or, where that does not
+                occur in `bins`, the nearest one).
+        """
+        self.window, self.extent = bins.window, bins.extent
+        self.neighbours = min(neighbours, bins.num_bins)
+        candidates = _candidates(bins, self.neighbours)
+        self._candidates = tf.constant(candidates, tf.int32)  # [quarters, C]
+        self._centres = tf.constant(bins.centres[candidates], tf.float32)  # [quarters, C, 2]
+
+    def __call__(self, ab: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Encode colours.
+
+        Args:
+            ab: float32 [..., 2], ab units.
+
+        Returns:
+            indices int32 [..., k], nearest bin first, and shares float32 [..., k] with sum 1:
+            Gaussian in the distance with sigma = window / 2.
+        """
+        n = _PARTS * cells_per_axis(self.window, self.extent)
+        part = tf.cast(tf.floor((ab + self.extent) / (self.window / _PARTS)), tf.int32)
+        part = tf.clip_by_value(part, 0, n - 1)
+        part = part[..., 0] * n + part[..., 1]
+        offsets = tf.gather(self._centres, part) - ab[..., None, :]  # [..., C, 2]
+        squares = tf.reduce_sum(offsets**2, axis=-1)
+        # Of equal distances top_k takes the first: the pixel's own cell, as `floor` has it.
+        nearest, place = tf.math.top_k(-squares, self.neighbours)
+        indices = tf.gather(tf.gather(self._candidates, part), place, batch_dims=place.shape.rank - 1)
+        sigma = self.window / 2
+        return indices, tf.nn.softmax(nearest / (2 * sigma**2))
+
+
+def _candidates(bins: Bins, neighbours: int) -> np.ndarray:
+    """For each quarter of a cell, the bins that can be among the nearest of a point in it: int [quarters, C].
+
+    A point in a quarter is at most h from its middle, h being half a diagonal. So its k nearest are
+    at most d + h away from it, d being the distance from the middle to its k-th nearest, and at most
+    d + 2 h from the middle. Nearest first, so that a cell's own bin leads; all keep as many as
+    the one that needs most.
+    """
+    n, side = _PARTS * cells_per_axis(bins.window, bins.extent), bins.window / _PARTS
+    parts = np.stack(np.meshgrid(range(n), range(n), indexing="ij"), axis=-1).reshape(-1, 2)
+    middles = (parts + 0.5) * side - bins.extent
+    tree = KDTree(bins.centres)
+    kth_distance = tree.query(middles, k=[neighbours])[0][:, 0]
+    reach = kth_distance + side * (2**0.5 + 1e-9)
+    needed = tree.query_ball_point(middles, reach, return_length=True).max()
+    return tree.query(middles, k=range(1, needed + 1))[1]
+
+
+def quantised(ab: np.ndarray, bins: Bins) -> np.ndarray:
+    """The truth encoded and decoded: the bound that the bins set. ab float [H, W, 2] -> float64 [H, W, 2]."""
+    return bins.means[bins_of(ab, bins)]
+
+
+def bins_of(ab: np.ndarray, bins: Bins) -> np.ndarray:
+    """The bin of each colour, or where its cell has none the nearest: ab float [..., 2] -> int [...]."""
+    return nearest_bins(bins)[tuple(np.moveaxis(cell_of(ab, bins.window, bins.extent), -1, 0))]
+
+
+def nearest_bins(bins: Bins) -> np.ndarray:
+    """For each cell of the plane its own bin, or where it has none the one with the nearest centre: int [n, n]."""
+    n = cells_per_axis(bins.window, bins.extent)
+    cells = np.stack(np.meshgrid(range(n), range(n), indexing="ij"), axis=-1)
+    return KDTree(bins.centres).query(centre_of(cells, bins.window, bins.extent))[1]

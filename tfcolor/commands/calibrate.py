@@ -1,0 +1,59 @@
+"""Make a model as sure as it is right: one temperature for its distributions, fitted on validation photographs.
+
+python -m tfcolor.calibrate --model runs/scenes-zhang-w10 --dataset scenes --output calibrated
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from tfcolor.data import datasets
+from tfcolor.utils import console
+from tfcolor.utils.errors import InputError
+from tfcolor.utils.files import check_new
+
+_MEASURES = {"cross_entropy": "cross-entropy, nats", "calibration_error": "calibration error, %"}
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tfcolor.calibrate", description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--model", required=True, help="a shipped model or a model directory; it stays as it is")
+    add("--dataset", default="scenes", help="that it is for (default scenes)")
+    add("--split", default="val", choices=("val", "train"), help="never test: its photographs must choose nothing")
+    add("--photographs", type=int, default=200, help="at most so many, spread over the split (default 200)")
+    add("--output", required=True, help="the folder of the calibrated model")
+    add("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Fit the temperature, print what it does, and write the model with it."""
+    args = parse(arguments)
+    from tfcolor.models.directory import find_model, predicts_distribution, read_description
+
+    model, target = find_model(args.model), Path(args.output)
+    if not predicts_distribution(read_description(model)):
+        raise InputError(
+            f"{model} was trained by regression: it predicts one colour for each pixel, nothing to calibrate"
+        )
+    check_new(target)
+    dataset = datasets.find(args.dataset, args.data_dir)
+    paths = dataset.some_of(args.split, args.photographs)
+    console.load_tensorflow()
+    from tfcolor.evaluation.calibration import fit, measure, sample, write
+
+    logits, true_bins = sample(model, paths)
+    temperature = fit(logits, true_bins)
+    photographs = f"{len(paths)} photographs, {args.split} split of {dataset.name}"
+    measured = {name: measure(logits, true_bins, t) for name, t in (("before", 1.0), ("after", temperature))}
+    rows = [[name, *(f"{values[key]:.3f}" for key in _MEASURES)] for name, values in measured.items()]
+    console.print_table(f"{args.model} on {photographs}", ["", *_MEASURES.values()], rows)
+    write(model, target, {"temperature": temperature, "photographs": photographs} | measured)
+    print(f"temperature {temperature:.3f}, written to {target}")
+    print(f"T and lambda for it: python -m tfcolor.choose_decoding --model {target} --dataset {dataset.name} --write")
+
+
+if __name__ == "__main__":
+    sys.exit(console.run(main))

@@ -1,0 +1,69 @@
+"""Choose how a model's colours are made, its T, lambda and chroma smoothing, on validation photographs.
+
+python -m tfcolor.choose_decoding --model runs/forest-valid8-w10 --dataset forest --write
+"""
+
+import argparse
+import sys
+
+from tfcolor.data import datasets
+from tfcolor.utils import console
+from tfcolor.utils.errors import InputError
+
+NAMES = {"temperature": "T", "uniform_share": "lambda", "smoothing": "chroma smoothing"}
+CRITERIA = {
+    "mean_auc": "mean of the two AuCs, %",
+    "raw_auc": "raw AuC, %",
+    "rebalanced_auc": "rebalanced AuC, %",
+    "dcf": "dCF",
+}
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tfcolor.choose_decoding", description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--model", required=True, help="a model directory")
+    add("--dataset", default="scenes", help="that it was trained on (default scenes)")
+    add("--split", default="val", choices=("val", "train"), help="never test: its photographs must choose nothing")
+    add("--by", default="raw_auc", choices=tuple(CRITERIA), help="what to be best in (default raw_auc)")
+    add("--photographs", type=int, default=200, help="at most so many, spread over the split (default 200)")
+    add("--write", action="store_true", help="write the choice into the model's model.json")
+    add("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure all combinations, print them, and write the best where that is asked for."""
+    args = parse(arguments)
+    from tfcolor.models.directory import find_model, predicts_distribution, read_description
+
+    folder = find_model(args.model)
+    if not predicts_distribution(read_description(folder)):
+        raise InputError(
+            f"{folder} was trained by regression: it predicts one colour for each pixel, nothing to choose"
+        )
+    dataset = datasets.find(args.dataset, args.data_dir)
+    paths = dataset.some_of(args.split, args.photographs)
+    console.load_tensorflow()
+    from tfcolor.evaluation.decoding_choice import choose, measure, write
+
+    found = measure(folder, dataset.split("train").paths, paths)
+    rows = [
+        [*(f"{getattr(decoding, name):g}" for name in NAMES), *(f"{errors[name]:.2f}" for name in CRITERIA)]
+        for decoding, errors in found.items()
+    ]
+    console.print_table(
+        f"{args.model} on {dataset.name}, {args.split} split, {len(paths)} photographs",
+        [*NAMES.values(), *CRITERIA.values()],
+        rows,
+    )
+    best = choose(found, args.by)
+    print(f"best in {CRITERIA[args.by]}: " + ", ".join(f"{NAMES[name]} {getattr(best, name):g}" for name in NAMES))
+    if args.write:
+        write(folder, best, f"best {args.by} on the {args.split} split of {dataset.name}")
+        print(f"written to {folder / 'model.json'}")
+
+
+if __name__ == "__main__":
+    sys.exit(console.run(main))

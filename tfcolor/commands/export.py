@@ -1,0 +1,69 @@
+"""A model for other programs: lightness and T in, ab out; or a smaller copy of it.
+
+python -m tfcolor.export --model forest --format savedmodel --output forest-savedmodel
+python -m tfcolor.export --model forest --format tflite --size 480x640 --output forest.tflite
+python -m tfcolor.export --model runs/mine --format half --output mine
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from tfcolor import DEFAULT_MODEL
+from tfcolor.utils import console
+from tfcolor.utils.errors import InputError
+from tfcolor.utils.files import check_new
+
+FORMATS = {
+    "savedmodel": "for TensorFlow",
+    "tflite": "for LiteRT",
+    "half": "a model directory of half the size, its filters rounded to 16 bits",
+}
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tfcolor.export", description=__doc__.splitlines()[0])
+    formats = "; ".join(f"{name}: {text}" for name, text in FORMATS.items())
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="a shipped model or a model directory")
+    parser.add_argument(
+        "--format", default="savedmodel", choices=tuple(FORMATS), help=f"{formats} (default savedmodel)"
+    )
+    parser.add_argument("--size", metavar="HxW", help="of the pictures in pixels, for tflite (default any)")
+    parser.add_argument("--output", required=True, help="folder of the SavedModel or the model, or .tflite file")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Check, convert, write."""
+    args = parse(arguments)
+    from tfcolor.models.directory import find_model, read_description
+
+    size = size_of(args.size, args.format)
+    model, target = find_model(args.model), Path(args.output)
+    read_description(model)
+    check_new(target)
+    console.load_tensorflow()
+    from tfcolor.colorizer.export import load, write_half, write_saved_model, write_tflite
+
+    if args.format == "half":
+        write_half(model, target)
+    else:
+        {"savedmodel": write_saved_model, "tflite": write_tflite}[args.format](load(model), target, size)
+    print(f"{args.model}: {args.format} written to {target}")
+
+
+def size_of(text: str | None, format: str) -> tuple[int | None, int | None]:
+    """'480x640' -> (480, 640); (None, None) for any size."""
+    if text is None:
+        return None, None
+    sides = text.lower().split("x")
+    if format != "tflite":
+        raise InputError(f"--size is for tflite; {format} takes any size")
+    if len(sides) != 2 or not all(side.isdecimal() and int(side) for side in sides):
+        raise InputError(f"--size must be HEIGHTxWIDTH in pixels, such as 480x640, got {text}")
+    return int(sides[0]), int(sides[1])
+
+
+if __name__ == "__main__":
+    sys.exit(console.run(main))

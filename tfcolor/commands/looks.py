@@ -1,0 +1,103 @@
+"""Pictures that help to look at a prediction: a sheet of temperatures, candidates, and what a pixel was given."""
+
+from pathlib import Path
+
+import numpy as np
+
+from tfcolor.color.decoding_options import Decoding
+from tfcolor.colorizer import explain
+from tfcolor.colorizer.candidates import candidates
+from tfcolor.colorizer.colorizer import Colorizer
+from tfcolor.colorizer.painting import painted, smoothed
+from tfcolor.commands.colorize_files import UNWRITABLE, Account, name_note, result_format
+from tfcolor.commands.worklist import Job, Outputs
+from tfcolor.photographs.pixels import UnreadableImage, write_png
+from tfcolor.photographs.reading import Page, read_header, read_page
+from tfcolor.photographs.writing import levels_of, saving
+from tfcolor.utils.console import Progress, shown
+from tfcolor.utils.sheets import reduced, sheet
+
+_SHEET_SIDE = 640  # pixels, the longest of a picture in a sheet
+
+
+def look_at_files(
+    colorizer: Colorizer, jobs: list[Job], decoding: Decoding, outputs: Outputs, tile: int, max_pixels: int
+) -> Account:
+    """Write what `outputs` asks for of each photograph; of a file of several pages, of the first.
+
+    Args:
+        colorizer: the model.
+        jobs: from `worklist.find`.
+        decoding: how colours are made; a sweep has temperatures of its own.
+        outputs: what is made.
+        tile: side of the tiles.
+        max_pixels: of a page.
+
+    Raises:
+        WorkError: where there is no space left for any result.
+    """
+    with Progress("looking at", len(jobs), "photographs") as progress:
+        account = Account(progress)
+        for done, job in enumerate(jobs, start=1):
+            try:
+                _look(colorizer, job, decoding, outputs, tile, max_pixels, account)
+            except UnreadableImage as error:
+                account.fail(job.source, error)
+            except UNWRITABLE as error:
+                account.fail_to_write(job, error)
+            progress.update(done, shown(job.source.name))
+    return account
+
+
+def _look(colorizer, job, decoding, outputs, tile, max_pixels, account):
+    header = read_header(job.source, max_pixels)
+    page = read_page(header)
+    if header.num_pages > 1:
+        account.note(job.source, f"only the first of its {header.num_pages} pages is looked at")
+    for note in (header.note, name_note(header), page.note):
+        account.note(job.source, note)
+    job.targets[0].parent.mkdir(parents=True, exist_ok=True)
+    works = []  # the first target last: where it is, all is done
+    if outputs.sweep:
+        works.append(lambda target: write_png(target, sweep(colorizer, page, decoding, outputs.sweep, tile)))
+    if outputs.explain:
+        point = _checked_point(outputs.explain, page)
+        works.append(lambda target: explain.plot(colorizer, page.lightness, point, decoding, target, tile))
+    others = job.targets[len(works) :]
+    if others:
+        format = result_format(others[0], header, outputs.format)
+        _write_candidates(colorizer, page, decoding, outputs, tile, others, format)
+    for work, target in reversed(list(zip(works, job.targets, strict=False))):
+        work(target)
+    account.colored.append(job.source)
+    account.num_pixels += page.lightness.size
+
+
+def _checked_point(point, page):
+    height, width = page.lightness.shape
+    if point[0] >= width or point[1] >= height:
+        raise UnreadableImage(f"{width}x{height} pixels, so there is none at {point[0]},{point[1]}")
+    return point
+
+
+def sweep(
+    colorizer: Colorizer, page: Page, decoding: Decoding, temperatures: tuple[float, ...], tile: int
+) -> np.ndarray:
+    """A sheet of the gray picture and its colourings at several temperatures, reduced to be seen at a glance.
+
+    Returns:
+        uint8 [H', W', 3].
+    """
+    pictures = [("input", reduced(painted(page.lightness), _SHEET_SIDE))]
+    for temperature, ab in colorizer.predict_sweep(page.lightness, temperatures, tile, decoding.uniform_share).items():
+        rgb = painted(page.lightness, smoothed(page.lightness, ab, decoding, tile))
+        pictures.append((f"T = {temperature:g}", reduced(rgb, _SHEET_SIDE)))
+    return sheet([pictures])
+
+
+def _write_candidates(colorizer, page, decoding, outputs, tile, targets: tuple[Path, ...], format: str):
+    predicted = candidates(colorizer, page.lightness, len(targets), decoding, tile)
+    for ab, target in reversed(list(zip(predicted, targets, strict=True))):
+        rgb = painted(page.lightness, smoothed(page.lightness, ab, decoding, tile), levels_of(page, format))
+        with saving(target, format, page.lightness.size * 8, outputs.quality) as add_page:
+            add_page(rgb, page)

@@ -1,0 +1,78 @@
+"""Pack a dataset's photographs into TFRecord shards for training: python -m tfcolor.pack --dataset scenes
+
+Reading a few large files in order is faster than many small ones on disks that turn and over networks. Train with
+`train.py --pack FOLDER`.
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from tfcolor.data import datasets
+from tfcolor.utils import console
+from tfcolor.utils.errors import InputError
+from tfcolor.utils.files import check_folder
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tfcolor.pack", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--dataset", default="scenes", help="as in train.py (default scenes)")
+    add("--split", default="train", choices=datasets.SPLITS, help="what to pack (default train)")
+    add("--shards", type=int, default=16, help="how many files (default 16); no fewer than machines that will train")
+    add("--output", help="folder to write (default packs/<dataset>-<split>)")
+    add("--overwrite", action="store_true", help="replace the pack that is there")
+    add("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Write the pack beside its place, and move it there when it is whole."""
+    args = parse(arguments)
+    if not 1 <= args.shards <= 10_000:
+        raise InputError(f"--shards must be in 1 ... 10000, got {args.shards}")
+    folder = Path(args.output or f"packs/{datasets.check_name(args.dataset)}-{args.split}")
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        if not (folder / "pack.json").is_file():
+            raise InputError(f"{folder} exists and is no pack; give another --output")
+        if not args.overwrite:
+            raise InputError(f"{folder} holds a pack; give --overwrite to replace it, or another --output")
+    check_folder(folder)
+    dataset = datasets.find(args.dataset, args.data_dir)
+    total = len(dataset.split(args.split).files)
+    if total < args.shards:
+        raise InputError(f"{dataset.name} has {total} photographs in split {args.split}; take so few --shards or fewer")
+    print(dataset.message)
+    console.load_tensorflow()
+    from tfcolor.data.packs import write_pack
+
+    folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(
+            dir=folder.absolute().parent, prefix=f".{folder.name}-", suffix=".tmp"
+        ) as unfinished,
+        console.Progress("packing", total, "photographs") as progress,
+    ):
+
+        def on_photo(done, reason):
+            if reason:
+                progress.log(reason)
+            progress.update(done)
+
+        place = Path(unfinished) / "pack"
+        place.mkdir()
+        pack = write_pack(dataset, args.split, place, args.shards, on_photo)
+        if folder.exists():
+            shutil.rmtree(folder)
+        place.rename(folder)
+    megabytes = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+    print(f"{sum(pack.records):,} photographs in {args.shards} shards, {megabytes:,.0f} MB: {folder}")
+
+
+if __name__ == "__main__":
+    sys.exit(console.run(main))

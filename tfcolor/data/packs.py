@@ -1,0 +1,232 @@
+"""Photographs packed into TFRecord shards, which disks and networks read faster than many small files.
+
+`pack.json` comes last and says that the pack is whole; in a shard each record is an Example with the features `file`,
+its name, and `image`, a JPEG or PNG file.
+"""
+
+import functools
+import io
+import itertools
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from tfcolor.data.datasets import Dataset
+from tfcolor.photographs.pixels import UnreadableImage, read_photo, refusing
+from tfcolor.utils.errors import InputError, WorkError
+from tfcolor.utils.files import read_json, write_json
+
+FORMAT_VERSION = 1
+_UPRIGHT = (None, 1)  # values of EXIF's orientation
+_ORIENTATION = 0x0112
+_INTERLEAVED = 8  # shards that are read at once
+_SHUFFLED = 1000  # photographs waiting in memory, still encoded, of which the next one is drawn: so many,
+_SHUFFLED_BYTES = 2**29  # or as many as have so many bytes on average
+_FEATURES = {"file": tf.io.FixedLenFeature([], tf.string), "image": tf.io.FixedLenFeature([], tf.string)}
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A pack of one split's photographs.
+
+    folder: that holds it.
+    dataset, split: where they are from.
+    fingerprint: `Dataset.fingerprint` of that split.
+    records: how many photographs each shard has.
+    """
+
+    folder: Path
+    dataset: str
+    split: str
+    fingerprint: str
+    records: tuple[int, ...]
+
+    @property
+    def shards(self) -> list[Path]:
+        """The paths of the shards."""
+        return [_shard(self.folder, number, len(self.records)) for number in range(len(self.records))]
+
+    @classmethod
+    def load(cls, folder: Path) -> "Pack":
+        """Read `pack.json`.
+
+        Raises:
+            InputError: where the folder holds no whole pack, or one of another version.
+        """
+        content = read_json(folder / "pack.json")
+        if content.pop("format_version", None) != FORMAT_VERSION:
+            raise InputError(f"{folder / 'pack.json'} is not of format version {FORMAT_VERSION}; pack again")
+        try:
+            pack = cls(folder, records=tuple(content.pop("records")), **content)
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{folder / 'pack.json'} is not the description of a pack") from error
+        for path in pack.shards:
+            if not path.is_file():
+                raise InputError(f"{path} is missing: the pack is not whole; pack again")
+        return pack
+
+
+def write_pack(
+    dataset: Dataset, split: str, folder: Path, num_shards: int, on_photo: Callable[[int, str], None]
+) -> Pack:
+    """Pack a split's photographs: in an order that mixes them, so that any shard is a fair sample of all.
+
+    JPEGs and PNGs that Pillow opens as RGB, upright and without transparency, stay byte for byte as they are; all
+    others are packed as PNGs of what `photos.read` makes of them.
+
+    Args:
+        dataset: all of it.
+        split: 'train', 'val', 'test' or 'all'.
+        folder: empty, to write to.
+        num_shards: how many files; more than machines or disks that will read them at once.
+        on_photo: called with the number of photographs done, and why the last one was left out, or ''.
+
+    Raises:
+        WorkError: where none can be read, or the folder cannot be written.
+    """
+    part = dataset.split(split)
+    paths = sorted(part.paths, key=lambda path: (zlib.crc32(path.name.encode(errors="surrogateescape")), str(path)))
+    shares = [paths[number::num_shards] for number in range(num_shards)]
+    done, records = itertools.count(1), []
+    try:
+        for number, share in enumerate(shares):
+            with tf.io.TFRecordWriter(str(_shard(folder, number, num_shards))) as writer:
+                records.append(sum(_packed(path, writer, functools.partial(on_photo, next(done))) for path in share))
+    except tf.errors.OpError as error:
+        raise WorkError(f"{folder} cannot be written: {error.message}") from error
+    if not sum(records):
+        raise WorkError(f"none of the {len(paths)} photographs of {dataset.name} can be read")
+    pack = Pack(folder, dataset.name, split, part.fingerprint(), tuple(records))
+    content = {name: value for name, value in asdict(pack).items() if name != "folder"}
+    write_json(folder / "pack.json", {"format_version": FORMAT_VERSION} | content)
+    return pack
+
+
+def _packed(path: Path, writer: tf.io.TFRecordWriter, on_photo: Callable[[str], None]) -> bool:
+    """Write a photograph's record; False where it cannot be read."""
+    try:
+        example = _example(path)
+    except (UnreadableImage, OSError) as error:
+        on_photo(f"skipping {path}: {error}")
+        return False
+    writer.write(example)
+    on_photo("")
+    return True
+
+
+def windows_of(
+    pack: Pack,
+    patch: int,
+    *,
+    seed: int,
+    first_example: int,
+    pipeline: tf.distribute.InputContext,
+    zoom: float = 1.0,
+) -> tf.data.Dataset:
+    """Endless windows from a pack; from the same place on the same ones, whenever asked.
+
+    Each epoch takes the shards in another order, several at once, and mixes what comes; a window's place and whether it
+    is mirrored depend on the seed and the number of the example alone.
+
+    Args:
+        pack: to read.
+        patch: side of the windows in pixels; smaller photographs are extended by reflection.
+        seed: of all draws.
+        first_example: of this pipeline; all before it are skipped.
+        pipeline: each reads shards of its own.
+        zoom: at least 1: by how much windows may be cut larger or smaller, to be resized to `patch`.
+
+    Returns:
+        A dataset of uint8 [patch, patch, 3], sRGB.
+
+    Raises:
+        InputError: where there are fewer shards than pipelines.
+    """
+    index, count = pipeline.input_pipeline_id, pipeline.num_input_pipelines
+    if len(pack.records) < count:
+        raise InputError(f"{pack.folder} has {len(pack.records)} shards, fewer than the {count} machines; pack again")
+    shards, num_records = [str(path) for path in pack.shards[index::count]], sum(pack.records[index::count])
+    if not num_records:
+        raise InputError(f"{pack.folder} has no photographs for machine {index} of {count}; pack into fewer shards")
+    first_epoch, skipped = divmod(first_example, num_records)
+    record_bytes = sum(path.stat().st_size for path in pack.shards) / sum(pack.records)
+    waiting = max(_INTERLEAVED, min(_SHUFFLED, int(_SHUFFLED_BYTES / record_bytes)))
+
+    def epoch_of(epoch):
+        order = tf.stack([tf.cast(seed, tf.int64), epoch])
+        last = tf.constant(len(shards) - 1, tf.int64)
+        place = tf.data.Dataset.range(len(shards)).map(
+            lambda number: tf.random.experimental.index_shuffle(number, order, last)
+        )
+        files = place.map(lambda number: tf.gather(tf.constant(shards), number))
+        records = files.interleave(tf.data.TFRecordDataset, cycle_length=min(_INTERLEAVED, len(shards)), block_length=1)
+        return records.shuffle(waiting, seed=1 + tf.cast(seed, tf.int64) + epoch * 2**31)
+
+    def window(number, record):
+        draws = tf.random.stateless_uniform([4], tf.stack([tf.cast(seed, tf.int64), number * count + index]))
+        rgb = _decoded(tf.io.parse_single_example(record, _FEATURES)["image"])
+        rgb = _cut(rgb, patch, draws[:2]) if zoom == 1 else _zoomed(rgb, patch, draws[:2], zoom ** (2 * draws[3] - 1))
+        return tf.ensure_shape(tf.where(draws[2] < 0.5, rgb, rgb[:, ::-1]), [patch, patch, 3])
+
+    records = tf.data.Dataset.counter(tf.constant(first_epoch, tf.int64)).flat_map(epoch_of).skip(skipped)
+    return records.enumerate(first_example).map(window, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _shard(folder: Path, number: int, count: int) -> Path:
+    return folder / f"{number:05d}-of-{count:05d}.tfrecord"
+
+
+def _example(path: Path) -> bytes:
+    photo = read_photo(path)  # also says whether it is whole
+    content = {"file": path.name.encode(errors="surrogateescape"), "image": _as_it_is(path) or _as_png(photo.rgb)}
+    features = {name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value])) for name, value in content.items()}
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+
+def _as_it_is(path: Path) -> bytes | None:
+    """The bytes of a file that TensorFlow decodes to the same picture as Pillow."""
+    with refusing(), Image.open(path) as image:
+        is_plain = image.format in ("JPEG", "PNG") and image.mode == "RGB" and not image.has_transparency_data
+        upright = image.getexif().get(_ORIENTATION) in _UPRIGHT
+    return path.read_bytes() if is_plain and upright else None
+
+
+def _as_png(rgb: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, format="PNG")
+    return file.getvalue()
+
+
+def _decoded(encoded: tf.Tensor) -> tf.Tensor:
+    # `INTEGER_ACCURATE` is what Pillow uses; TensorFlow's own choice is off by a few levels.
+    rgb = tf.cond(
+        tf.io.is_jpeg(encoded),
+        lambda: tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE"),
+        lambda: tf.io.decode_png(encoded, channels=3),
+    )
+    return tf.ensure_shape(rgb, [None, None, 3])
+
+
+def _zoomed(rgb: tf.Tensor, patch: int, place: tf.Tensor, times: tf.Tensor) -> tf.Tensor:
+    """A window of so many times the patch's side, as far as the picture goes, resized to a patch."""
+    largest = tf.maximum(tf.reduce_min(tf.shape(rgb)[:2]), patch)
+    side = tf.minimum(tf.cast(tf.round(patch * times), tf.int32), largest)
+    window = tf.cast(_cut(rgb, side, place), tf.float32)
+    resized = tf.image.resize(window, [patch, patch], "bicubic", antialias=True)
+    return tf.saturate_cast(tf.round(resized), tf.uint8)
+
+
+def _cut(rgb: tf.Tensor, patch: int | tf.Tensor, place: tf.Tensor) -> tf.Tensor:
+    """A window at a place in [0, 1) of all where it fits; mirror images go on where the picture is too small."""
+    for axis in (0, 1):
+        length = tf.shape(rgb)[axis]
+        start = tf.cast(place[axis] * tf.cast(tf.maximum(length - patch, 0) + 1, tf.float32), tf.int32)
+        period = tf.maximum(2 * (length - 1), 1)
+        pixels = tf.range(start, start + patch) % period
+        rgb = tf.gather(rgb, tf.minimum(pixels, period - pixels), axis=axis)
+    return rgb

@@ -1,0 +1,62 @@
+"""Plots of what a dataset's colours look like. Matplotlib, without a display."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+from tfcolor.color.bins import EXTENT, Bins, cells_per_axis
+from tfcolor.color.lab import bin_colors
+from tfcolor.data.scan import Scan
+from tfcolor.utils.figures import save_figure
+
+_PLANE = (-EXTENT, EXTENT, -EXTENT, EXTENT)
+
+
+def plot_density(found: Scan, title: str, path: Path) -> None:
+    """Plot the density of ab values on a logarithmic scale, one square unit at a time.
+
+    Args:
+        found: the colours of a dataset.
+        title: of the plot.
+        path: the .png to write.
+    """
+    edges = np.arange(-EXTENT, EXTENT + 1)
+    counts, _, _ = np.histogram2d(*found.ab.T, bins=(edges, edges), weights=found.pixels)
+    share = np.where(counts > 0, counts / counts.sum(), np.nan)
+    figure, axes = _plane(title)
+    image = axes.imshow(share.T, origin="lower", extent=_PLANE, norm=LogNorm(), interpolation="nearest")
+    figure.colorbar(image, label="share of all pixels per square ab unit", shrink=0.8)
+    save_figure(figure, path)
+
+
+def plot_bins(bins: Bins, title: str, path: Path) -> None:
+    """Paint the occupied bins in their own colours at L* = 50; unoccupied cells stay empty.
+
+    Args:
+        bins: the occupied bins.
+        title: of the plot.
+        path: the .png to write.
+    """
+    n, extent = cells_per_axis(bins.window, bins.extent), bins.extent
+    picture = np.zeros([n, n, 4], np.uint8)  # transparent
+    picture[bins.cells[:, 1], bins.cells[:, 0], :3] = bin_colors(bins.centres)  # b upwards, a to the right
+    picture[bins.cells[:, 1], bins.cells[:, 0], 3] = 255
+    figure, axes = _plane(title)
+    axes.imshow(picture, origin="lower", extent=(-extent, extent, -extent, extent), interpolation="nearest")
+    lines = np.arange(-extent, extent + 1, bins.window)
+    axes.vlines(lines, -extent, extent, color="0.85", linewidth=0.3)
+    axes.hlines(lines, -extent, extent, color="0.85", linewidth=0.3)
+    axes.set(xlim=(-extent, extent), ylim=(-extent, extent))
+    save_figure(figure, path)
+
+
+def _plane(title: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(7, 6), layout="constrained")
+    axes = figure.add_subplot(title=title, xlabel="a*  (green to red)", ylabel="b*  (blue to yellow)")
+    axes.set(xlim=(-EXTENT, EXTENT), ylim=(-EXTENT, EXTENT), aspect="equal")
+    axes.axhline(0, color="0.7", linewidth=0.6, zorder=0)
+    axes.axvline(0, color="0.7", linewidth=0.6, zorder=0)
+    return figure, axes

@@ -1,0 +1,141 @@
+"""One pass over photographs: how often each 24-bit colour occurs, then everything about the bins.
+
+Since 8-bit RGB has only 2^24 colours, counting those loses nothing, takes constant memory for
+any number of images, and leaves each conversion to Lab to be done once per colour.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfcolor.color.bins import Bins, count_bins
+from tfcolor.color.encoding import Encoder
+from tfcolor.color.lab import levels_to_lab
+from tfcolor.data.color_counts import ColorCounts
+from tfcolor.photographs.pixels import UnreadableImage, read_photos
+
+_CHUNK = 2**18  # colours converted at a time
+_JPEG = (".jpg", ".jpeg")
+_DECODERS = 8  # files in the decoder at once
+_LARGEST = 2**22  # pixels of a picture that may be decoded so; larger ones are read with an eye on memory
+
+
+@dataclass
+class Scan:
+    """The colours of a set of photographs.
+
+    ab: float32 [N, 2], the distinct colours' ab, Lab units; several may coincide.
+    pixels: int64 [N], how many pixels have each.
+    num_images: photographs read.
+    unreadable: the files that were skipped, each with the reason.
+    """
+
+    ab: np.ndarray
+    pixels: np.ndarray
+    num_images: int
+    unreadable: list[tuple[Path, str]] = field(default_factory=list)
+
+    def bins(self, window: int, dataset: str, split: str, **options: float) -> Bins:
+        """Sort the colours into cells; the options are those of `bins.count_bins`."""
+        origin = {"dataset": dataset, "split": split}
+        origin |= {"num_images": self.num_images, "num_pixels": int(self.pixels.sum())}
+        return count_bins(self.ab, self.pixels, window, **options, **origin)
+
+
+def scan(paths: Iterable[Path], on_image: Callable[[int], None] = lambda done: None) -> Scan:
+    """Count the colours of photographs; files that cannot be read are noted and skipped.
+
+    Args:
+        paths: the files.
+        on_image: called with the number of files done.
+
+    Returns:
+        The colours. `num_images` is 0 where no file could be read.
+    """
+    counts = ColorCounts()
+    num_images, unreadable = 0, []
+    for done, (path, photo) in enumerate(_photographs(list(paths)), start=1):
+        if isinstance(photo, UnreadableImage):
+            unreadable.append((path, str(photo)))
+        else:
+            counts.add(photo)
+            num_images += 1
+        on_image(done)
+    rgb, pixels = counts.distinct()
+    return Scan(_ab_of(rgb), pixels, num_images, sorted(unreadable))
+
+
+def _photographs(paths: list[Path]) -> Iterator[tuple[Path, np.ndarray | UnreadableImage]]:
+    """Decode files to uint8 [H, W, 3]: first the JPEGs that TensorFlow can read, in parallel.
+
+    Its decoder gives Pillow's very numbers, and unlike Pillow does all its work outside Python's
+    lock. Whatever it cannot read, reads otherwise (CMYK), or is large, is left to Pillow.
+    """
+    jpegs = [path for path in paths if path.suffix.lower() in _JPEG]
+    others = [path for path in paths if path.suffix.lower() not in _JPEG]
+    for path, rgb in zip(jpegs, _decoded(jpegs), strict=True):
+        if rgb is None:
+            others.append(path)
+        else:
+            yield path, rgb
+    for path, photo in read_photos(others):
+        yield path, photo if isinstance(photo, UnreadableImage) else photo.rgb
+
+
+def _decoded(jpegs: list[Path]) -> Iterator[np.ndarray | None]:
+    """Decode JPEG files in order; None for those that Pillow should try."""
+
+    def decode(path):
+        contents = tf.io.read_file(path)
+        height, width, channels = tf.unstack(tf.cast(tf.image.extract_jpeg_shape(contents), tf.int64))
+        is_ours = (channels != 4) & (height * width <= _LARGEST)
+        return tf.cond(
+            is_ours,
+            lambda: tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE"),
+            lambda: tf.zeros([0, 0, 3], tf.uint8),
+        )
+
+    names = tf.constant([os.fsencode(path) for path in jpegs], tf.string)
+    dataset = tf.data.Dataset.from_tensor_slices(names).map(decode, num_parallel_calls=_DECODERS).prefetch(_DECODERS)
+    options = tf.data.Options()
+    options.autotune.enabled = False  # its thread sleeps up to half of the run's time before it lets go
+    decoded = dataset.with_options(options).as_numpy_iterator()
+    for _ in jpegs:
+        try:
+            rgb = next(decoded)
+        except tf.errors.OpError:  # of this file alone; the next one comes all the same
+            rgb = None
+        yield rgb if rgb is not None and rgb.size else None
+
+
+def _ab_of(rgb: np.ndarray) -> np.ndarray:
+    """Convert colours uint8 [N, 3] to ab float32 [N, 2]."""
+    ab = np.empty([len(rgb), 2], np.float32)
+    for start in range(0, len(rgb), _CHUNK):
+        part = tf.constant(rgb[start : start + _CHUNK])
+        ab[start : start + _CHUNK] = levels_to_lab(part)[:, 1:]
+    return ab
+
+
+def quantisation_errors(found: Scan, bins: Bins) -> tuple[float, float]:
+    """The mean ab distance between a pixel's colour and that of its bin.
+
+    Args:
+        found: the colours to quantise.
+        bins: the bins to quantise them with.
+
+    Returns:
+        In ab units: with the bins' geometric centres, and with the mean colour of their pixels.
+    """
+    encode = Encoder(bins, neighbours=1)
+    totals = np.zeros(2)
+    for start in range(0, len(found.ab), _CHUNK):
+        ab, pixels = found.ab[start : start + _CHUNK], found.pixels[start : start + _CHUNK]
+        indices = encode(tf.constant(ab))[0].numpy()[:, 0]
+        for kind, colors in enumerate((bins.centres, bins.means)):
+            totals[kind] += pixels @ np.linalg.norm(ab - colors[indices], axis=1)
+    return tuple(totals / found.pixels.sum())

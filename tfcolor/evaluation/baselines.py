@@ -1,0 +1,76 @@
+"""What predicts colours, so that all are measured alike: trivial rules, other programs' files, and a network."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+from tfcolor.evaluation.measuring import lab_pixels
+from tfcolor.evaluation.metrics import raw_auc
+from tfcolor.utils.errors import WorkError
+
+_LEVELS = 101  # L* rounded to whole numbers
+
+# Maps L* float32 [H, W] to ab [H, W, 2].
+Predictor = Callable[[np.ndarray], np.ndarray]
+
+
+def gray(lightness: np.ndarray) -> np.ndarray:
+    """No colour at all."""
+    return np.zeros([*lightness.shape, 2])
+
+
+class MeanGivenLightness:
+    """The trivial predictor: for each level of L* the mean ab that it has in the training split."""
+
+    def __init__(self, paths: Iterable[Path]):
+        """Average the colours of the photographs by lightness."""
+        sums, counts = np.zeros([_LEVELS, 2]), np.zeros(_LEVELS)
+        for lightness, ab in lab_pixels(paths):
+            level = self._level(lightness).ravel()
+            counts += np.bincount(level, minlength=_LEVELS)
+            for axis in (0, 1):
+                sums[:, axis] += np.bincount(level, weights=ab[..., axis].ravel(), minlength=_LEVELS)
+        self._ab = sums / np.maximum(counts, 1)[:, None]
+        self.mean = sums.sum(axis=0) / max(counts.sum(), 1)
+
+    def __call__(self, lightness: np.ndarray) -> np.ndarray:
+        """Predict ab float64 [H, W, 2] from L* float [H, W]."""
+        return self._ab[self._level(lightness)]
+
+    def without_lightness(self, lightness: np.ndarray) -> np.ndarray:
+        """Predict the mean of all training pixels, whatever the lightness."""
+        return np.broadcast_to(self.mean, [*lightness.shape, 2])
+
+    @staticmethod
+    def _level(lightness):
+        return np.clip(np.round(lightness), 0, _LEVELS - 1).astype(int)
+
+
+def raw_aucs(
+    predictors: dict[str, Predictor],
+    paths: list[Path],
+    on_photo: Callable[[int], None] = lambda done: None,
+) -> dict[str, float]:
+    """Measure the raw AuC of predictors over all pixels of some photographs.
+
+    Args:
+        predictors: by name; each maps L* float32 [H, W] to ab [H, W, 2].
+        paths: of the photographs; those that cannot be read are left out.
+        on_photo: called with the number of photographs done.
+
+    Returns:
+        By name, in per cent; see `metrics.raw_auc`.
+
+    Raises:
+        WorkError: where no photograph can be read.
+    """
+    totals, pixels = dict.fromkeys(predictors, 0.0), 0
+    for done, (lightness, ab) in enumerate(lab_pixels(paths), start=1):
+        for name, predict in predictors.items():
+            totals[name] += lightness.size * raw_auc(np.linalg.norm(predict(lightness) - ab, axis=-1))
+        pixels += lightness.size
+        on_photo(done)
+    if not pixels:
+        raise WorkError(f"none of {len(paths)} photographs can be read, so nothing can be measured")
+    return {name: total / pixels for name, total in totals.items()}

@@ -1,0 +1,243 @@
+"""Photographs as people have them: every page of a file, at its own depth, with all that must survive."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from tfcolor.color.lab import levels_to_lightness, linear_to_lightness
+from tfcolor.photographs import icc, metadata, tiff
+from tfcolor.photographs.metadata import Metadata
+from tfcolor.photographs.pixels import UnreadableImage, check_size, refusing
+from tfcolor.photographs.raster import Raster
+from tfcolor.utils.strips import by_rows
+
+# Pillow's names of formats -> ours. Whatever else it reads has none, and becomes PNG.
+_FORMATS = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": "webp", "BMP": "bmp", "PPM": "ppm"}
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of a file before its pixels are decoded.
+
+    path: the file.
+    format: one of `formats.FORMATS`, or None for others.
+    num_pages: of a TIFF; else 1.
+    num_pixels: of its largest page.
+    pillow_format: what Pillow calls the format.
+    note: what the user should know of how it is read; empty mostly.
+    """
+
+    path: Path
+    format: str | None
+    num_pages: int
+    num_pixels: int
+    pillow_format: str = "TIFF"
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A decoded page, upright.
+
+    lightness: float32 [H, W], L* in [0, 100].
+    alpha: [H, W] of `dtype`, as in the file; None where there is none.
+    dtype: of its levels, uint8 or uint16.
+    metadata: what is kept. Its ICC profile is the result's: the page's own where that is one of RGB,
+        sRGB's in place of one of gray or CMYK.
+    is_srgb: whether the result's colours are sRGB; else they are to be converted to that profile.
+    truth: uint8 [H, W, 3], sRGB, the page's own colours, where they are asked for and not gray.
+    note: what the user should know; empty mostly.
+    """
+
+    lightness: np.ndarray
+    alpha: np.ndarray | None
+    dtype: type
+    metadata: Metadata
+    is_srgb: bool = True
+    truth: np.ndarray | None = field(default=None, repr=False)
+    note: str = ""
+
+
+def read_header(path: Path, max_pixels: int) -> Header:
+    """Look at a file without decoding its pixels.
+
+    Args:
+        path: the file.
+        max_pixels: of a page.
+
+    Raises:
+        UnreadableImage: for anything that is no picture, or too large a one.
+    """
+    with refusing():
+        _check_file(path)
+        if tiff.is_tiff(path):
+            num_pages, num_pixels = tiff.measure(path, max_pixels)
+            return Header(path, "tiff", num_pages, num_pixels)
+        with Image.open(path) as image:
+            check_size(*image.size, max_pixels)
+            if image.format == "EPS":  # Pillow would start Ghostscript
+                raise UnreadableImage("an EPS drawing, not a photograph")
+            format, num_pixels = _FORMATS.get(image.format), image.width * image.height
+            return Header(path, format, 1, num_pixels, image.format, _frames_note(image))
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what is no file, before opening it can hang."""
+    if path.is_dir():
+        raise UnreadableImage("a folder, not a photograph")
+    if path.is_symlink() and not path.exists():
+        raise UnreadableImage("a link to a file that is not there")
+    if path.exists() and not path.is_file():
+        raise UnreadableImage("not a regular file")
+    if path.exists() and not path.stat().st_size:
+        raise UnreadableImage("an empty file")
+
+
+def _frames_note(image: Image.Image) -> str:
+    frames = getattr(image, "n_frames", 1)
+    if frames == 1 or image.format == "MPO":  # a phone's second picture is its depth or its small preview
+        return ""
+    return f"only the first of its {frames} frames is coloured"
+
+
+def read_page(header: Header, index: int = 0, with_truth: bool = False) -> Page:
+    """Decode a page.
+
+    Args:
+        header: of the file.
+        index: of the page, from 0.
+        with_truth: whether its own colours are wanted, too.
+
+    Raises:
+        UnreadableImage: for whatever is broken, truncated, or has no defined colours.
+    """
+    with refusing():
+        raster = tiff.read_page(header.path, index) if header.format == "tiff" else _read_raster(header.path)
+        return _page(raster.upright(), with_truth)
+
+
+def _read_raster(path: Path) -> Raster:
+    """The pixels of a picture at their full depth. Pillow's own copy of them, 4 bytes each, is gone afterwards."""
+    with Image.open(path) as image:
+        return _raster(path, image)
+
+
+def _raster(path, image):
+    rawmode = _rawmode(image)
+    is_scaled = image.format == "PNG" and rawmode in ("L;2", "L;4") and "transparency" in image.info
+    # Of 2 and 4 bits Pillow scales the samples, and not the level that is transparent.
+    pixels, alpha = (_deep if rawmode.endswith(";16B") or is_scaled else _shallow)(path, image, rawmode)
+    image.load()  # some formats hold metadata behind the pixels
+    return Raster(pixels, alpha, *metadata.of_image(image))
+
+
+def _rawmode(image: Image.Image) -> str:
+    """How Pillow would unpack pixels: 'RGB;16B' for 16-bit PNG and PPM, which it would cut to 8 bits."""
+    if not image.tile:
+        return ""
+    args = image.tile[0].args
+    if image.format == "PPM" and isinstance(args, tuple) and args[0] == "RGB" and args[1] > 255:
+        return "PPM;16B"
+    return args if isinstance(args, str) else ""
+
+
+def _deep(path, image, rawmode):
+    if image.format == "PNG":
+        pixels = imagecodecs.png_decode(path.read_bytes())  # tRNS becomes alpha
+        return _split_alpha(pixels if pixels.ndim == 3 else pixels[..., None])
+    if rawmode == "PPM;16B":
+        return _deep_ppm(path, image), None
+    return _shallow(path, image, rawmode)  # 16-bit PGM, which Pillow reads whole
+
+
+def _deep_ppm(path, image):
+    """RGB of more than 8 bits: Pillow has read the header, the rest is big-endian numbers."""
+    tile = image.tile[0]
+    if tile.codec_name != "ppm":
+        raise UnreadableImage("a PPM of more than 8 bits in plain text; make it a binary one")
+    shape, highest = (image.height, image.width, 3), tile.args[1]
+    values = np.fromfile(path, ">u2", count=np.prod(shape), offset=tile.offset)
+    if values.size < np.prod(shape):
+        raise UnreadableImage("truncated")
+    return np.round(values.reshape(shape).astype(np.float32) * (65535 / highest)).clip(0, 65535).astype(np.uint16)
+
+
+def _shallow(path, image, rawmode):
+    if image.mode == "F":
+        raise UnreadableImage("gray values of mode F without a known range")
+    if image.mode.startswith("I"):
+        gray = np.asarray(image)
+        if gray.min() < 0 or gray.max() > 65535:
+            raise UnreadableImage(f"gray values of mode {image.mode} without a known range")
+        return gray.astype(np.uint16)[..., None], None
+    if image.has_transparency_data:
+        is_gray = image.mode in ("LA", "L", "1")
+        pixels, alpha = _split_alpha(np.asarray(image.convert("RGBA")))
+        return (pixels[..., :1] if is_gray else pixels), alpha
+    if image.mode in ("1", "L"):
+        return np.asarray(image.convert("L"))[..., None], None
+    if image.mode in ("RGB", "CMYK"):
+        return np.asarray(image), None
+    return np.asarray(image.convert("RGB")), None
+
+
+def _split_alpha(pixels):
+    if pixels.shape[-1] % 2:
+        return pixels, None
+    return pixels[..., :-1], np.ascontiguousarray(pixels[..., -1])
+
+
+def _page(raster: Raster, with_truth: bool) -> Page:
+    """Lightness, and what the result's profile is."""
+    pixels, profile, note = raster.pixels, raster.metadata.icc, ""
+    if profile and pixels.shape[-1] == 1 and not icc.is_usable(profile, 1) and icc.is_usable(profile, 3):
+        pixels = np.repeat(pixels, 3, axis=-1)  # grays of an RGB profile, as scanners write them
+    if profile and not icc.is_usable(profile, pixels.shape[-1]):
+        note, profile = "its ICC profile cannot be used, so it is taken for sRGB", b""
+    num_channels = pixels.shape[-1]
+    # A scanner's profile may lead to light and not back; the result is sRGB then, too.
+    is_own = bool(profile) and num_channels == 3 and icc.is_target(profile)
+    is_plain = not profile or (is_own and icc.is_srgb(profile))
+    if is_plain and num_channels == 4:
+        pixels = by_rows(_without_ink, pixels)
+    kept = profile if is_own else icc.srgb() if profile else b""
+    return Page(
+        lightness=by_rows(_lightness(None if is_plain else profile), pixels),
+        alpha=raster.alpha,
+        dtype=raster.pixels.dtype.type,
+        metadata=raster.metadata.with_icc(kept),
+        is_srgb=is_plain or not is_own,
+        truth=_truth(pixels, None if is_plain else profile) if with_truth else None,
+        note=note,
+    )
+
+
+def _lightness(profile: bytes | None) -> Callable[[np.ndarray], np.ndarray]:
+    """What maps pixels [h, W, 1, 3 or 4] to L* [h, W]."""
+
+    def plain(pixels):
+        return levels_to_lightness(tf.constant(np.broadcast_to(pixels, [*pixels.shape[:2], 3])))
+
+    def profiled(pixels):
+        return linear_to_lightness(tf.constant(icc.to_linear(pixels, profile)))
+
+    return profiled if profile else plain
+
+
+def _without_ink(cmyk):
+    """CMYK without a profile -> RGB of 16 bits: each ink takes its share of what the others leave."""
+    rest = 1 - cmyk.astype(np.float32) / np.iinfo(cmyk.dtype).max
+    return np.round(rest[..., :3] * rest[..., 3:] * 65535).astype(np.uint16)
+
+
+def _truth(pixels, profile):
+    if profile:
+        rgb = by_rows(lambda strip: icc.to_srgb(strip, profile), pixels)
+    else:
+        rgb = pixels if pixels.dtype == np.uint8 else np.round(pixels / 257).astype(np.uint8)
+    return rgb if rgb.shape[-1] == 3 and (rgb != rgb[..., :1]).any() else None

@@ -1,0 +1,166 @@
+"""Coloured pages -> a file, whole or not at all, with what is kept of the original."""
+
+import contextlib
+import io
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+import imagecodecs
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from tfcolor.photographs import icc, tiff
+from tfcolor.photographs.formats import FORMATS
+from tfcolor.photographs.metadata import Metadata
+from tfcolor.photographs.reading import Page
+from tfcolor.utils.files import WithoutDescriptor, replacing
+from tfcolor.utils.strips import by_rows
+
+DEFAULT_QUALITY = 95  # of a JPEG that was no JPEG before
+_PNG_HEADER = 33  # bytes: the signature and the first chunk, IHDR (PNG specification, 5.2 and 11.2.2)
+_SIDES = {"jpeg": 65_535, "webp": 16_383}  # the longest side that a format can have
+
+
+class Unsavable(ValueError):
+    """A picture that its format cannot hold. The message says why, without the path."""
+
+
+def levels_of(page: Page, format: str) -> type:
+    """The type of the levels that the colorizer should give for a page: uint8 or uint16.
+
+    A profile that is not sRGB's is converted to in 16 bits, so that rounding happens once.
+    """
+    return _depth(page, format) if page.is_srgb else np.uint16
+
+
+def _depth(page, format):
+    return page.dtype if FORMATS[format].has_16_bits else np.uint8
+
+
+@contextlib.contextmanager
+def saving(
+    path: Path, format: str, num_bytes: int, quality: int | None = None
+) -> Iterator[Callable[[np.ndarray, Page], None]]:
+    """Open a result; it takes its name at the end of the block, unless something was raised there.
+
+    Args:
+        path: of the result, in a folder that exists.
+        format: one of `formats.FORMATS`; all but TIFF take one page.
+        num_bytes: about how large it would be uncompressed.
+        quality: 1 ... 100 of a JPEG or WebP; None for the original's, and for a WebP that loses nothing.
+
+    Yields:
+        A function of a page's colours, uint8 or uint16 [H, W, 3] as `levels_of` asks, and of the page.
+        It raises Unsavable for what the format cannot hold, and OSError where writing fails; so does the end
+        of the block.
+    """
+    with _encoding(), replacing(path) as file:
+        if format == "tiff":
+            with tiff.Writer(file, num_bytes) as writer:
+                yield lambda rgb, page: writer.add(_pixels(rgb, page, format), page.metadata)
+        else:
+            save, plain = _SAVERS[format], WithoutDescriptor(file)
+            yield lambda rgb, page: save(plain, _pixels(rgb, page, format), page.metadata, quality)
+
+
+@contextlib.contextmanager
+def _encoding() -> Iterator[None]:
+    """Turn what encoders raise for what they cannot write, such as broken metadata, into Unsavable."""
+    try:
+        yield
+    except (Unsavable, OSError):
+        raise
+    except (ValueError, RuntimeError, TypeError, LookupError, ArithmeticError, struct.error) as error:
+        raise Unsavable(" ".join(str(error).split()) or type(error).__name__) from error
+
+
+def _pixels(rgb: np.ndarray, page: Page, format: str) -> np.ndarray:
+    """Colours and alpha of the format's depth in the result's profile: [H, W, 3 or 4]."""
+    longest = _SIDES.get(format)
+    if longest and max(rgb.shape[:2]) > longest:
+        raise Unsavable(f"{format.upper()} has at most {longest:,} pixels a side; choose another --format")
+    dtype = _depth(page, format)
+    if not page.is_srgb:
+        rgb = by_rows(lambda strip: icc.from_srgb(strip, page.metadata.icc, dtype), rgb)
+    rgb = rounded(rgb, dtype)
+    if page.alpha is None:
+        return rgb
+    alpha = rounded(page.alpha, dtype)
+    if FORMATS[format].has_alpha:
+        return np.dstack([rgb, alpha])
+    if (alpha == np.iinfo(dtype).max).all():
+        return rgb
+    raise Unsavable(f"{format.upper()} cannot hold its transparency; choose another --format, such as png")
+
+
+def rounded(levels: np.ndarray, dtype: type) -> np.ndarray:
+    """Levels of 8 or 16 bits in no more than those of `dtype`."""
+    if levels.dtype == dtype:
+        return levels
+    return by_rows(lambda strip: np.round(strip / np.float32(257)).astype(dtype), levels)  # 65535 = 257 * 255
+
+
+def _save_jpeg(file: IO[bytes], pixels: np.ndarray, kept: Metadata, quality: int | None) -> None:
+    """Full chroma, always: it is what the whole was about."""
+    options = _blocks(kept)
+    if kept.dpi:
+        options["dpi"] = tuple(round(side) for side in kept.dpi)
+    options["extra"] = b"".join(
+        b"\xff\xed" + (len(segment) + 2).to_bytes(2, "big") + segment for segment in kept.photoshop if segment
+    )
+    Image.fromarray(pixels).save(
+        file,
+        "JPEG",
+        quality=quality or kept.quality or DEFAULT_QUALITY,
+        subsampling=0,
+        progressive=kept.progressive,
+        comment=kept.comment,
+        **options,
+    )
+
+
+def _save_png(file: IO[bytes], pixels: np.ndarray, kept: Metadata, quality: int | None) -> None:
+    texts = PngImagePlugin.PngInfo()
+    comment = {"Comment": kept.comment.decode(errors="replace")} if kept.comment else {}
+    for key, text in ({**comment, **kept.texts}).items():
+        texts.add_itxt(key, text) if not text.isascii() else texts.add_text(key, text)
+    if kept.xmp:
+        texts.add_itxt("XML:com.adobe.xmp", kept.xmp.decode(errors="replace"))
+    options = {"exif": kept.exif or None, "icc_profile": kept.icc or None, "dpi": kept.dpi, "pnginfo": texts}
+    options = {name: option for name, option in options.items() if option}
+    if pixels.dtype == np.uint8:
+        Image.fromarray(pixels).save(file, "PNG", **options)
+        return
+    # Pillow has no 16-bit colours: it writes the chunks of metadata, imagecodecs all others.
+    stub = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(stub, "PNG", **options)
+    chunks = stub.getvalue()[_PNG_HEADER:].partition(b"IDAT")[0][:-4]  # the last four are IDAT's length
+    deep = memoryview(imagecodecs.png_encode(pixels))
+    for part in (deep[:_PNG_HEADER], chunks, deep[_PNG_HEADER:]):
+        file.write(part)
+
+
+def _save_webp(file: IO[bytes], pixels: np.ndarray, kept: Metadata, quality: int | None) -> None:
+    lossy = {"quality": quality, "lossless": False} if quality else {"lossless": True, "exact": True}
+    Image.fromarray(pixels).save(file, "WEBP", **lossy, **_blocks(kept))
+
+
+def _save_bmp(file: IO[bytes], pixels: np.ndarray, kept: Metadata, quality: int | None) -> None:
+    Image.fromarray(pixels).save(file, "BMP", **({"dpi": kept.dpi} if kept.dpi else {}))
+
+
+def _save_ppm(file: IO[bytes], pixels: np.ndarray, kept: Metadata, quality: int | None) -> None:
+    height, width, _ = pixels.shape
+    file.write(f"P6\n{width} {height}\n{np.iinfo(pixels.dtype).max}\n".encode())
+    file.write(pixels.astype(pixels.dtype.newbyteorder(">"), copy=False).tobytes())
+
+
+def _blocks(kept):
+    """Pillow's options for the blocks that are there."""
+    blocks = {"exif": kept.exif, "xmp": kept.xmp, "icc_profile": kept.icc}
+    return {name: block for name, block in blocks.items() if block}
+
+
+_SAVERS = {"jpeg": _save_jpeg, "png": _save_png, "webp": _save_webp, "bmp": _save_bmp, "ppm": _save_ppm}

@@ -1,0 +1,103 @@
+"""The directory of a training run: starting, resuming and not overwriting it. No TensorFlow.
+
+`config.json` comes first and says what the run is; `checkpoint.npz` says how far it is;
+`model.json` comes last and says that it has finished.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tfcolor.training.options import TrainingOptions, option_name
+from tfcolor.utils.errors import InputError
+from tfcolor.utils.files import make_folder, read_json, write_json
+
+_FILES = ("model.json", "weights.npz", "checkpoint.npz", "bins.npz")
+_FOLDERS = ("previews", "tensorboard")
+
+
+class Run:
+    """A run's directory."""
+
+    def __init__(self, folder: Path):
+        """Name the directory; nothing is read or written."""
+        self.folder = folder
+        self.config_path = folder / "config.json"
+        self.checkpoint_path = folder / "checkpoint.npz"
+        self.bins_path = folder / "bins.npz"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether training has ended and the model is whole."""
+        return (self.folder / "model.json").exists()
+
+    def check_new(self, overwrite: bool) -> None:
+        """Check that a new run may be written here.
+
+        Raises:
+            InputError: where a run is there already (unless `overwrite`), or anything else is.
+        """
+        if not self.folder.exists() or (self.folder.is_dir() and not any(self.folder.iterdir())):
+            return
+        if self._options() is None:
+            raise InputError(f"{self.folder} exists and is no training run; give another --output")
+        if not overwrite:
+            state = "a finished run" if self.is_finished else "an unfinished run (continue it with --resume)"
+            raise InputError(f"{self.folder} holds {state}; give --overwrite to replace it, or another --output")
+
+    def start(self, config: dict[str, Any]) -> None:
+        """Make the directory, remove what an earlier run left, and write `config.json`.
+
+        A process killed in between leaves a run that can be resumed or overwritten.
+        """
+        make_folder(self.folder)
+        for name in _FOLDERS:
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        for name in _FILES:
+            (self.folder / name).unlink(missing_ok=True)
+        write_json(self.config_path, config)
+
+    def saved_options(self, given: dict[str, Any]) -> TrainingOptions:
+        """Read the options of the run that is here.
+
+        Args:
+            given: the options given anew, by field.
+
+        Returns:
+            The run's own options.
+
+        Raises:
+            InputError: where there is no run, or an option was given another value.
+        """
+        saved = self._options()
+        if saved is None:
+            raise InputError(f"{self.folder} holds no run to resume; leave out --resume to start one")
+        for name, value in given.items():
+            if value != getattr(saved, name):
+                raise InputError(
+                    f"{option_name(name)} {value} differs from the {getattr(saved, name)} that the run in "
+                    f"{self.folder} began with; resume with the same options"
+                )
+        return saved
+
+    def _options(self) -> TrainingOptions | None:
+        """The options in `config.json`, or None where that is not there or not a run's."""
+        try:
+            config = self.read_config()
+            is_ours = {"total_steps", "precision", "data", "versions"} <= config.keys()
+            return TrainingOptions(**config["options"]) if is_ours else None
+        except (InputError, KeyError, TypeError):
+            return None
+
+    def read_config(self) -> dict[str, Any]:
+        """The content of `config.json`."""
+        return read_json(self.config_path)
+
+    def check_data(self, fingerprint: str) -> None:
+        """Check that the training photographs are those the run began with.
+
+        Raises:
+            InputError: where they are not.
+        """
+        if self.read_config()["data"]["fingerprint"] != fingerprint:
+            raise InputError(f"the training photographs have changed since the run in {self.folder} began")

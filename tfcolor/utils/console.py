@@ -1,0 +1,200 @@
+"""What the scripts share at the terminal: exit statuses, tables, and progress of long work."""
+
+import logging
+import os
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+
+from tfcolor.utils.errors import InputError, WorkError
+
+PLAIN_SECONDS = 10.0  # between two progress lines when the output is not a terminal
+
+
+def run(main: Callable[[], int | None]) -> int:
+    """Run a script's `main` and turn its errors into one line and an exit status.
+
+    Args:
+        main: returns the exit status, or None for 0.
+
+    Returns:
+        2 after an `InputError` (a user's mistake), 1 after a `WorkError` or an `OSError` (the
+        work failed), 130 after Ctrl-C. Other exceptions are bugs and keep their traceback.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    # What is odd about a file is said by the one line that it gets, or does not matter.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    try:
+        return main() or 0
+    except InputError as error:
+        return _fail(error, 2)
+    except (WorkError, OSError) as error:
+        return _fail(error, 1)
+    except KeyboardInterrupt:
+        return _fail("stopped by Ctrl-C", 130)
+
+
+def _fail(message: object, status: int) -> int:
+    print("error:", " ".join(str(message).split()), file=sys.stderr)
+    return status
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow without what it prints about missing GPUs before its logging is set up."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    is_loaded = False
+    with tempfile.TemporaryFile() as greeting:
+        os.dup2(greeting.fileno(), 2)  # the lines come from C++, past sys.stderr
+        try:
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
+            is_loaded = True
+        except KeyboardInterrupt:
+            is_loaded = True  # there is nothing to explain
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            greeting.seek(0)
+            if not is_loaded:
+                sys.stderr.write(greeting.read().decode(errors="replace"))
+
+
+def shown(path: object) -> str:
+    """A path as it can be printed in one line: a newline or a broken character appears escaped."""
+    text = str(path)
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
+def shard_of(text: str) -> tuple[int, int]:
+    """'2/5' -> (2, 5), the second of five shares.
+
+    Raises:
+        InputError: for anything that is no such pair.
+    """
+    numbers = [int(part) if part.isdecimal() else 0 for part in text.split("/")]
+    if len(numbers) != 2 or not 1 <= numbers[0] <= numbers[1]:
+        raise InputError(f"--shard must be I/N with I from 1 to N, such as 1/4, got {text}")
+    return numbers[0], numbers[1]
+
+
+def numbers_of(option: str, text: str, kind: type = float) -> tuple:
+    """'1,0.38' -> (1.0, 0.38).
+
+    Raises:
+        InputError: for anything that is no list of such numbers.
+    """
+    try:
+        return tuple(kind(part) for part in text.split(","))
+    except ValueError as error:
+        kinds = "whole numbers" if kind is int else "numbers"
+        raise InputError(f"{option} takes {kinds} with commas between, got {text!r}") from error
+
+
+def temperatures_of(option: str, text: str) -> tuple[float, ...]:
+    """The same for temperatures, each of them once.
+
+    Raises:
+        InputError: for one outside [0, 1], too.
+    """
+    found = tuple(dict.fromkeys(numbers_of(option, text)))
+    if not all(0 <= T <= 1 for T in found):
+        raise InputError(f"{option} takes temperatures in [0, 1], got {text}")
+    return found
+
+
+def clock(seconds: float) -> str:
+    """Format a duration: `clock(75)` is '1:15', `clock(3675)` is '1:01:15'."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+class Progress:
+    """Progress of one long task: a bar on a terminal, a plain line now and then in a pipe.
+
+    Both show what is done, the rate and the time left. Use as a context manager.
+    """
+
+    def __init__(self, title: str, total: int | None, unit: str, done: int = 0):
+        """Start at `done` of `total` steps; `unit` names a step ('images', 'steps', 'MB').
+
+        `total` may be None, and be set later, where it is not known at the start.
+        """
+        self.title, self.total, self.unit = title, total, unit
+        self._first = self._done = done
+        self._started = self._printed = time.monotonic()
+        self._bar = None
+
+    def __enter__(self) -> "Progress":
+        if sys.stderr.isatty():
+            # rich loads only where a bar is drawn.
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[note]}", markup=False),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+            )
+            self._task = self._bar.add_task(self.title, total=self.total, completed=self._done, note="")
+            self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def update(self, done: float, note: str = "") -> None:
+        """Say that `done` steps of the total are finished, perhaps a part of one, with a short note beside the rate."""
+        self._done = done
+        seconds = time.monotonic() - self._started
+        rate = (done - self._first) / seconds if seconds > 0 else 0.0
+        note = f"{rate:.3g} {self.unit}/s {note}".rstrip()
+        if self._bar:
+            self._bar.update(self._task, completed=done, total=self.total, note=note)
+        elif time.monotonic() - self._printed >= PLAIN_SECONDS or done == self.total:
+            self._printed = time.monotonic()
+            left = f", {clock((self.total - done) / rate)} left" if rate and self.total and done < self.total else ""
+            of = f"/{self.total}" if self.total else ""
+            print(f"{self.title}: {int(done)}{of} {self.unit}, {note}{left}", file=sys.stderr, flush=True)
+
+    def log(self, line: str) -> None:
+        """Print a line that stays, above the bar where there is one."""
+        if self._bar:
+            self._bar.console.print(line, markup=False, highlight=False)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+
+def track(items: Iterable, title: str, total: int, unit: str) -> Iterator:
+    """Yield from `items` while showing how many of `total` have been consumed."""
+    with Progress(title, total, unit) as progress:
+        for done, item in enumerate(items, start=1):
+            yield item
+            progress.update(done)
+
+
+def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    """Print a table to standard output; the first column is left-aligned, the others right.
+
+    Without a single column name there is no header.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", show_header=any(columns))
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="right" if i else "left")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)

@@ -1,0 +1,199 @@
+"""Files that are there whole or not at all."""
+
+import contextlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from tfcolor.utils.errors import InputError
+
+# What NumPy lets through when an .npz is broken; a bare array loads without the `with` protocol.
+_BROKEN_NPZ = (
+    OSError,
+    ValueError,
+    EOFError,
+    TypeError,
+    AttributeError,
+    KeyError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary file beside `path`; on success it takes that name, else it disappears.
+
+    Args:
+        path: the file to make or to replace, in a folder that exists.
+
+    Yields:
+        A binary file to write to, and to read back.
+    """
+    temporary = path.with_name(f"{temporary_prefix(path)}{os.getpid()}.tmp")
+    try:
+        with temporary.open("w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Make a temporary folder beside `path`; on success it takes that name, else it disappears.
+
+    Args:
+        path: the folder to make, see `check_new`.
+
+    Yields:
+        An empty folder.
+    """
+    with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".", suffix=".tmp") as unfinished:
+        folder = Path(unfinished, "whole")  # of the usual permissions, unlike the one that it is in
+        folder.mkdir()
+        yield folder
+        folder.rename(path)
+
+
+class WithoutDescriptor(io.BufferedIOBase):
+    """An open file that only Python writes to.
+
+    Given a file with a descriptor, Pillow and tifffile write past Python, and say 'encoder error' or '57600
+    requested and 16160 written' where the system says that the disk is full.
+    """
+
+    def __init__(self, file: IO[bytes]):
+        """Take an open binary file; closing it stays with whoever opened it."""
+        self.write, self.flush, self.seek, self.tell = file.write, file.flush, file.seek, file.tell
+        self.read, self.readinto = file.read, file.readinto
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    writable = seekable = readable
+
+
+def temporary_prefix(path: Path) -> str:
+    """How the names of a file's temporary files begin: short, since the file's own name may be as long as can be."""
+    return f".{zlib.crc32(os.fsencode(path.name)):08x}."
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what `replacing` left in a folder when a process was killed; nobody else may write there."""
+    for temporary in folder.glob(".*.tmp"):
+        temporary.unlink()
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write `content` as indented JSON, whole or not at all."""
+    with replacing(path) as file:
+        file.write((json.dumps(content, indent=2) + "\n").encode())
+
+
+def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write arrays, numbers and strings as an .npz without pickles, whole or not at all."""
+    with replacing(path) as file:
+        np.savez(file, **arrays)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read what `write_json` wrote.
+
+    Raises:
+        InputError: where the file is missing or no JSON object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is missing") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read: {_line(error)}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} cannot be read: not a JSON object")
+    return content
+
+
+def read_npz(path: Path, keys: set[str] | None = None) -> dict[str, np.ndarray]:
+    """Read what `write_npz` wrote; no pickle is ever loaded.
+
+    Args:
+        path: the file.
+        keys: the names that must be there, no more and no fewer; None for whatever is there.
+
+    Raises:
+        InputError: where the file is missing, broken, or holds other names.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            content = dict(arrays.items())
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is missing") from error
+    except _BROKEN_NPZ as error:
+        raise InputError(f"{path} cannot be read: {_line(error)}") from error
+    if keys is not None:
+        check_names(path, content, keys)
+    return content
+
+
+def check_names(path: Path, content: dict[str, np.ndarray], keys: set[str]) -> None:
+    """Raise InputError where a file's content has other names than it should."""
+    if content.keys() != keys:
+        missing, unknown = sorted(keys - content.keys()), sorted(content.keys() - keys)
+        raise InputError(f"{path} does not fit: missing {missing or 'nothing'}, unknown {unknown or 'nothing'}")
+
+
+def _line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def check_folder(path: Path) -> None:
+    """Check that a folder could be made and written to, without making it.
+
+    Raises:
+        InputError: where it could not.
+    """
+    existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        reason = "is not writable" if existing.is_dir() else "is no folder"
+        raise InputError(f"cannot write to folder {path}: {existing} {reason}")
+
+
+def check_new(path: Path) -> None:
+    """Check that a file or folder is not there, and could be made in a folder that is.
+
+    Raises:
+        InputError: where it is, or could not.
+    """
+    if path.exists():
+        raise InputError(f"{path} exists; remove it, or give another --output")
+    parent = path.absolute().parent
+    if not parent.is_dir():
+        raise InputError(f"{path} cannot be written: there is no folder {parent}")
+    check_folder(parent)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder for results and check that files can be written to it.
+
+    Raises:
+        InputError: where that cannot be done.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise InputError(f"cannot write to folder {path}: {error.strerror or error}") from error
