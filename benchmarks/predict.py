@@ -8,13 +8,13 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-import predict
 from benchmarks import material
 from benchmarks.measure import Row, alternate, python, ratios, row, run_process
 from benchmarks.rivals import blog, torch_model
 from tfcolor.color.lab import into_gamut, levels_to_lightness
 from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.colorizer.tiles import AUTO_TILE, split_tiles
+from tfcolor.commands import colorize
 from tfcolor.models.directory import save_model
 from tfcolor.networks.valid8 import Valid8
 
@@ -124,7 +124,7 @@ def file_rows(folder: Path, colorizer: Colorizer, forward: tf.function, quick: b
             forward(lightness).shape.assert_is_fully_defined()
 
     def files():
-        predict.main([*map(str, paths), "--output", str(folder / "colored"), "--overwrite", "--T", str(T)])
+        colorize.main([*map(str, paths), "--output", str(folder / "colored"), "--overwrite", "--T", str(T)])
 
     before = alternate({"bare": bare}, 1)["bare"]
     started = time.perf_counter()

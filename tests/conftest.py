@@ -91,14 +91,14 @@ def model_folder(tmp_path: Path, make_bins: Callable[..., Bins]) -> Path:
 @pytest.fixture
 def predict(tmp_path, monkeypatch, capsys, model_folder) -> Callable[..., Outcome]:
     """Run the script in an empty folder; returns its exit status and what it printed."""
-    import predict
+    from tfcolor.commands import colorize
     from tfcolor.utils import console
 
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: object, model: Path | str | None = model_folder) -> Outcome:
         given = [str(argument) for argument in arguments] + (["--model", str(model)] if model else [])
-        return Outcome(console.run(lambda: predict.main(given)), *capsys.readouterr())
+        return Outcome(console.run(lambda: colorize.main(given)), *capsys.readouterr())
 
     return run
 

@@ -25,7 +25,7 @@ Outcome = namedtuple("Outcome", "status out err")
 @pytest.fixture
 def analyze(tmp_path, monkeypatch, capsys):
     """Run the script in an empty folder; returns its exit status and what it printed."""
-    import analyze_bins
+    from tfcolor.commands import analyze_bins
 
     monkeypatch.chdir(tmp_path)
 

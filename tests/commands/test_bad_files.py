@@ -498,7 +498,7 @@ FEW_BYTES = 16_384
 # Many runs in one process: loading TensorFlow takes longer than all of them.
 LIMITED = """
 import contextlib, io, json, resource, sys
-import predict
+from tfcolor.commands import colorize
 from tfcolor import console
 
 console.load_tensorflow()
@@ -510,7 +510,7 @@ outcomes = []
 for arguments in runs:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = console.run(lambda: predict.main(arguments))
+        status = console.run(lambda: colorize.main(arguments))
     outcomes.append([status, out.getvalue(), err.getvalue()])
 print(json.dumps(outcomes))
 """

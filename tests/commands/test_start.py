@@ -6,15 +6,23 @@ from pathlib import Path
 
 import pytest
 
+HEAVY = {"tensorflow", "matplotlib", "scipy", "skimage", "rich"}
+
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
     ("statement", "absent"),
     [
-        ("import predict; predict.parse([])", {"numpy", "PIL", "tensorflow", "rich"}),
-        ("import train; train.parse([])", {"tensorflow", "matplotlib", "scipy", "skimage", "rich"}),
-        ("import analyze_bins; analyze_bins.parse([])", {"tensorflow", "matplotlib", "scipy", "skimage", "rich"}),
+        ("from tfcolor.commands import colorize; colorize.parse([])", {"numpy", "PIL", "tensorflow", "rich"}),
+        (
+            "from tfcolor.commands import train; train.parse([])",
+            {"tensorflow", "matplotlib", "scipy", "skimage", "rich"},
+        ),
+        (
+            "from tfcolor.commands import analyze_bins; analyze_bins.parse([])",
+            {"tensorflow", "matplotlib", "scipy", "skimage", "rich"},
+        ),
         ("import tfcolor.colorizer", {"skimage", "tfcolor.plots", "tfcolor.encoding"}),
     ],
 )

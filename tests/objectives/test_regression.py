@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import train
 from tfcolor.colorizer.colorizer import Colorizer
-from tfcolor.commands import calibrate, choose_decoding, evaluate
+from tfcolor.commands import calibrate, choose_decoding, evaluate, train
 from tfcolor.models.directory import load_model
 from tfcolor.networks.zhang import Zhang
 from tfcolor.objectives import PIXEL_ERRORS

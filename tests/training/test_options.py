@@ -268,7 +268,7 @@ def test_other_photographs_are_noticed(unfinished):
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_train_refuses_in_one_line(arguments, message, tmp_path, monkeypatch, make_bins, capsys):
-    import train
+    from tfcolor.commands import train
 
     monkeypatch.chdir(tmp_path)
     make_bins().save(tmp_path / "train.npz")

@@ -17,9 +17,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-import train
 from tfcolor.color.bins import Bins
-from tfcolor.commands import pack
+from tfcolor.commands import pack, train
 from tfcolor.data.datasets import split_of
 from tfcolor.models.directory import load_model
 from tfcolor.networks.valid8 import Valid8

@@ -1,10 +1,9 @@
 """Make a model as sure as it is right: one temperature for its distributions, fitted on validation photographs.
 
-python -m tfcolor.calibrate --model runs/scenes-zhang-w10 --dataset scenes --output calibrated
+python -m tfcolor calibrate --model runs/scenes-zhang-w10 --dataset scenes --output calibrated
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from tfcolor.data import datasets
@@ -17,7 +16,7 @@ _MEASURES = {"cross_entropy": "cross-entropy, nats", "calibration_error": "calib
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m tfcolor.calibrate", description=__doc__.splitlines()[0])
+    parser = console.Parser(__doc__)
     add = parser.add_argument
     add("--model", required=True, help="a shipped model or a model directory; it stays as it is")
     add("--dataset", default="scenes", help="that it is for (default scenes)")
@@ -52,8 +51,4 @@ def main(arguments: list[str] | None = None) -> None:
     console.print_table(f"{args.model} on {photographs}", ["", *_MEASURES.values()], rows)
     write(model, target, {"temperature": temperature, "photographs": photographs} | measured)
     print(f"temperature {temperature:.3f}, written to {target}")
-    print(f"T and lambda for it: python -m tfcolor.choose_decoding --model {target} --dataset {dataset.name} --write")
-
-
-if __name__ == "__main__":
-    sys.exit(console.run(main))
+    print(f"T and lambda for it: python -m tfcolor choose-decoding --model {target} --dataset {dataset.name} --write")

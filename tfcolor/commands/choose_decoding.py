@@ -1,10 +1,9 @@
 """Choose how a model's colours are made, its T, lambda and chroma smoothing, on validation photographs.
 
-python -m tfcolor.choose_decoding --model runs/forest-valid8-w10 --dataset forest --write
+python -m tfcolor choose-decoding --model runs/forest-valid8-w10 --dataset forest --write
 """
 
 import argparse
-import sys
 
 from tfcolor.data import datasets
 from tfcolor.utils import console
@@ -21,7 +20,7 @@ CRITERIA = {
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m tfcolor.choose_decoding", description=__doc__.splitlines()[0])
+    parser = console.Parser(__doc__)
     add = parser.add_argument
     add("--model", required=True, help="a model directory")
     add("--dataset", default="scenes", help="that it was trained on (default scenes)")
@@ -63,7 +62,3 @@ def main(arguments: list[str] | None = None) -> None:
     if args.write:
         write(folder, best, f"best {args.by} on the {args.split} split of {dataset.name}")
         print(f"written to {folder / 'model.json'}")
-
-
-if __name__ == "__main__":
-    sys.exit(console.run(main))

@@ -1,10 +1,9 @@
 """How good predicted colours are, beside what trivial predictors reach.
 
-python -m tfcolor.evaluate --model forest --dataset forest --split test --T 1,0.38
+python -m tfcolor evaluate --model forest --dataset forest --split test --T 1,0.38
 """
 
 import argparse
-import sys
 import zlib
 from pathlib import Path, PurePath
 
@@ -20,7 +19,7 @@ _HEAVY = 0.3  # of the weight in the rebalanced AuC: where one photograph has mo
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m tfcolor.evaluate", description=__doc__.splitlines()[0])
+    parser = console.Parser(__doc__)
     add = parser.add_argument
     add("--model", default=DEFAULT_MODEL, help=f"a shipped model or a model directory (default {DEFAULT_MODEL})")
     add("--predictions", metavar="DIR", help="measure another program's results: files named as the photographs")
@@ -167,7 +166,3 @@ def print_results(title: str, model: str, results: dict) -> None:
     metrics = ["raw_auc", "rebalanced_auc", "psnr", "ciede2000", "dcf"]
     heads = ["predictor", *(METRICS[metric][2] for metric in metrics)]
     console.print_table(title, heads, rows(results, model, metrics, False))
-
-
-if __name__ == "__main__":
-    sys.exit(console.run(main))

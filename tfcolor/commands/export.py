@@ -1,12 +1,11 @@
 """A model for other programs: lightness and T in, ab out; or a smaller copy of it.
 
-python -m tfcolor.export --model forest --format savedmodel --output forest-savedmodel
-python -m tfcolor.export --model forest --format tflite --size 480x640 --output forest.tflite
-python -m tfcolor.export --model runs/mine --format half --output mine
+python -m tfcolor export --model forest --format savedmodel --output forest-savedmodel
+python -m tfcolor export --model forest --format tflite --size 480x640 --output forest.tflite
+python -m tfcolor export --model runs/mine --format half --output mine
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from tfcolor import DEFAULT_MODEL
@@ -23,7 +22,7 @@ FORMATS = {
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m tfcolor.export", description=__doc__.splitlines()[0])
+    parser = console.Parser(__doc__)
     formats = "; ".join(f"{name}: {text}" for name, text in FORMATS.items())
     parser.add_argument("--model", default=DEFAULT_MODEL, help="a shipped model or a model directory")
     parser.add_argument(
@@ -63,7 +62,3 @@ def size_of(text: str | None, format: str) -> tuple[int | None, int | None]:
     if len(sides) != 2 or not all(side.isdecimal() and int(side) for side in sides):
         raise InputError(f"--size must be HEIGHTxWIDTH in pixels, such as 480x640, got {text}")
     return int(sides[0]), int(sides[1])
-
-
-if __name__ == "__main__":
-    sys.exit(console.run(main))

@@ -1,4 +1,4 @@
-"""Pack a dataset's photographs into TFRecord shards for training: python -m tfcolor.pack --dataset scenes
+"""Pack a dataset's photographs into TFRecord shards for training: python -m tfcolor pack --dataset scenes
 
 Reading a few large files in order is faster than many small ones on disks that turn and over networks. Train with
 `train.py --pack FOLDER`.
@@ -6,7 +6,6 @@ Reading a few large files in order is faster than many small ones on disks that 
 
 import argparse
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
@@ -18,9 +17,7 @@ from tfcolor.utils.files import check_folder
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tfcolor.pack", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = console.Parser(__doc__)
     add = parser.add_argument
     add("--dataset", default="scenes", help="as in train.py (default scenes)")
     add("--split", default="train", choices=datasets.SPLITS, help="what to pack (default train)")
@@ -72,7 +69,3 @@ def main(arguments: list[str] | None = None) -> None:
         place.rename(folder)
     megabytes = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
     print(f"{sum(pack.records):,} photographs in {args.shards} shards, {megabytes:,.0f} MB: {folder}")
-
-
-if __name__ == "__main__":
-    sys.exit(console.run(main))

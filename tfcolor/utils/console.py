@@ -1,7 +1,9 @@
 """What the scripts share at the terminal: exit statuses, tables, and progress of long work."""
 
+import argparse
 import logging
 import os
+import re
 import sys
 import tempfile
 import time
@@ -10,7 +12,28 @@ from collections.abc import Callable, Iterable, Iterator
 
 from tfcolor.utils.errors import InputError, WorkError
 
+_OPTIONS: dict[str, str] = {}  # argument -> option of the command that runs
+_ARGUMENT = re.compile(r"`(\w+)`")
 PLAIN_SECONDS = 10.0  # between two progress lines when the output is not a terminal
+
+
+class Parser(argparse.ArgumentParser):
+    """A command's parser: shows its description as it stands, and tells `run` how arguments are given."""
+
+    def __init__(self, description: str):
+        """Take the command's docstring."""
+        super().__init__(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    def parse_known_args(self, *arguments: object) -> tuple[argparse.Namespace, list[str]]:
+        """As argparse does."""
+        _OPTIONS.clear()
+        _OPTIONS.update({a.dest: a.option_strings[-1] for a in self._actions if a.option_strings})
+        return super().parse_known_args(*arguments)
+
+
+def as_options(message: str) -> str:
+    """A message of the library, which names arguments in backticks, with the command's options in their place."""
+    return _ARGUMENT.sub(lambda found: _OPTIONS.get(found[1], found[0]), message)
 
 
 def run(main: Callable[[], int | None]) -> int:
@@ -37,7 +60,7 @@ def run(main: Callable[[], int | None]) -> int:
 
 
 def _fail(message: object, status: int) -> int:
-    print("error:", " ".join(str(message).split()), file=sys.stderr)
+    print("error:", as_options(" ".join(str(message).split())), file=sys.stderr)
     return status
 
 

@@ -1,0 +1,178 @@
+"""Scan a dataset's colours: python analyze_bins.py --window 10
+
+Writes the occupied colour bins with their prior and rebalancing weights (bins.npz, and bins.json for
+people), a plot of the density of ab, and a plot of the bins.
+"""
+
+import time
+from pathlib import Path
+
+from tfcolor.color.bins import ZHANG313, cells_per_axis, check_kind, check_window
+from tfcolor.color.prior import entropy_bits
+from tfcolor.data import datasets
+from tfcolor.utils import console
+from tfcolor.utils.errors import InputError
+from tfcolor.utils.files import check_folder, make_folder, write_json
+
+FILES = ("bins.npz", "bins.json", "density.png", "bins.png")
+COMMONEST = 10
+
+
+def parse(arguments):
+    parser = console.Parser(__doc__)
+    add = parser.add_argument
+    add("--window", type=int, default=10, help="side of a bin in ab units; divides 220: 10 (default) or 5")
+    add("--bins", default="occupied", choices=("occupied", ZHANG313), help="which cells are bins (default occupied)")
+    add("--dataset", default="scenes", help="scenes (default), one of its categories, samples, or a folder")
+    add("--split", default="train", choices=datasets.SPLITS, help="photographs to count (default train)")
+    add(
+        "--lambda",
+        dest="uniform_share",
+        metavar="LAMBDA",
+        type=float,
+        default=0.5,
+        help="of the weights, in [0, 1] (default 0.5)",
+    )
+    add("--smoothing", type=float, help="sigma of the prior's Gaussian in ab units (default 0, 5 for zhang313)")
+    add("--min-count", type=int, default=1, help="pixels that make a bin occupied (default 1)")
+    add("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
+    add("--output", help="folder (default bins/<dataset>-w<window> or bins/<dataset>-zhang313)")
+    add("--overwrite", action="store_true", help="replace what an earlier scan wrote there")
+    return parser.parse_args(arguments)
+
+
+def main(arguments=None):
+    """Check the arguments, scan, report, write."""
+    args = parse(arguments)
+    check(args)
+    name = datasets.check_name(args.dataset)
+    kind = f"w{args.window}" if args.bins == "occupied" else args.bins
+    folder = Path(args.output or Path("bins") / f"{name}-{kind}")
+    existing = [file for file in FILES if (folder / file).exists()]
+    if existing and not args.overwrite:
+        raise InputError(f"{folder / existing[0]} exists; give --overwrite to replace it, or another --output")
+    dataset = datasets.find(args.dataset, args.data_dir)
+    print(dataset.message)
+    paths = dataset.split(args.split).paths
+    if not paths:
+        raise InputError(f"{name}: none of its {len(dataset.files)} photographs falls into split {args.split}")
+    check_folder(folder)
+
+    console.load_tensorflow()
+    found, seconds = scan_files(paths)
+    bins = found.bins(
+        args.window,
+        name,
+        args.split,
+        kind=args.bins,
+        uniform_share=args.uniform_share,
+        smoothing=args.smoothing,
+        min_count=args.min_count,
+    )
+    summary = summarize(found, bins)
+    report(summary, len(paths) / seconds)
+    write(folder, found, bins, summary)
+    print(f"written to {folder}: {', '.join(FILES)}")
+
+
+def check(args):
+    """Raise InputError for values out of range."""
+    check_window(args.window)
+    rules = {
+        "lambda": (args.uniform_share, 0 <= args.uniform_share <= 1, "in [0, 1]"),
+        "smoothing": (args.smoothing, args.smoothing is None or 0 <= args.smoothing <= 110, "in [0, 110] ab units"),
+        "min-count": (args.min_count, args.min_count >= 1, "at least 1"),
+    }
+    for name, (value, holds, rule) in rules.items():
+        if not holds:
+            raise InputError(f"--{name} must be {rule}, got {value}")
+    check_kind(args.bins, args.window, args.min_count)
+
+
+def scan_files(paths):
+    """Count the colours with progress; returns the scan and the seconds it took."""
+    from tfcolor.data.scan import scan
+
+    started = time.perf_counter()
+    with console.Progress("scanning", len(paths), "images") as progress:
+        found = scan(paths, progress.update)
+        for path, reason in found.unreadable:
+            progress.log(f"skipped {path}: {reason}")
+    if not found.num_images:
+        raise InputError(f"none of the {len(paths)} files could be read as an image; the first: {paths[0]}")
+    return found, time.perf_counter() - started
+
+
+def summarize(found, bins):
+    """What bins.json says: the bins in numbers, for people."""
+    from tfcolor.color.lab import bin_colors
+    from tfcolor.data.scan import quantisation_errors
+
+    centre_error, mean_error = quantisation_errors(found, bins)
+    commonest = bins.prior.argsort()[::-1][:COMMONEST]
+    colors = bin_colors(bins.means[commonest])
+    return {
+        "dataset": bins.dataset,
+        "split": bins.split,
+        "num_images": bins.num_images,
+        "num_pixels": bins.num_pixels,
+        "skipped": [f"{path}: {reason}" for path, reason in found.unreadable],
+        "window": bins.window,
+        "num_bins": bins.num_bins,
+        "num_cells": cells_per_axis(bins.window, bins.extent) ** 2,
+        "min_count": bins.min_count,
+        "smoothing": bins.smoothing,
+        "lambda": bins.uniform_share,
+        "entropy_bits": entropy_bits(bins.prior),
+        "mean_error_with_centres": centre_error,
+        "mean_error_with_means": mean_error,
+        "smallest_weight": float(bins.weights.min()),
+        "largest_weight": float(bins.weights.max()),
+        "commonest": [
+            {"ab": bins.means[q].round(1).tolist(), "share": float(bins.prior[q]), "srgb_at_L50": to_hex(rgb)}
+            for q, rgb in zip(commonest, colors, strict=True)
+        ],
+    }
+
+
+def to_hex(rgb):
+    return "#" + bytes(rgb).hex()
+
+
+def report(summary, images_per_second):
+    """Print the summary."""
+    s = summary
+    uniform = f"{2 ** s['entropy_bits']:.0f} equally likely bins"
+    rows = [
+        ["images", f"{s['num_images']:,} ({len(s['skipped'])} skipped)"],
+        ["pixels", f"{s['num_pixels']:,}"],
+        ["Q, occupied bins", f"{s['num_bins']} of {s['num_cells']} cells"],
+        ["entropy of the prior", f"{s['entropy_bits']:.2f} bits, as of {uniform}"],
+        ["mean ab error, bin centres", f"{s['mean_error_with_centres']:.2f}"],
+        ["mean ab error, bin means", f"{s['mean_error_with_means']:.2f}"],
+        ["rebalancing weights", f"{s['smallest_weight']:.3g} to {s['largest_weight']:.3g}"],
+        ["images per second", f"{images_per_second:.0f}"],
+    ]
+    console.print_table(f"{s['dataset']}, split {s['split']}, window {s['window']}", ["", ""], rows)
+    rows = [
+        [
+            f"{rank} [on {c['srgb_at_L50']}]    [/]",
+            *(f"{x:.1f}" for x in c["ab"]),
+            f"{c['share']:.1%}",
+            c["srgb_at_L50"],
+        ]
+        for rank, c in enumerate(s["commonest"], start=1)
+    ]
+    console.print_table("commonest colours", ["", "a*", "b*", "share", "sRGB at L* = 50"], rows)
+
+
+def write(folder, found, bins, summary):
+    """Write the four files."""
+    from tfcolor.data.plots import plot_bins, plot_density
+
+    make_folder(folder)
+    title = f"{bins.dataset}, {bins.num_images:,} photographs"
+    bins.save(folder / "bins.npz")
+    write_json(folder / "bins.json", summary)
+    plot_density(found, f"{title}: density of ab", folder / "density.png")
+    plot_bins(bins, f"{title}: {bins.num_bins} occupied bins of window {bins.window}", folder / "bins.png")

@@ -1,0 +1,163 @@
+"""Colour photographs: python predict.py --T 0.38 photo.jpg
+
+Takes files, folders and globs, and writes results of the same name and format to a folder. Without any,
+it colours the photographs that scikit-image carries, to show what it does.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+from tfcolor import DEFAULT_MODEL
+from tfcolor.photographs.formats import FORMATS
+from tfcolor.utils import console
+from tfcolor.utils.errors import InputError
+
+
+def parse(arguments):
+    parser = console.Parser(__doc__)
+    add = parser.add_argument
+    add("inputs", nargs="*", metavar="FILE", help="photographs, folders of them, or globs")
+    add("--model", default=DEFAULT_MODEL, help=f"a shipped model or a model directory (default {DEFAULT_MODEL})")
+    add("--list-models", action="store_true", help="say which models are shipped, and nothing else")
+
+    add = parser.add_argument_group("colour").add_argument
+    add("--T", type=float, help="temperature in [0, 1]: 0 vivid and patchy, 1 smooth and dull (the model's own)")
+    add(
+        "--lambda",
+        type=float,
+        dest="uniform_share",
+        metavar="L",
+        help="in [0, 1]: less makes rare colours likelier (the model's own)",
+    )
+    add("--strength", type=float, default=1.0, help="in [0, 1], scales chroma: 0 leaves gray (1)")
+    add("--chroma-smoothing", type=int, metavar="R", help="smooth colours over R pixels, not over edges (model's own)")
+
+    add = parser.add_argument_group("files").add_argument
+    add("--output", default="colorized", help="folder for the results (default colorized)")
+    add("--recursive", action="store_true", help="search folders to any depth; the tree is kept in the output")
+    add("--format", choices=tuple(FORMATS), help="of the results (default each photograph's own)")
+    add("--quality", type=int, help="1 ... 100 of JPEG and WebP (default a JPEG's own, WebP without loss)")
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument("--resume", action="store_true", help="skip photographs whose results exist")
+    existing.add_argument("--overwrite", action="store_true", help="replace results that exist")
+    add("--shard", default="1/1", metavar="I/N", help="colour the I-th of N shares of the photographs, for N processes")
+    add("--workers", type=int, default=4, help="threads that read, and as many that write (4)")
+    add("--max-megapixels", type=float, default=300, help="refuse larger pictures (300)")
+
+    add = parser.add_argument_group("looking").add_argument
+    add("--compare", action="store_true", help="also write input, result and truth side by side")
+    add("--sweep", metavar="T,T,...", help="write a sheet of these temperatures instead of the result")
+    add("--candidates", type=int, default=0, metavar="K", help="write K different plausible colourings instead")
+    add("--explain", metavar="X,Y", help="plot what is predicted at that pixel instead, and how sure the network is")
+
+    add = parser.add_argument_group("computing").add_argument
+    add("--tile", default="auto", help="side of the tiles in pixels; changes memory, not the picture")
+    add(
+        "--precision",
+        default="auto",
+        choices=("auto", "float32", "bfloat16"),
+        help="of the convolutions; auto: bfloat16 where it is faster",
+    )
+    add("--xla", default="auto", choices=("auto", "on", "off"), help="whether XLA compiles; auto: on a GPU")
+    return parser.parse_args(arguments)
+
+
+def main(arguments=None):
+    """Check everything that can be checked without TensorFlow, then colour."""
+    args = parse(arguments)
+    # What takes time to import comes after `--help`.
+    from tfcolor.commands import worklist
+    from tfcolor.models.directory import (
+        check_predicts_distribution,
+        decoding_of,
+        find_model,
+        list_models,
+        read_description,
+    )
+    from tfcolor.utils.files import check_folder, make_folder
+
+    if args.list_models:
+        return list_models()
+    check_ranges(args)
+    tile, outputs, folder = tile_size(args.tile), outputs_of(args), Path(args.output)
+    model = find_model(args.model)
+    distribution_only = {"--T": args.T, "--lambda": args.uniform_share, "--sweep": args.sweep}
+    distribution_only |= {"--candidates": args.candidates or None, "--explain": args.explain}
+    check_predicts_distribution(model, distribution_only)
+    given = {"temperature": args.T, "smoothing": args.chroma_smoothing, "uniform_share": args.uniform_share}
+    decoding = decoding_of(read_description(model)).but(strength=args.strength, **given)
+    existing = "skip" if args.resume else "replace" if args.overwrite else "refuse"
+    work = worklist.find(args.inputs, folder, outputs, args.recursive, console.shard_of(args.shard), existing)
+    check_folder(folder)
+
+    console.load_tensorflow()
+    from tfcolor.colorizer.colorizer import Colorizer
+    from tfcolor.colorizer.tiles import AUTO_TILE
+
+    colorizer = Colorizer.load(model, args.precision, args.xla)
+    make_folder(folder)
+    started = time.perf_counter()
+    task = (colorizer, work.jobs, decoding, outputs, tile or AUTO_TILE, round(args.max_megapixels * 1e6))
+    for path, reason in work.failures:
+        print(f"cannot colour {console.shown(path)}: {reason}", file=sys.stderr)
+    if outputs.are_looks:
+        from tfcolor.commands.looks import look_at_files
+
+        account = look_at_files(*task)
+    else:
+        from tfcolor.commands.colorize_files import colorize_files
+
+        account = colorize_files(*task, args.workers)
+    failed = len(account.failed) + len(work.failures)
+    print(summary(account, work.skipped, failed, time.perf_counter() - started, folder))
+    return 1 if failed else 0
+
+
+def summary(account, skipped, failed, seconds, folder):
+    """What became of the photographs, in one line."""
+    count = len(account.colored)
+    line = f"{count} {'photograph' if count == 1 else 'photographs'}, {account.num_pixels / 1e6:.1f} megapixels, "
+    line += f"coloured in {seconds:.1f} s: {console.shown(folder)}"
+    line += f"; {skipped} skipped, their results exist" if skipped else ""
+    return line + (f"; {failed} failed" if failed else "")
+
+
+def check_ranges(args):
+    """Raise InputError for a number that cannot be."""
+    for option, value, low, high in (
+        ("--T", args.T, 0, 1),
+        ("--lambda", args.uniform_share, 0, 1),
+        ("--strength", args.strength, 0, 1),
+        ("--chroma-smoothing", args.chroma_smoothing, 0, 256),
+        ("--quality", args.quality, 1, 100),
+        ("--workers", args.workers, 1, 256),
+        ("--max-megapixels", args.max_megapixels, 0, 1e6),
+    ):
+        if value is not None and not low <= value <= high:
+            raise InputError(f"{option} must be in [{low:g}, {high:g}], got {value:g}")
+
+
+def tile_size(text):
+    """The side of a tile, or None for 'auto'."""
+    if text == "auto":
+        return None
+    if not text.isdecimal() or not int(text):
+        raise InputError(f"--tile must be auto or a number of pixels from 1 up, got {text}")
+    return int(text)
+
+
+def outputs_of(args):
+    """What is made of each photograph."""
+    from tfcolor.commands.worklist import MOST_CANDIDATES, Outputs
+
+    if args.candidates and not 2 <= args.candidates <= MOST_CANDIDATES:
+        raise InputError(f"--candidates must be in [2, {MOST_CANDIDATES}], got {args.candidates}")
+    sweep = console.temperatures_of("--sweep", args.sweep) if args.sweep is not None else ()
+    point = console.numbers_of("--explain", args.explain, int) if args.explain is not None else ()
+    if args.explain and (len(point) != 2 or min(point) < 0):
+        raise InputError(f"--explain takes a pixel X,Y, counted from 0 at the left and the top, got {args.explain}")
+    outputs = Outputs(args.format, args.quality, args.compare, sweep, args.candidates, point or None)
+    if outputs.compare and outputs.are_looks:
+        raise InputError("--compare goes with results; give it without --sweep, --candidates and --explain")
+    return outputs
