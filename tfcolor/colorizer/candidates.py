@@ -7,6 +7,7 @@ decoded as always. What the network holds impossible at a pixel stays impossible
 """
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +15,10 @@ from scipy.cluster.vq import kmeans2
 from scipy.ndimage import gaussian_filter
 
 from tfcolor.color.decoding_options import Decoding
+from tfcolor.color.guided_filter import border
 from tfcolor.colorizer.colorizer import Colorizer
+from tfcolor.colorizer.tiles import AUTO_TILE
+from tfcolor.utils.mirror import mirrored
 
 _SURFACES = 6
 _BLOCKS = 40_000  # over which distributions are averaged before they are grouped
@@ -24,36 +28,48 @@ _PULL = 15.0  # ab units, sigma of the Gaussian around a mode
 _BLUR = 1.0  # blocks, by which the borders of surfaces are softened
 
 
-def candidates(colorizer: Colorizer, lightness: np.ndarray, num: int, decoding: Decoding, tile: int) -> np.ndarray:
+def candidates(
+    colorizer: Colorizer, lightness: np.ndarray, num: int, decoding: Decoding, tile: int = AUTO_TILE
+) -> np.ndarray:
     """Predict several colourings.
 
     Args:
-        colorizer: the model.
+        colorizer: the model; it predicts distributions.
         lightness: float32 [H, W], L* in [0, 100].
         num: how many, 2 or more.
-        decoding: its T and lambda.
+        decoding: how colours are made.
         tile: side of the tiles.
 
     Returns:
         ab, float32 [num, H, W, 2], the most likely one first.
     """
     block = max(_SMALLEST_BLOCK, round((lightness.size / _BLOCKS) ** 0.5))
-    shares = _mean_shares(colorizer, lightness, block, decoding, tile)  # [h, w, Q]
+    log_weights = colorizer.objective.log_weights(decoding.uniform_share)
+    shares = _mean_shares(colorizer, lightness, block, log_weights, tile)  # [h, w, Q]
     members, centres = _surfaces(shares)  # [h, w, S], [S, Q]
     pulls = np.stack([_pulls(colorizer.bins.means, centre, num) for centre in centres])  # [S, num, Q]
-    return _decode(colorizer, lightness, members, block, pulls, decoding, tile)
+    pulls = tf.constant(pulls, tf.float32)
+    result = np.empty([num, *lightness.shape, 2], np.float32)
+    as_pulled = replace(decoding, uniform_share=None)  # lambda is in the pulled logits already
+    for part in colorizer.tiles(lightness[None], tile, border(decoding.smoothing)):
+        surfaces = tf.constant(_enlarged(members, part, lightness.shape, block))  # [h + 2 more, w + 2 more, S]
+        logs = tf.nn.log_softmax(part.outputs + log_weights)
+        for k in range(num):
+            pulled = logs + tf.tensordot(surfaces, pulls[:, k], axes=1)
+            result[k][part.place] = colorizer.colors(part._replace(outputs=pulled), as_pulled)[0]
+    return result
 
 
-def _mean_shares(colorizer, lightness, block, decoding, tile):
+def _mean_shares(colorizer, lightness, block, log_weights, tile):
     """Predicted distributions, averaged over blocks: float32 [ceil(H / block), ceil(W / block), Q]."""
     height, width = (-(-side // block) for side in lightness.shape)
     sums = np.zeros([height * width, colorizer.bins.num_bins], np.float32)
     counts = np.zeros(height * width, np.float32)
-    for place, logits in colorizer.logits(lightness, tile, uniform_share=decoding.uniform_share):
-        rows, columns = (np.arange(part.start, part.stop) // block for part in place)
+    for part in colorizer.tiles(lightness[None], tile):
+        rows, columns = (np.arange(side.start, side.stop) // block for side in part.place)
         blocks = (rows[:, None] * width + columns).ravel()
         first, last = blocks.min(), blocks.max() + 1
-        shares = tf.reshape(tf.nn.softmax(logits), [-1, colorizer.bins.num_bins])
+        shares = tf.reshape(tf.nn.softmax(part.outputs + log_weights), [-1, colorizer.bins.num_bins])
         sums[first:last] += tf.math.unsorted_segment_sum(shares, blocks - first, last - first).numpy()
         counts += np.bincount(blocks, minlength=len(counts))
     return (sums / counts[:, None]).reshape(height, width, -1)
@@ -95,21 +111,11 @@ def _pulls(colors, shares, num):
     return -(distances[modes] ** 2) / (2 * _PULL**2)
 
 
-def _decode(colorizer, lightness, members, block, pulls, decoding, tile):
-    pulls = tf.constant(pulls, tf.float32)
-    result = np.empty([pulls.shape[1], *lightness.shape, 2], np.float32)
-    for place, logits in colorizer.logits(lightness, tile, uniform_share=decoding.uniform_share):
-        surfaces = tf.constant(_enlarged(members, place, block))  # [h, w, S]
-        for k in range(pulls.shape[1]):
-            pulled = tf.nn.log_softmax(logits) + tf.tensordot(surfaces, pulls[:, k], axes=1)
-            result[k][place] = colorizer.decode(pulled, decoding.temperature).numpy()
-    return result
-
-
-def _enlarged(members, place, block) -> np.ndarray:
-    """The memberships of a tile's pixels, linear between the centres of blocks: float32 [h, w, S]."""
-    for axis, part in enumerate(place):
-        centre = (np.arange(part.start, part.stop) + 0.5) / block - 0.5
+def _enlarged(members, part, shape, block) -> np.ndarray:
+    """The memberships of a tile's pixels and of those around it, linear between the centres of blocks."""
+    for axis, (side, length) in enumerate(zip(part.place, shape, strict=True)):
+        pixels = mirrored(np.arange(side.start - part.more, side.stop + part.more), length)
+        centre = (pixels + 0.5) / block - 0.5
         low = np.clip(np.floor(centre).astype(int), 0, members.shape[axis] - 1)
         high = np.minimum(low + 1, members.shape[axis] - 1)
         share = np.clip(centre - low, 0, 1).astype(np.float32).reshape([-1, 1, 1] if axis == 0 else [1, -1, 1])

@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from tfcolor.color.decoding_options import Decoding
+from tfcolor.color.guided_filter import border
 from tfcolor.color.lab import bin_colors
 from tfcolor.colorizer.colorizer import Colorizer
-from tfcolor.colorizer.painting import painted, smoothed
+from tfcolor.colorizer.painting import inside, painted
 from tfcolor.utils.figures import save_figure
 
 _TEMPERATURES = (1.0, 0.38, 0.1)  # whose effect is shown beside the chosen one
@@ -33,18 +34,19 @@ def plot(
     """
     (x, y), temperature = point, decoding.temperature
     ab, entropy = np.empty([*lightness.shape, 2], np.float32), np.empty(lightness.shape, np.float32)
-    logits_there = None
-    for place, logits in colorizer.logits(lightness, tile, uniform_share=decoding.uniform_share):
-        ab[place] = colorizer.decode(logits, temperature).numpy()
+    log_weights, logits_there = colorizer.objective.log_weights(decoding.uniform_share), None
+    for part in colorizer.tiles(lightness[None], tile, border(decoding.smoothing)):
+        ab[part.place] = colorizer.colors(part, decoding)[0]
+        logits = inside(part.outputs, part.more)[0] + log_weights
         logs = tf.nn.log_softmax(logits)
-        entropy[place] = -tf.reduce_sum(tf.exp(logs) * logs, axis=-1).numpy()
-        rows, columns = place
+        entropy[part.place] = -tf.reduce_sum(tf.exp(logs) * logs, axis=-1).numpy()
+        rows, columns = part.place
         if rows.start <= y < rows.stop and columns.start <= x < columns.stop:
             logits_there = logits[y - rows.start, x - columns.start]
     temperatures = sorted({*_TEMPERATURES, temperature}, reverse=True)
     figure = Figure(figsize=(4 * len(temperatures), 10), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[4, 5])
-    rgb = painted(lightness, smoothed(lightness, ab, decoding, tile))
+    rgb = painted(lightness, ab)
     _plot_picture(above, rgb, entropy, point, temperature, colorizer.bins.num_bins)
     span = _span(colorizer.bins.centres, logits_there)
     for axes, T in zip(below.subplots(1, len(temperatures)), temperatures, strict=True):
@@ -86,7 +88,7 @@ def _plot_distribution(axes: Axes, colorizer: Colorizer, logits: tf.Tensor, temp
             axes.add_patch(
                 Rectangle(centre - side / 2, side, side, facecolor=rgb / 255, edgecolor="0.3", linewidth=0.5)
             )
-    chosen = colorizer.decode(logits[None], temperature).numpy()[0]
+    chosen = colorizer.objective.to_ab(logits[None], temperature).numpy()[0]
     axes.plot(*chosen, marker="+", markersize=16, color="black", markeredgewidth=2)
     likely = int((np.cumsum(np.sort(shares)[::-1]) < 0.9).sum()) + 1
     title = f"T = {temperature:g}: ab = ({chosen[0]:.0f}, {chosen[1]:.0f})\n"

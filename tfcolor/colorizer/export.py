@@ -1,99 +1,164 @@
-"""A model for other programs."""
+"""A model for other programs: a function from lightness and T to ab, as a SavedModel or a TFLite file."""
 
 import shutil
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+import tensorflow as tf
+
+from tfcolor.color.guided_filter import border, guided
+from tfcolor.colorizer.blending import OVERVIEW
+from tfcolor.models.directory import load_model, read_weights
+from tfcolor.networks.inputs import INPUTS
 from tfcolor.utils.errors import InputError
-from tfcolor.utils.files import new_folder
+from tfcolor.utils.files import new_folder, read_json, replacing, write_json, write_npz
+from tfcolor.utils.mirror import mirrored
+
+Size = tuple[int | None, int | None]  # height and width, or None for any
 
 
-def load(model: Path) -> Any:
-    """A `tf.Module` whose `predict` maps lightness and T to ab, in float32."""
-    import tensorflow as tf
+class Exported(tf.Module):
+    """What is exported: the whole of `Colorizer.predict_ab` in one graph, in float32.
 
-    from tfcolor.color.guided_filter import border, guided
-    from tfcolor.colorizer.blending import MULTIPLE
-    from tfcolor.colorizer.colorizer import Colorizer
-    from tfcolor.models.directory import decoding_of, load_model
+    Pictures go through the network whole, never in tiles or windows. So results equal those of `Colorizer` for
+    networks that are local, and for others in pictures of up to 512 pixels on each side.
+    """
 
-    network, bins, description = load_model(model)
-    decoding = decoding_of(description)
-    radius, more = decoding.smoothing, border(decoding.smoothing)
+    def __init__(self, model: Path):
+        """Load a model directory; lambda, smoothing and strength are the model's own."""
+        super().__init__()
+        self.network, self.objective, info = load_model(model)
+        self._decoding = info.decoding
+        self._more = border(info.decoding.smoothing)
+        self._log_weights = self.objective.log_weights(info.decoding.uniform_share)
 
-    class Exported(tf.Module):
-        """What is exported."""
+    def predict(self, lightness: tf.Tensor, temperature: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Colour pictures.
 
-        def __init__(self):
-            self.network = network
-            self._colorizer = Colorizer(network, bins)
-            self.log_weights = self._colorizer.log_weights(decoding.uniform_share)
+        Args:
+            lightness: float32 [B, H, W, 1], L* in [0, 100], of any size from 1x1.
+            temperature: float32 [], T in [0, 1].
 
-        def predict(self, lightness, temperature):
-            """Colour whole pictures.
+        Returns:
+            ab: float32 [B, H, W, 2], ab units.
+        """
+        outputs = (self._of_each_pixel if self.network.is_local else self._of_whole_pictures)(lightness)
+        ab = self.objective.to_ab(outputs + self._log_weights, temperature)
+        guide = _extended(lightness, self._more)
+        return {"ab": self._decoding.strength * guided(ab, guide, self._decoding.smoothing)}
 
-            Args:
-                lightness: float32 [B, H, W, 1], L* in [0, 100], of any size from 1x1.
-                temperature: float32 [], T in [0, 1].
+    def _of_each_pixel(self, lightness):
+        """The outputs for all pixels, and for those around that smoothing needs."""
+        return self._see(_extended(lightness, self.network.context + self._more))
 
-            Returns:
-                ab: float32 [B, H, W, 2], ab units, rebalanced and smoothed as the model's options say.
-            """
-            logits, guide = (self._enlarged if network.stride > 1 else self._of_each_pixel)(lightness)
-            ab = self._colorizer.decode(logits + self.log_weights, temperature)
-            return {"ab": guided(ab, guide, radius)}
+    def _of_whole_pictures(self, lightness):
+        """The same of a network that sees far, as `blending.BlendedLogits` has them for a single window."""
+        height, width = _length(lightness, 1), _length(lightness, 2)
+        outputs = self._see(self._padded(lightness))
+        if lightness.shape[1] and lightness.shape[2]:
+            if max(height, width) > OVERVIEW:
+                outputs = self._with_overview(lightness, outputs)
+        else:
+            is_large = tf.maximum(height, width) > OVERVIEW
+            outputs = tf.cond(is_large, lambda: self._with_overview(lightness, outputs), lambda: outputs)
+        sides = [_length(outputs, axis) * self.network.stride for axis in (1, 2)]
+        enlarged = tf.image.resize(outputs, sides, "bilinear")[:, :height, :width]
+        return _extended(enlarged, self._more)
 
-        def _of_each_pixel(self, lightness):
-            """Logits of all pixels and of those around that smoothing needs, and their lightness."""
-            width = network.context + more
-            around = _extended(_extended(lightness, width, width, 1), width, width, 2)
-            inside = slice(network.context, -network.context)
-            return self.network(around), around[:, inside, inside]
+    def _with_overview(self, lightness, outputs):
+        """The mean of the outputs and of those for the reduced pictures."""
+        around = self.network.multiple // self.network.stride
+        lengths = [_length(lightness, axis) for axis in (1, 2)]
+        sides = [_reduced_side(length, lengths) for length in lengths]
+        for axis, (length, side) in enumerate(zip(lengths, sides, strict=True), start=1):
+            lightness = _along(_box_means(length, side), lightness, axis)
+        seen = self._see(self._padded(lightness))
+        seen = tf.pad(seen, [[0, 0], [around, around], [around, around], [0, 0]], "SYMMETRIC")
+        for axis, (length, side) in enumerate(zip(lengths, sides, strict=True), start=1):
+            seen = _placed(seen, _length(outputs, axis), length, side, around, axis)
+        return (outputs + seen) / 2
 
-        def _enlarged(self, lightness):
-            """The same of a network that gives fewer pixels: whole pictures, as `blending` has them."""
-            padded = lightness
-            for axis in (1, 2):
-                padded = _extended(padded, 0, -_length(lightness, axis) % MULTIPLE, axis)
-            sides = [_length(padded, 1), _length(padded, 2)]
-            logits = tf.image.resize(self.network(padded), sides, "bilinear")
-            logits = logits[:, : _length(lightness, 1), : _length(lightness, 2)]
-            return tuple(_extended(_extended(x, more, more, 1), more, more, 2) for x in (logits, lightness))
+    def _see(self, lightness):
+        return self.network(INPUTS[self.network.takes].of_lightness(lightness))
 
-    return Exported()
+    def _padded(self, lightness):
+        """Continued by mirror images to sides that are multiples of the network's."""
+        for axis in (1, 2):
+            lightness = _continued(lightness, 0, -_length(lightness, axis) % self.network.multiple, axis)
+        return lightness
 
 
 def _length(x, axis):
-    import tensorflow as tf
-
     return x.shape[axis] or tf.shape(x)[axis]
 
 
-def _extended(x, before, after, axis):
-    """Extend pictures along an axis by their mirror images, again and again where they are too small for one."""
-    import tensorflow as tf
+def _extended(x, width):
+    """Pictures with so many pixels more on each side."""
+    return _continued(_continued(x, width, width, 1), width, width, 2)
 
+
+def _continued(x, before, after, axis):
     length = _length(x, axis)
-    period = tf.maximum(2 * (length - 1), 1)
-    place = tf.range(-before, length + after) % period
-    return tf.gather(x, tf.minimum(place, period - place), axis=axis)
+    return tf.gather(x, mirrored(tf.range(-before, length + after), length), axis=axis)
 
 
-def signature(size: tuple[int | None, int | None], batch: int | None) -> list:
+def _reduced_side(length, lengths):
+    """The side of a picture reduced to `OVERVIEW` pixels on its longer side."""
+    if all(isinstance(each, int) for each in lengths):
+        return max(1, round(OVERVIEW / max(lengths) * length))
+    longest = tf.cast(tf.maximum(*lengths), tf.float32)
+    return tf.maximum(1, tf.cast(tf.round(OVERVIEW / longest * tf.cast(length, tf.float32)), tf.int32))
+
+
+def _box_means(length, side):
+    """float32 [side, length]: the weights of Pillow's box filter, which the other programs reduce pictures with.
+
+    A pixel counts where its middle lies in a cell, or on its right border: for the middles i + 1/2 of pixels and
+    (o + 1/2) length / side of cells of that size, in whole numbers.
+    """
+    pixels, cells = tf.range(length)[None], tf.range(side)[:, None]
+    distance = (2 * pixels + 1) * side - (2 * cells + 1) * length
+    weights = tf.cast((distance > -length) & (distance <= length), tf.float32)
+    return weights / tf.reduce_sum(weights, axis=1, keepdims=True)
+
+
+def _along(matrix, x, axis):
+    """Multiply pictures [B, H, W, 1] by a matrix along an axis."""
+    return tf.einsum("oh,bhwc->bowc" if axis == 1 else "ow,bhwc->bhoc", matrix, x)
+
+
+def _placed(seen, count, length, side, around, axis):
+    """Cells of the reduced pictures at the places of the others along an axis: linear between their middles."""
+    scale = tf.cast(length, tf.float32) / tf.cast(side, tf.float32)
+    places = (tf.range(count, dtype=tf.float32) + 0.5 + around * scale) / scale - 0.5
+    low = tf.floor(places)
+    share = tf.reshape(places - low, [-1, 1, 1] if axis == 1 else [1, -1, 1])
+    last = _length(seen, axis) - 1
+    first, second = (tf.clip_by_value(tf.cast(low, tf.int32) + k, 0, last) for k in (0, 1))
+    return tf.gather(seen, first, axis=axis) * (1 - share) + tf.gather(seen, second, axis=axis) * share
+
+
+def _signature(size: Size, batch: int | None) -> list[tf.TensorSpec]:
     """What `predict` takes: pictures of one size, and T."""
-    import tensorflow as tf
-
     return [tf.TensorSpec([batch, *size, 1], name="lightness"), tf.TensorSpec([], name="temperature")]
 
 
-def write_saved_model(exported: Any, target: Path, size: tuple[int | None, int | None]) -> None:
-    """Write a SavedModel with the signature 'serving_default', whole or not at all."""
-    import tensorflow as tf
-
-    predict = tf.function(exported.predict, input_signature=signature(size, None), autograph=False)
+def write_saved_model(model: Path, target: Path) -> None:
+    """Write a SavedModel for pictures of any size, with the signature 'serving_default', whole or not at all."""
+    exported = Exported(model)
+    predict = tf.function(exported.predict, input_signature=_signature((None, None), None), autograph=False)
     exported.__call__ = predict
     with new_folder(target) as folder:
         tf.saved_model.save(exported, str(folder), signatures=predict.get_concrete_function())
+
+
+def write_tflite(model: Path, target: Path, size: Size) -> None:
+    """Write a TFLite file for one picture at a time, of one size or of any, whole or not at all."""
+    exported = Exported(model)
+    predict = tf.function(exported.predict, input_signature=_signature(size, 1), autograph=False)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([predict.get_concrete_function()], exported)
+    with replacing(target) as file:
+        file.write(converter.convert())
 
 
 def write_half(model: Path, target: Path) -> None:
@@ -102,11 +167,6 @@ def write_half(model: Path, target: Path) -> None:
     Raises:
         InputError: where a weight is too large for float16.
     """
-    import numpy as np
-
-    from tfcolor.models.directory import read_weights
-    from tfcolor.utils.files import read_json, write_json, write_npz
-
     arrays = {}
     for name, array in read_weights(model / "weights.npz").items():
         is_large = np.abs(array).max(initial=0) > np.finfo(np.float16).max
@@ -117,15 +177,3 @@ def write_half(model: Path, target: Path) -> None:
         shutil.copyfile(model / "bins.npz", folder / "bins.npz")
         write_npz(folder / "weights.npz", arrays)
         write_json(folder / "model.json", read_json(model / "model.json"))
-
-
-def write_tflite(exported: Any, target: Path, size: tuple[int | None, int | None]) -> None:
-    """Write a TFLite file for one picture at a time, of one size or of any, whole or not at all."""
-    import tensorflow as tf
-
-    from tfcolor.utils.files import replacing
-
-    predict = tf.function(exported.predict, input_signature=signature(size, 1), autograph=False)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([predict.get_concrete_function()], exported)
-    with replacing(target) as file:
-        file.write(converter.convert())

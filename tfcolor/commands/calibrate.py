@@ -30,25 +30,20 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     """Fit the temperature, print what it does, and write the model with it."""
     args = parse(arguments)
-    from tfcolor.models.directory import find_model, predicts_distribution, read_description
+    from tfcolor.models.directory import find_model, read_info
 
     model, target = find_model(args.model), Path(args.output)
-    if not predicts_distribution(read_description(model)):
-        raise InputError(
-            f"{model} was trained by regression: it predicts one colour for each pixel, nothing to calibrate"
-        )
+    if not read_info(model).predicts_distribution:
+        raise InputError(f"{model} predicts one colour for each pixel: there is nothing to calibrate")
     check_new(target)
     dataset = datasets.find(args.dataset, args.data_dir)
     paths = dataset.some_of(args.split, args.photographs)
     console.load_tensorflow()
-    from tfcolor.evaluation.calibration import fit, measure, sample, write
+    from tfcolor.evaluation.calibration import calibrate
 
-    logits, true_bins = sample(model, paths)
-    temperature = fit(logits, true_bins)
     photographs = f"{len(paths)} photographs, {args.split} split of {dataset.name}"
-    measured = {name: measure(logits, true_bins, t) for name, t in (("before", 1.0), ("after", temperature))}
-    rows = [[name, *(f"{values[key]:.3f}" for key in _MEASURES)] for name, values in measured.items()]
+    found = calibrate(model, target, paths, photographs)
+    rows = [[name, *(f"{found[name][key]:.3f}" for key in _MEASURES)] for name in ("before", "after")]
     console.print_table(f"{args.model} on {photographs}", ["", *_MEASURES.values()], rows)
-    write(model, target, {"temperature": temperature, "photographs": photographs} | measured)
-    print(f"temperature {temperature:.3f}, written to {target}")
+    print(f"temperature {found['temperature']:.3f}, written to {target}")
     print(f"T and lambda for it: python -m tfcolor choose-decoding --model {target} --dataset {dataset.name} --write")

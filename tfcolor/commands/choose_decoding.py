@@ -11,8 +11,9 @@ from tfcolor.utils.errors import InputError
 
 NAMES = {"temperature": "T", "uniform_share": "lambda", "smoothing": "chroma smoothing"}
 CRITERIA = {
-    "mean_auc": "mean of the two AuCs, %",
+    "mean_auc": "mean of raw and bounded AuC, %",
     "raw_auc": "raw AuC, %",
+    "bounded_auc": "bounded AuC, %",
     "rebalanced_auc": "rebalanced AuC, %",
     "dcf": "dCF",
 }
@@ -25,7 +26,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--model", required=True, help="a model directory")
     add("--dataset", default="scenes", help="that it was trained on (default scenes)")
     add("--split", default="val", choices=("val", "train"), help="never test: its photographs must choose nothing")
-    add("--by", default="raw_auc", choices=tuple(CRITERIA), help="what to be best in (default raw_auc)")
+    add("--by", default="mean_auc", choices=tuple(CRITERIA), help="what to be best in (default mean_auc)")
     add("--photographs", type=int, default=200, help="at most so many, spread over the split (default 200)")
     add("--write", action="store_true", help="write the choice into the model's model.json")
     add("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
@@ -35,13 +36,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     """Measure all combinations, print them, and write the best where that is asked for."""
     args = parse(arguments)
-    from tfcolor.models.directory import find_model, predicts_distribution, read_description
+    from tfcolor.models.directory import find_model, read_info
 
     folder = find_model(args.model)
-    if not predicts_distribution(read_description(folder)):
-        raise InputError(
-            f"{folder} was trained by regression: it predicts one colour for each pixel, nothing to choose"
-        )
+    if not read_info(folder).predicts_distribution:
+        raise InputError(f"{folder} predicts one colour for each pixel: there is nothing to choose")
     dataset = datasets.find(args.dataset, args.data_dir)
     paths = dataset.some_of(args.split, args.photographs)
     console.load_tensorflow()

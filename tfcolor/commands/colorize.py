@@ -9,9 +9,11 @@ import time
 from pathlib import Path
 
 from tfcolor import DEFAULT_MODEL
+from tfcolor.color.decoding_options import Decoding
 from tfcolor.photographs.formats import FORMATS
 from tfcolor.utils import console
 from tfcolor.utils.errors import InputError
+from tfcolor.utils.options import PRECISION, XLA
 
 
 def parse(arguments):
@@ -22,7 +24,12 @@ def parse(arguments):
     add("--list-models", action="store_true", help="say which models are shipped, and nothing else")
 
     add = parser.add_argument_group("colour").add_argument
-    add("--T", type=float, help="temperature in [0, 1]: 0 vivid and patchy, 1 smooth and dull (the model's own)")
+    add(
+        "--T",
+        type=float,
+        dest="temperature",
+        help="temperature in [0, 1]: 0 vivid and patchy, 1 smooth and dull (the model's own)",
+    )
     add(
         "--lambda",
         type=float,
@@ -30,8 +37,14 @@ def parse(arguments):
         metavar="L",
         help="in [0, 1]: less makes rare colours likelier (the model's own)",
     )
-    add("--strength", type=float, default=1.0, help="in [0, 1], scales chroma: 0 leaves gray (1)")
-    add("--chroma-smoothing", type=int, metavar="R", help="smooth colours over R pixels, not over edges (model's own)")
+    add("--strength", type=float, help="in [0, 1], scales chroma: 0 leaves gray (1)")
+    add(
+        "--chroma-smoothing",
+        type=int,
+        dest="smoothing",
+        metavar="R",
+        help="smooth colours over R pixels, not over edges (the model's own)",
+    )
 
     add = parser.add_argument_group("files").add_argument
     add("--output", default="colorized", help="folder for the results (default colorized)")
@@ -51,15 +64,12 @@ def parse(arguments):
     add("--candidates", type=int, default=0, metavar="K", help="write K different plausible colourings instead")
     add("--explain", metavar="X,Y", help="plot what is predicted at that pixel instead, and how sure the network is")
 
-    add = parser.add_argument_group("computing").add_argument
-    add("--tile", default="auto", help="side of the tiles in pixels; changes memory, not the picture")
-    add(
-        "--precision",
-        default="auto",
-        choices=("auto", "float32", "bfloat16"),
-        help="of the convolutions; auto: bfloat16 where it is faster",
+    computing = parser.add_argument_group("computing")
+    computing.add_argument(
+        "--tile", default="auto", help="side of the tiles in pixels; changes memory, not the picture"
     )
-    add("--xla", default="auto", choices=("auto", "on", "off"), help="whether XLA compiles; auto: on a GPU")
+    PRECISION.add_to(computing, "precision", default=PRECISION.default)
+    XLA.add_to(computing, "xla", default=XLA.default)
     return parser.parse_args(arguments)
 
 
@@ -68,34 +78,30 @@ def main(arguments=None):
     args = parse(arguments)
     # What takes time to import comes after `--help`.
     from tfcolor.commands import worklist
-    from tfcolor.models.directory import (
-        check_predicts_distribution,
-        decoding_of,
-        find_model,
-        list_models,
-        read_description,
-    )
+    from tfcolor.models.directory import describe_shipped_models, find_model, read_info
     from tfcolor.utils.files import check_folder, make_folder
 
     if args.list_models:
-        return list_models()
+        for name, description in describe_shipped_models().items():
+            print(f"{name}: {description}")
+        return None
     check_ranges(args)
     tile, outputs, folder = tile_size(args.tile), outputs_of(args), Path(args.output)
-    model = find_model(args.model)
-    distribution_only = {"--T": args.T, "--lambda": args.uniform_share, "--sweep": args.sweep}
-    distribution_only |= {"--candidates": args.candidates or None, "--explain": args.explain}
-    check_predicts_distribution(model, distribution_only)
-    given = {"temperature": args.T, "smoothing": args.chroma_smoothing, "uniform_share": args.uniform_share}
-    decoding = decoding_of(read_description(model)).but(strength=args.strength, **given)
+    given = {name: getattr(args, name) for name in ("temperature", "uniform_share", "strength", "smoothing")}
+    Decoding().replace(**given)  # says what is out of range before anything is read
+    info = read_info(find_model(args.model))
+    asked = {name: getattr(args, name) for name in ("temperature", "uniform_share", "sweep", "explain")}
+    info.check_predicts_distribution(asked | {"candidates": args.candidates or None})
+    decoding = info.decoding.replace(**given)
     existing = "skip" if args.resume else "replace" if args.overwrite else "refuse"
     work = worklist.find(args.inputs, folder, outputs, args.recursive, console.shard_of(args.shard), existing)
     check_folder(folder)
 
     console.load_tensorflow()
-    from tfcolor.colorizer.colorizer import Colorizer
+    from tfcolor.colorizer import Colorizer
     from tfcolor.colorizer.tiles import AUTO_TILE
 
-    colorizer = Colorizer.load(model, args.precision, args.xla)
+    colorizer = Colorizer.load(info.folder, args.precision, args.xla)
     make_folder(folder)
     started = time.perf_counter()
     task = (colorizer, work.jobs, decoding, outputs, tile or AUTO_TILE, round(args.max_megapixels * 1e6))
@@ -126,10 +132,6 @@ def summary(account, skipped, failed, seconds, folder):
 def check_ranges(args):
     """Raise InputError for a number that cannot be."""
     for option, value, low, high in (
-        ("--T", args.T, 0, 1),
-        ("--lambda", args.uniform_share, 0, 1),
-        ("--strength", args.strength, 0, 1),
-        ("--chroma-smoothing", args.chroma_smoothing, 0, 256),
         ("--quality", args.quality, 1, 100),
         ("--workers", args.workers, 1, 256),
         ("--max-megapixels", args.max_megapixels, 0, 1e6),

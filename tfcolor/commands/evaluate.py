@@ -6,15 +6,17 @@ python -m tfcolor evaluate --model forest --dataset forest --split test --T 1,0.
 import argparse
 import zlib
 from pathlib import Path, PurePath
+from typing import Any
 
 from tfcolor import DEFAULT_MODEL
-from tfcolor.color.decoding_options import MOST_SMOOTHING, Decoding
+from tfcolor.color.decoding_options import Decoding
 from tfcolor.data import datasets
 from tfcolor.utils import cluster, console
 from tfcolor.utils.errors import InputError, WorkError
 from tfcolor.utils.files import check_folder, make_folder
 
-_HEAVY = 0.3  # of the weight in the rebalanced AuC: where one photograph has more, that is said
+PART_VERSION = 2  # of what a share is written as
+_HEAVY = 0.3  # of all weight: where one photograph has more, that is said
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -25,7 +27,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--predictions", metavar="DIR", help="measure another program's results: files named as the photographs")
     add("--dataset", default="scenes", help="name, or a folder of colour photographs (default scenes)")
     add("--split", default="test", choices=datasets.SPLITS, help="of the dataset (default test)")
-    add("--T", help="temperatures with commas between (default 1 and the model's own)")
+    add("--T", dest="temperature", help="temperatures with commas between (default 1 and the model's own)")
     add(
         "--lambda",
         type=float,
@@ -33,7 +35,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         metavar="L",
         help="of the decoding, as in predict.py (default the model's own)",
     )
-    add("--chroma-smoothing", type=int, metavar="R", help="smooth colours as predict.py does (default the model's own)")
+    add(
+        "--chroma-smoothing",
+        type=int,
+        dest="smoothing",
+        metavar="R",
+        help="smooth colours as predict.py does (default the model's own)",
+    )
     add("--output", help="folder for the results (default evaluations/DATASET-SPLIT-MODEL)")
     add("--overwrite", action="store_true", help="replace results that exist")
     add("--shard", default="1/1", metavar="I/N", help="measure the I-th of N shares; the last to finish adds them up")
@@ -46,7 +54,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     """Measure, write, and print a table."""
     args = parse(arguments)
-    temperatures, decoding = decoding_of_arguments(args)
+    decodings = decodings_of(args)
     check_arguments(args)
     share, num_shares = share_of(args.shard)
     dataset = datasets.find(args.dataset, args.data_dir)
@@ -64,18 +72,20 @@ def main(arguments: list[str] | None = None) -> None:
     check_folder(folder)
     console.load_tensorflow()
     from tfcolor.data.scan import scan
-    from tfcolor.evaluation.evaluation import Evaluation, make_predictor, measure_all
-    from tfcolor.evaluation.report import heaviest_note, write, write_sheet
+    from tfcolor.evaluation.evaluation import Evaluation, measure_all
+    from tfcolor.evaluation.report import write, write_sheet
 
     scanned = scan(dataset.split("train").paths)
-    predictor, bins = make_predictor(args, name, temperatures, decoding, dataset, scanned)
+    predictor, bins = make_predictor(args, name, decodings, scanned)
     make_folder(folder)
     mine = [file for file in files if datasets.share_of(file, num_shares) == share - 1]
     found = measure_all(predictor, bins, scanned, dataset, mine)
     about = {"model": name, "dataset": dataset.name, "split": args.split}
+    decoding = decodings[0] if decodings else Decoding()
     about |= {"chroma_smoothing": decoding.smoothing, "lambda": decoding.uniform_share}
     if num_shares > 1:
         origin = about | {"T": predictor.temperatures, "files": dataset.fingerprint(), "weights": fingerprint_of(args)}
+        origin |= {"version": PART_VERSION}
         found.save(part, origin)
         parts = [folder / f"part-{i}-of-{num_shares}.npz" for i in range(1, num_shares + 1)]
         missing = [path for path in parts if not path.exists()]
@@ -95,10 +105,7 @@ def main(arguments: list[str] | None = None) -> None:
     print_results(
         f"{name} on {dataset.name}, {args.split} split, {found.num_photos} photographs{as_made}", name, results
     )
-    file, share = found.heaviest_share()
-    if share > _HEAVY:
-        note = heaviest_note(console.shown(file), share)
-        print(f"the rebalanced AuC is that of few photographs: {note}")
+    print_heavy(found)
     print(f"intervals, all metrics and pictures: {folder}")
 
 
@@ -109,37 +116,37 @@ def share_of(text: str) -> tuple[int, int]:
     return console.shard_of(text)
 
 
-def decoding_of_arguments(args: argparse.Namespace) -> tuple[tuple[float, ...], Decoding]:
-    """The temperatures, and how else colours are made: as asked for, else as the model has it."""
-    from tfcolor.models.directory import (
-        check_predicts_distribution,
-        decoding_of,
-        find_model,
-        predicts_distribution,
-        read_description,
-    )
+def decodings_of(args: argparse.Namespace) -> list[Decoding]:
+    """How colours are made, at each temperature: as asked for, else as the model has it; none for predictions."""
+    from tfcolor.models.directory import find_model, read_info
 
-    temperatures = () if args.T is None else console.temperatures_of("--T", args.T)
+    temperatures = () if args.temperature is None else console.temperatures_of("--T", args.temperature)
     if args.predictions:
-        of_model = {"--T": args.T, "--chroma-smoothing": args.chroma_smoothing, "--lambda": args.uniform_share}
+        of_model = {"--T": args.temperature, "--chroma-smoothing": args.smoothing, "--lambda": args.uniform_share}
         for option, value in (of_model | {"--tile": args.tile}).items():
             if value is not None:
                 raise InputError(f"{option} is for a model; --predictions are measured as they are")
-        return (), Decoding()
-    for option, value, high in (
-        ("--chroma-smoothing", args.chroma_smoothing, MOST_SMOOTHING),
-        ("--lambda", args.uniform_share, 1),
-    ):
-        if value is not None and not 0 <= value <= high:
-            raise InputError(f"{option} must be in [0, {high}], got {value:g}")
-    folder = find_model(args.model)
-    check_predicts_distribution(folder, {"--T": args.T, "--lambda": args.uniform_share})
-    description = read_description(folder)
-    own = decoding_of(description)
-    decoding = own.but(smoothing=args.chroma_smoothing, uniform_share=args.uniform_share)
-    if not predicts_distribution(description):
-        return (1.0,), decoding
-    return temperatures or tuple(dict.fromkeys((1.0, own.temperature))), decoding
+        return []
+    info = read_info(find_model(args.model))
+    info.check_predicts_distribution({"temperature": args.temperature, "uniform_share": args.uniform_share})
+    decoding = info.decoding.replace(smoothing=args.smoothing, uniform_share=args.uniform_share)
+    if not info.predicts_distribution:
+        temperatures = (1.0,)
+    temperatures = temperatures or tuple(dict.fromkeys((1.0, decoding.temperature)))
+    return [decoding.replace(temperature=T) for T in temperatures]
+
+
+def make_predictor(args: argparse.Namespace, name: str, decodings: list[Decoding], scanned: Any) -> tuple:
+    """What is measured, and the bins whose quantisation bounds it."""
+    from tfcolor.colorizer import Colorizer
+    from tfcolor.colorizer.tiles import AUTO_TILE
+    from tfcolor.evaluation.measuring import REBALANCING_WINDOW
+    from tfcolor.evaluation.predictors import FilesPredictor, ModelPredictor
+
+    if args.predictions:
+        return FilesPredictor(name, Path(args.predictions)), scanned.bins(REBALANCING_WINDOW, args.dataset, "train")
+    colorizer = Colorizer.load(args.model, args.precision)
+    return ModelPredictor(name, colorizer, decodings, args.tile or AUTO_TILE), colorizer.bins
 
 
 def check_arguments(args: argparse.Namespace) -> None:
@@ -163,6 +170,16 @@ def print_results(title: str, model: str, results: dict) -> None:
     """The most telling columns."""
     from tfcolor.evaluation.report import METRICS, rows
 
-    metrics = ["raw_auc", "rebalanced_auc", "psnr", "ciede2000", "dcf"]
+    metrics = ["raw_auc", "bounded_auc", "rebalanced_auc", "psnr", "ciede2000", "dcf"]
     heads = ["predictor", *(METRICS[metric][2] for metric in metrics)]
     console.print_table(title, heads, rows(results, model, metrics, False))
+
+
+def print_heavy(found: Any) -> None:
+    """Name the photograph that decides a weighted AuC, where a single one does."""
+    from tfcolor.evaluation.report import POLICIES, heaviest_note
+
+    for name, (_, metric) in POLICIES.items():
+        file, share = found.heaviest_share(metric)
+        if share > _HEAVY:
+            print(f"few photographs decide the {name} AuC: {heaviest_note(console.shown(file), share)}")

@@ -36,19 +36,19 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     """Check, convert, write."""
     args = parse(arguments)
-    from tfcolor.models.directory import find_model, read_description
+    from tfcolor.models.directory import find_model, read_info
 
     size = size_of(args.size, args.format)
     model, target = find_model(args.model), Path(args.output)
-    read_description(model)
+    read_info(model)
     check_new(target)
     console.load_tensorflow()
-    from tfcolor.colorizer.export import load, write_half, write_saved_model, write_tflite
+    from tfcolor.colorizer.export import write_half, write_saved_model, write_tflite
 
-    if args.format == "half":
-        write_half(model, target)
+    if args.format == "tflite":
+        write_tflite(model, target, size)
     else:
-        {"savedmodel": write_saved_model, "tflite": write_tflite}[args.format](load(model), target, size)
+        {"savedmodel": write_saved_model, "half": write_half}[args.format](model, target)
     print(f"{args.model}: {args.format} written to {target}")
 
 

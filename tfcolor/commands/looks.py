@@ -8,7 +8,7 @@ from tfcolor.color.decoding_options import Decoding
 from tfcolor.colorizer import explain
 from tfcolor.colorizer.candidates import candidates
 from tfcolor.colorizer.colorizer import Colorizer
-from tfcolor.colorizer.painting import painted, smoothed
+from tfcolor.colorizer.painting import painted
 from tfcolor.commands.colorize_files import UNWRITABLE, Account, name_note, result_format
 from tfcolor.commands.worklist import Job, Outputs
 from tfcolor.photographs.pixels import UnreadableImage, write_png
@@ -89,8 +89,9 @@ def sweep(
         uint8 [H', W', 3].
     """
     pictures = [("input", reduced(painted(page.lightness), _SHEET_SIDE))]
-    for temperature, ab in colorizer.predict_sweep(page.lightness, temperatures, tile, decoding.uniform_share).items():
-        rgb = painted(page.lightness, smoothed(page.lightness, ab, decoding, tile))
+    decodings = [decoding.replace(temperature=temperature) for temperature in temperatures]
+    for temperature, ab in zip(temperatures, colorizer.predict_many(page.lightness, decodings, tile), strict=True):
+        rgb = painted(page.lightness, ab)
         pictures.append((f"T = {temperature:g}", reduced(rgb, _SHEET_SIDE)))
     return sheet([pictures])
 
@@ -98,6 +99,6 @@ def sweep(
 def _write_candidates(colorizer, page, decoding, outputs, tile, targets: tuple[Path, ...], format: str):
     predicted = candidates(colorizer, page.lightness, len(targets), decoding, tile)
     for ab, target in reversed(list(zip(predicted, targets, strict=True))):
-        rgb = painted(page.lightness, smoothed(page.lightness, ab, decoding, tile), levels_of(page, format))
+        rgb = painted(page.lightness, ab, levels_of(page, format))
         with saving(target, format, page.lightness.size * 8, outputs.quality) as add_page:
             add_page(rgb, page)

@@ -1,20 +1,20 @@
-"""Training data: photographs -> windows of lightness with the colours to predict, by step.
+"""Training data: windows of photographs in batches, by step.
 
 Every draw is a function of (seed, number of the example), so that a run can go on from any step
 and several workers can share the work without a word between them.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
 from tfcolor.data.windows import Windows
-from tfcolor.objectives.targets import TargetMaker
 
 
 def training_batches(
     windows: Windows | Callable[[int, tf.distribute.InputContext], tf.data.Dataset],
-    make_targets: TargetMaker,
+    make_batch: Callable[[tf.Tensor], Any],
     *,
     seed: int,
     first_step: int,
@@ -27,7 +27,7 @@ def training_batches(
         windows: where the pixels come from. Each epoch visits every photograph once, in a new
             order, with a window from a new place, flipped left to right half of the time. Or what gives a
             dataset of windows from its pipeline's first example on, such as `packs.windows_of`.
-        make_targets: what is made of them.
+        make_batch: what is made of a batch of windows uint8 [B, P, P, 3], such as `targets.batch_maker` gives.
         seed: of all draws.
         first_step: the step of the first batch.
         global_batch: examples per step over all replicas of all workers.
@@ -60,6 +60,6 @@ def training_batches(
         found = windows(first_step * share, pipeline)
     return (
         found.batch(global_batch // max(pipeline.num_replicas_in_sync, 1), drop_remainder=True)
-        .map(make_targets, num_parallel_calls=tf.data.AUTOTUNE)
+        .map(make_batch, num_parallel_calls=tf.data.AUTOTUNE)
         .prefetch(tf.data.AUTOTUNE)
     )

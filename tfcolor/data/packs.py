@@ -17,6 +17,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tfcolor.data.datasets import Dataset
+from tfcolor.data.windows import cut_window
 from tfcolor.photographs.pixels import UnreadableImage, read_photo, refusing
 from tfcolor.utils.errors import InputError, WorkError
 from tfcolor.utils.files import read_json, write_json
@@ -167,11 +168,15 @@ def windows_of(
         records = files.interleave(tf.data.TFRecordDataset, cycle_length=min(_INTERLEAVED, len(shards)), block_length=1)
         return records.shuffle(waiting, seed=1 + tf.cast(seed, tf.int64) + epoch * 2**31)
 
+    def cut(rgb, place, size):
+        return cut_window(rgb, patch, place, size, zoom)
+
     def window(number, record):
         draws = tf.random.stateless_uniform([4], tf.stack([tf.cast(seed, tf.int64), number * count + index]))
         rgb = _decoded(tf.io.parse_single_example(record, _FEATURES)["image"])
-        rgb = _cut(rgb, patch, draws[:2]) if zoom == 1 else _zoomed(rgb, patch, draws[:2], zoom ** (2 * draws[3] - 1))
-        return tf.ensure_shape(tf.where(draws[2] < 0.5, rgb, rgb[:, ::-1]), [patch, patch, 3])
+        rgb = tf.numpy_function(cut, [rgb, draws[:2], draws[3]], tf.uint8, stateful=False)
+        rgb = tf.ensure_shape(rgb, [patch, patch, 3])
+        return tf.where(draws[2] < 0.5, rgb, rgb[:, ::-1])
 
     records = tf.data.Dataset.counter(tf.constant(first_epoch, tf.int64)).flat_map(epoch_of).skip(skipped)
     return records.enumerate(first_example).map(window, num_parallel_calls=tf.data.AUTOTUNE)
@@ -210,23 +215,3 @@ def _decoded(encoded: tf.Tensor) -> tf.Tensor:
         lambda: tf.io.decode_png(encoded, channels=3),
     )
     return tf.ensure_shape(rgb, [None, None, 3])
-
-
-def _zoomed(rgb: tf.Tensor, patch: int, place: tf.Tensor, times: tf.Tensor) -> tf.Tensor:
-    """A window of so many times the patch's side, as far as the picture goes, resized to a patch."""
-    largest = tf.maximum(tf.reduce_min(tf.shape(rgb)[:2]), patch)
-    side = tf.minimum(tf.cast(tf.round(patch * times), tf.int32), largest)
-    window = tf.cast(_cut(rgb, side, place), tf.float32)
-    resized = tf.image.resize(window, [patch, patch], "bicubic", antialias=True)
-    return tf.saturate_cast(tf.round(resized), tf.uint8)
-
-
-def _cut(rgb: tf.Tensor, patch: int | tf.Tensor, place: tf.Tensor) -> tf.Tensor:
-    """A window at a place in [0, 1) of all where it fits; mirror images go on where the picture is too small."""
-    for axis in (0, 1):
-        length = tf.shape(rgb)[axis]
-        start = tf.cast(place[axis] * tf.cast(tf.maximum(length - patch, 0) + 1, tf.float32), tf.int32)
-        period = tf.maximum(2 * (length - 1), 1)
-        pixels = tf.range(start, start + patch) % period
-        rgb = tf.gather(rgb, tf.minimum(pixels, period - pixels), axis=axis)
-    return rgb

@@ -1,11 +1,11 @@
-"""What predicts colours, so that all are measured alike: trivial rules, other programs' files, and a network."""
+"""Trivial predictors, beside which models are measured."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 
-from tfcolor.evaluation.measuring import lab_pixels
+from tfcolor.evaluation.measuring import truths
 from tfcolor.evaluation.metrics import raw_auc
 from tfcolor.utils.errors import WorkError
 
@@ -26,11 +26,11 @@ class MeanGivenLightness:
     def __init__(self, paths: Iterable[Path]):
         """Average the colours of the photographs by lightness."""
         sums, counts = np.zeros([_LEVELS, 2]), np.zeros(_LEVELS)
-        for lightness, ab in lab_pixels(paths):
-            level = self._level(lightness).ravel()
+        for _, truth in truths(paths):
+            level = self._level(truth.lightness).ravel()
             counts += np.bincount(level, minlength=_LEVELS)
             for axis in (0, 1):
-                sums[:, axis] += np.bincount(level, weights=ab[..., axis].ravel(), minlength=_LEVELS)
+                sums[:, axis] += np.bincount(level, weights=truth.ab[..., axis].ravel(), minlength=_LEVELS)
         self._ab = sums / np.maximum(counts, 1)[:, None]
         self.mean = sums.sum(axis=0) / max(counts.sum(), 1)
 
@@ -66,10 +66,11 @@ def raw_aucs(
         WorkError: where no photograph can be read.
     """
     totals, pixels = dict.fromkeys(predictors, 0.0), 0
-    for done, (lightness, ab) in enumerate(lab_pixels(paths), start=1):
+    for done, (_, truth) in enumerate(truths(paths), start=1):
+        size = truth.lightness.size
         for name, predict in predictors.items():
-            totals[name] += lightness.size * raw_auc(np.linalg.norm(predict(lightness) - ab, axis=-1))
-        pixels += lightness.size
+            totals[name] += size * raw_auc(np.linalg.norm(predict(truth.lightness) - truth.ab, axis=-1))
+        pixels += size
         on_photo(done)
     if not pixels:
         raise WorkError(f"none of {len(paths)} photographs can be read, so nothing can be measured")

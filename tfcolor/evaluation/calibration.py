@@ -1,16 +1,48 @@
-"""Temperature scaling."""
+"""Temperature scaling (Guo et al. 2017): a model becomes as sure as it is right."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 
-from tfcolor.utils import console
+from tfcolor.color.encoding import bins_of
+from tfcolor.colorizer.colorizer import Colorizer
+from tfcolor.evaluation.measuring import distribution_sums, tracked_truths
+from tfcolor.evaluation.metrics import calibration_error
+from tfcolor.models.directory import load_model, save_model
 from tfcolor.utils.errors import WorkError
 from tfcolor.utils.files import new_folder
 
 BOUNDS = (0.1, 10.0)  # of the temperature
-_PIXELS = 100_000  # fitted to: one number needs no more
+_PIXELS = 100_000  # that it is fitted to: one number needs no more
+
+
+def calibrate(model: Path, target: Path, paths: list[Path], photographs: str) -> dict[str, Any]:
+    """Fit a model's temperature on photographs, and write a copy of the model with it.
+
+    Args:
+        model: its directory, which stays as it is.
+        target: folder of the copy, written whole or not at all.
+        paths: of the photographs; those that cannot be read are left out, with a line each.
+        photographs: what they are, for the copy's `model.json`.
+
+    Returns:
+        `temperature`, `photographs`, and `before` and `after` as `measure` gives them.
+
+    Raises:
+        WorkError: where no photograph can be read, or no temperature fits.
+    """
+    logits, true_bins = sample(model, paths)
+    temperature = fit(logits, true_bins)
+    calibration = {
+        "temperature": temperature,
+        "photographs": photographs,
+        "before": measure(logits, true_bins, 1.0),
+        "after": measure(logits, true_bins, temperature),
+    }
+    write(model, target, calibration)
+    return calibration
 
 
 def sample(model: Path, paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
@@ -18,7 +50,7 @@ def sample(model: Path, paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
 
     Args:
         model: its directory.
-        paths: of the photographs; those that cannot be read are left out, with a line each.
+        paths: of the photographs.
 
     Returns:
         logits: float32 [N, Q], as of a network trained with lambda = 1.
@@ -27,22 +59,17 @@ def sample(model: Path, paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         WorkError: where no photograph can be read.
     """
-    from tfcolor.color.encoding import bins_of
-    from tfcolor.colorizer.colorizer import Colorizer
-    from tfcolor.evaluation.measuring import truths
-
     colorizer, rng = Colorizer.load(model), np.random.default_rng(0)
+    log_weights = colorizer.objective.log_weights(1.0)
     logits, true_bins = [], []
-    with console.Progress("predicting", len(paths), "photographs") as progress:
-        unreadable = lambda path, error: progress.log(f"cannot read {console.shown(path)}: {error}")  # noqa: E731
-        for done, (_, truth) in enumerate(truths(paths, unreadable), start=1):
-            drawn = np.zeros(truth.lightness.shape, bool)
-            count = min(drawn.size, -(-_PIXELS // len(paths)))
-            drawn.flat[rng.choice(drawn.size, count, replace=False)] = True
-            for place, predicted in colorizer.logits(truth.lightness, uniform_share=1.0):
-                logits.append(predicted.numpy()[drawn[place]])
-                true_bins.append(bins_of(truth.ab[place][drawn[place]], colorizer.bins))
-            progress.update(done)
+    for _, truth in tracked_truths("predicting", paths):
+        drawn = np.zeros(truth.lightness.shape, bool)
+        count = min(drawn.size, -(-_PIXELS // len(paths)))
+        drawn.flat[rng.choice(drawn.size, count, replace=False)] = True
+        for part in colorizer.tiles(truth.lightness[None]):
+            here = drawn[part.place]
+            logits.append((part.outputs[0] + log_weights).numpy()[here])
+            true_bins.append(bins_of(truth.ab[part.place][here], colorizer.bins))
     if not logits:
         raise WorkError(f"none of {len(paths)} photographs can be read, so nothing can be fitted")
     return np.concatenate(logits), np.concatenate(true_bins).astype(np.int32)
@@ -61,8 +88,6 @@ def fit(logits: np.ndarray, true_bins: np.ndarray) -> float:
     Raises:
         WorkError: where the best lies outside, as for a network that knows nothing.
     """
-    from scipy.optimize import minimize_scalar
-
     loss = lambda log_temperature: measure(logits, true_bins, np.exp(log_temperature))["cross_entropy"]  # noqa: E731
     low, high = BOUNDS
     temperature = float(np.exp(minimize_scalar(loss, bounds=np.log(BOUNDS), method="bounded").x))
@@ -82,9 +107,6 @@ def measure(logits: np.ndarray, true_bins: np.ndarray, temperature: float) -> di
     Returns:
         cross_entropy in nats, and calibration_error in per cent, see `metrics.calibration_error`.
     """
-    from tfcolor.evaluation.measuring import distribution_sums
-    from tfcolor.evaluation.metrics import calibration_error
-
     no_weights = np.ones(logits.shape[-1], np.float32)
     found = distribution_sums(logits[None], true_bins[None], no_weights, np.float32(temperature))
     sums = {name: value.numpy() for name, value in found.items()}
@@ -98,12 +120,11 @@ def write(model: Path, target: Path, calibration: dict[str, Any]) -> None:
     The weights w of the training stay what they are: logits x become (x - log w) / temperature + log w.
     T, lambda and smoothing that were chosen for the distributions as they were are left out.
     """
-    from tfcolor.models.directory import load_model, save_model
-
-    network, bins, description = load_model(model)
-    last, temperature = network.layers[-1], calibration["temperature"]
+    network, objective, info = load_model(model)
+    last, temperature = network.last, calibration["temperature"]
     last.filter.assign(last.filter / temperature)
-    last.bias.assign(last.bias / temperature + (1 - 1 / temperature) * np.log(bins.weights))
-    kept = {key: value for key, value in description.items() if key not in ("decoding", "decoding_chosen_by")}
+    last.bias.assign(last.bias / temperature + (1 - 1 / temperature) * np.log(objective.bins.weights))
+    left_out = ("decoding", "decoding_chosen_by", "format_version", "network", "objective")
+    kept = {key: value for key, value in info.content.items() if key not in left_out}
     with new_folder(target) as folder:
-        save_model(folder, network, bins, kept | {"calibration": calibration})
+        save_model(folder, network, objective.bins, info.network, info.objective, kept | {"calibration": calibration})

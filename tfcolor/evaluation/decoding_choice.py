@@ -1,11 +1,17 @@
 """The choice of T, lambda and chroma smoothing on validation photographs."""
 
+import itertools
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from tfcolor.color.decoding_options import Decoding
-from tfcolor.utils import console
+from tfcolor.color.guided_filter import border
+from tfcolor.colorizer.colorizer import Colorizer, smoothed
+from tfcolor.colorizer.painting import painted
+from tfcolor.data.scan import scan
+from tfcolor.evaluation.measuring import ColorErrors, PixelWeights, Truth, tracked_truths
 from tfcolor.utils.errors import WorkError
 from tfcolor.utils.files import read_json, write_json
 
@@ -25,51 +31,39 @@ def measure(folder: Path, training: list[Path], paths: list[Path]) -> dict[Decod
 
     Args:
         folder: of the model.
-        training: photographs whose colours the rebalanced AuC weighs by.
+        training: photographs whose colours the rebalanced AuCs weigh by.
         paths: photographs to measure on.
 
     Returns:
-        By combination, the values of `CRITERIA`.
+        By combination, the numbers of `measuring.ColorErrors`.
 
     Raises:
         WorkError: where none can be read.
     """
-    from tfcolor.colorizer.colorizer import Colorizer
-    from tfcolor.data.scan import scan
-    from tfcolor.evaluation.measuring import ColorErrors, inverse_shares, truths
-
     colorizer, scanned = Colorizer.load(folder), scan(training)
-    weights = inverse_shares(scanned.ab, scanned.pixels)
-    found = {
-        Decoding(T, smoothing=radius, uniform_share=share): ColorErrors()
-        for T in TEMPERATURES
-        for share in UNIFORM_SHARES
-        for radius in RADII
-    }
-    with console.Progress("measuring", len(paths), "photographs") as progress:
-        unreadable = lambda path, error: progress.log(f"cannot read {console.shown(path)}: {error}")  # noqa: E731
-        for done, (_, truth) in enumerate(truths(paths, unreadable), start=1):
-            _add(found, colorizer, truth, weights)
-            progress.update(done)
-    if not all(errors.pairs for errors in found.values()):
+    weights = PixelWeights.of(scanned.ab, scanned.pixels)
+    found: dict[Decoding, ColorErrors] = {}
+    for _, truth in tracked_truths("measuring", paths):
+        for decoding, ab in _colors(colorizer, truth).items():
+            errors = found.setdefault(decoding, ColorErrors())
+            errors.add(truth, ab, painted(truth.lightness, ab), weights)
+    if not found:
         raise WorkError(f"none of {len(paths)} photographs can be read, so nothing can be measured")
     return {decoding: errors.to_json() for decoding, errors in found.items()}
 
 
-def _add(found: dict[Decoding, Any], colorizer: Any, truth: Any, weights: Any) -> None:
-    """Measure one photograph."""
-    import numpy as np
-
-    from tfcolor.colorizer.painting import painted, smoothed
-
-    abs_ = {(T, share): np.empty(truth.ab.shape, np.float32) for T in TEMPERATURES for share in UNIFORM_SHARES}
-    log_weights = {share: colorizer.log_weights(share) for share in UNIFORM_SHARES}
-    for place, logits in colorizer.logits(truth.lightness):
-        for (T, share), ab in abs_.items():
-            ab[place] = colorizer.decode(logits + log_weights[share], T).numpy()
-    for decoding, errors in found.items():
-        ab = smoothed(truth.lightness, abs_[decoding.temperature, decoding.uniform_share], decoding)
-        errors.add(truth, ab, painted(truth.lightness, ab), weights)
+def _colors(colorizer: Colorizer, truth: Truth) -> dict[Decoding, np.ndarray]:
+    """ab float32 [H, W, 2] of a photograph by all combinations; each distribution is decoded once for all radii."""
+    found = {
+        Decoding(T, smoothing=radius, uniform_share=share): np.empty(truth.ab.shape, np.float32)
+        for T, share, radius in itertools.product(TEMPERATURES, UNIFORM_SHARES, RADII)
+    }
+    for part in colorizer.tiles(truth.lightness[None], more=border(max(RADII))):
+        for T, share in itertools.product(TEMPERATURES, UNIFORM_SHARES):
+            ab = colorizer.decode(part, T, share)
+            for radius in RADII:
+                found[Decoding(T, smoothing=radius, uniform_share=share)][part.place] = smoothed(ab, part, radius)[0]
+    return found
 
 
 def write(folder: Path, decoding: Decoding, reason: str) -> None:

@@ -1,31 +1,30 @@
 """Measuring predictors over a dataset, photograph by photograph, in constant memory and in shares that add up."""
 
-import argparse
 import heapq
 import json
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tfcolor.color.bins import Bins
-from tfcolor.color.decoding_options import Decoding
 from tfcolor.color.encoding import quantised
 from tfcolor.colorizer.painting import painted
-from tfcolor.data import datasets
-from tfcolor.evaluation.baselines import Predictor
+from tfcolor.data.datasets import Dataset, category_of
+from tfcolor.data.scan import Scan
+from tfcolor.evaluation.baselines import MeanGivenLightness, Predictor, gray
 from tfcolor.evaluation.bootstrap import Tally
-from tfcolor.evaluation.measuring import Truth, measure_colors
+from tfcolor.evaluation.measuring import PixelWeights, Truth, measure_colors, tracked_truths
 from tfcolor.evaluation.metrics import MAX_DISTANCE
 from tfcolor.evaluation.predictors import FilesPredictor, ModelPredictor, Sums
-from tfcolor.utils import console
+from tfcolor.utils.console import track
 from tfcolor.utils.errors import InputError
 from tfcolor.utils.files import read_npz, write_npz
 
 ALL = "all"  # the name of all categories together
 BOUND = "truth, quantised"
+WEIGHTED = ("rebalanced_error", "bounded_error")  # in which photographs weigh differently
 _MOST_CATEGORIES = 50
 _OTHERS = "others"
 _EXTREMES = 3  # photographs remembered at either end
@@ -38,7 +37,7 @@ class Evaluation:
 
     tallies: by category, T and predictor.
     best, worst, sample: some photographs by the first predictor's raw AuC at its first T.
-    heaviest: the photograph that weighs most in the rebalanced AuC, after its weight.
+    heaviest: by metric of `WEIGHTED` the photograph that weighs most in it, after its weight.
     """
 
     tallies: dict[tuple[str, str, str], Tally] = field(default_factory=dict)
@@ -46,7 +45,7 @@ class Evaluation:
     worst: list[tuple[float, str]] = field(default_factory=list)
     sample: list[tuple[int, float, str]] = field(default_factory=list)
     num_photos: int = 0
-    heaviest: tuple[float, str] = (0.0, "")
+    heaviest: dict[str, tuple[float, str]] = field(default_factory=lambda: dict.fromkeys(WEIGHTED, (0.0, "")))
 
     def add(self, file: str, category: str, measured: Sums, score: float) -> None:
         """Add a photograph: its sums by (T, predictor), and the raw AuC by which it is ranked."""
@@ -56,8 +55,8 @@ class Evaluation:
         for (T, predictor), pairs in measured.items():
             for name in {ALL, category}:
                 self.tallies.setdefault((name, T, predictor), Tally()).add(file, pairs)
-        _, weight = next(iter(measured.values()))["rebalanced_error"]  # the same of all predictors
-        self.heaviest = max(self.heaviest, (float(weight), file))
+        pairs = next(iter(measured.values()))  # pixels weigh the same for all predictors
+        self._weigh({metric: (float(pairs[metric][1]), file) for metric in WEIGHTED})
         self._remember(file, score)
         self.num_photos += 1
 
@@ -69,7 +68,10 @@ class Evaluation:
             ours.extend(theirs)
         self._forget()
         self.num_photos += other.num_photos
-        self.heaviest = max(self.heaviest, other.heaviest)
+        self._weigh(other.heaviest)
+
+    def _weigh(self, weights):
+        self.heaviest = {metric: max(self.heaviest[metric], weights[metric]) for metric in WEIGHTED}
 
     def _remember(self, file, score):
         self.best.append((score, file))
@@ -90,11 +92,11 @@ class Evaluation:
         middle = max(0, (len(by_score) - _EXTREMES) // 2)
         return {"best": self.best, "median": by_score[middle : middle + _EXTREMES], "worst": self.worst[::-1]}
 
-    def heaviest_share(self) -> tuple[str, float]:
-        """The photograph that weighs most in the rebalanced AuC, and its share of all weight, in [0, 1]."""
-        weight, file = self.heaviest
+    def heaviest_share(self, metric: str) -> tuple[str, float]:
+        """The photograph that weighs most in a metric of `WEIGHTED`, and its share of all weight, in [0, 1]."""
+        weight, file = self.heaviest[metric]
         tally = next(tally for (category, _, _), tally in self.tallies.items() if category == ALL)
-        total = float(tally.sums["rebalanced_error"][0, 1])
+        total = float(tally.sums[metric][0, 1])
         return file, weight / total if total else 0.0
 
     def save(self, path: Path, origin: dict) -> None:
@@ -119,7 +121,7 @@ class Evaluation:
         rest = json.loads(arrays["rest"].item()) if "rest" in arrays else {}
         if rest.get("origin") != json.loads(json.dumps(origin)):
             raise InputError(f"{path} was measured with another model, T or dataset; measure that share again")
-        found = cls(num_photos=rest["num"], heaviest=tuple(rest.get("heaviest", cls.heaviest)))
+        found = cls(num_photos=rest["num"], heaviest={m: tuple(pair) for m, pair in rest["heaviest"].items()})
         for number, (category, T, predictor, metric) in enumerate(rest["index"]):
             found.tallies.setdefault((category, T, predictor), Tally()).sums[metric] = arrays[f"sums{number}"]
         found.best, found.worst, found.sample = (
@@ -134,7 +136,7 @@ def measure(
     predictor: ModelPredictor | FilesPredictor,
     trivial: dict[str, Predictor],
     bins: Bins,
-    inverse_shares: np.ndarray,
+    weights: PixelWeights,
 ) -> tuple[Sums, float]:
     """Measure all predictors on one photograph.
 
@@ -148,44 +150,30 @@ def measure(
     measured = {}
     for key, ab in colors.items():
         rgb = painted(truth.lightness, ab.astype(np.float32))
-        measured[key] = measure_colors(truth, ab, rgb, inverse_shares) | sums.get(key, {})
+        measured[key] = measure_colors(truth, ab, rgb, weights) | sums.get(key, {})
     error, num_pixels = measured[f"{predictor.temperatures[0]:g}", predictor.name]["raw_error"]
     return measured, 100 * (1 - error / num_pixels / MAX_DISTANCE)
 
 
-def make_predictor(
-    args: argparse.Namespace, name: str, temperatures: tuple[float, ...], decoding: Decoding, dataset: Any, scanned: Any
-) -> tuple:
-    """What is measured, and the bins whose quantisation bounds it."""
-    from tfcolor.colorizer.colorizer import Colorizer
-    from tfcolor.colorizer.tiles import AUTO_TILE
-    from tfcolor.evaluation.measuring import REBALANCING_WINDOW
-    from tfcolor.evaluation.predictors import FilesPredictor, FromFiles, ModelPredictor
+def measure_all(
+    predictor: ModelPredictor | FilesPredictor, bins: Bins, scanned: Scan, dataset: Dataset, files: list[str]
+) -> Evaluation:
+    """Measure photographs one after the other, beside the trivial predictors; those that cannot be read get a line.
 
-    if args.predictions:
-        bins = scanned.bins(REBALANCING_WINDOW, dataset.name, "train")
-        return FilesPredictor(name, FromFiles(Path(args.predictions))), bins
-    colorizer = Colorizer.load(args.model, args.precision)
-    how = (args.tile or AUTO_TILE, decoding.smoothing, decoding.uniform_share)
-    return ModelPredictor(name, colorizer, temperatures, *how), colorizer.bins
-
-
-def measure_all(predictor: Any, bins: Any, scanned: Any, dataset: datasets.Dataset, files: list[str]) -> Any:
-    """Measure photographs one after the other."""
-    from tfcolor.evaluation.baselines import MeanGivenLightness, gray
-    from tfcolor.evaluation.evaluation import Evaluation, measure
-    from tfcolor.evaluation.measuring import inverse_shares, truths
-
+    Args:
+        predictor: what is measured.
+        bins: whose quantisation bounds it.
+        scanned: the colours of the training photographs.
+        dataset: all of it.
+        files: of the dataset, those to measure.
+    """
     training = dataset.split("train").paths
-    weights = inverse_shares(scanned.ab, scanned.pixels)
-    mean = MeanGivenLightness(console.track(training, "training colours", len(training), "photographs"))
+    weights = PixelWeights.of(scanned.ab, scanned.pixels)
+    mean = MeanGivenLightness(track(training, "training colours", len(training), "photographs"))
     trivial = {"gray": gray, "mean ab": mean.without_lightness, "mean ab given L": mean}
     found = Evaluation()
     names = {dataset.folder / file: file for file in files}
-    with console.Progress("measuring", len(files), "photographs") as progress:
-        unreadable = lambda path, error: progress.log(f"cannot read {console.shown(path)}: {error}")  # noqa: E731
-        for done, (path, truth) in enumerate(truths(names, unreadable), start=1):
-            measured, score = measure(truth, names[path], predictor, trivial, bins, weights)
-            found.add(names[path], datasets.category_of(dataset, names[path]), measured, score)
-            progress.update(done)
+    for path, truth in tracked_truths("measuring", names):
+        measured, score = measure(truth, names[path], predictor, trivial, bins, weights)
+        found.add(names[path], category_of(dataset, names[path]), measured, score)
     return found

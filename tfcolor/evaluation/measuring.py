@@ -1,20 +1,23 @@
 """One photograph and a prediction of its colours -> the numerators and denominators of all metrics."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from skimage.color import deltaE_ciede2000
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from skimage.metrics import structural_similarity
 
 from tfcolor.color.bins import cell_of, cells_per_axis
 from tfcolor.color.lab import levels_to_lab
+from tfcolor.color.prior import smoothed_prior
 from tfcolor.evaluation.metrics import MAX_DISTANCE, absolute_colourfulness, colourfulness
 from tfcolor.photographs.pixels import Photo, read_photos
+from tfcolor.utils.console import Progress, shown
 
-REBALANCING_WINDOW = 10  # ab units, of the bins that the rebalanced AuC weighs by
+REBALANCING_WINDOW = 10  # ab units: side of the cells by which the rebalanced AuCs weigh pixels
+SMOOTHING = 5.0  # ab units: sigma of the bounded one (Zhang et al. 2016, section 2.2)
 CONFIDENCE_BINS = 15  # of the calibration (Guo et al. 2017)
 TOP = 5
 _MAX_PSNR = 100.0  # decibels, where two pictures are (almost) equal: their own would be infinite
@@ -37,29 +40,43 @@ class Truth:
     ab: np.ndarray
 
 
-def inverse_shares(ab: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """1 / p for each cell of the ab plane, 0 for those without a pixel.
+@dataclass(frozen=True)
+class PixelWeights:
+    """What a pixel weighs in the two rebalanced AuCs, by the cell of its true colour: float64 [cells, cells] each.
 
-    Args:
-        ab: float32 [N, 2], colours.
-        pixels: int64 [N], how many pixels have each.
-
-    Returns:
-        float64 [cells, cells].
+    inverse: 1 / p, p being the share of training pixels in the cell; 0 where there are none. It has no bound, so that
+        a single photograph may have most of the weight.
+    bounded: 1 / (p~ / 2 + 1 / (2 Q)), the weights of Zhang et al. 2016 (eq. 4 with lambda 1/2) without their common
+        factor: p~ is p smoothed with sigma 5 in the plane, and Q the number of cells that occur. At most 2 Q.
     """
-    counts = np.zeros([cells_per_axis(REBALANCING_WINDOW)] * 2)
-    np.add.at(counts, tuple(cell_of(ab, REBALANCING_WINDOW).T), pixels)
-    return np.divide(counts.sum(), counts, out=np.zeros_like(counts), where=counts > 0)
+
+    inverse: np.ndarray
+    bounded: np.ndarray
+
+    @classmethod
+    def of(cls, ab: np.ndarray, pixels: np.ndarray) -> "PixelWeights":
+        """Count colours of the training photographs.
+
+        Args:
+            ab: float32 [N, 2], colours.
+            pixels: int64 [N], how many pixels have each.
+        """
+        counts = np.zeros([cells_per_axis(REBALANCING_WINDOW)] * 2)
+        np.add.at(counts, tuple(cell_of(ab, REBALANCING_WINDOW).T), pixels)
+        inverse = np.divide(counts.sum(), counts, out=np.zeros_like(counts), where=counts > 0)
+        everywhere = np.argwhere(np.ones_like(counts, bool))
+        smoothed = smoothed_prior(counts, everywhere, REBALANCING_WINDOW, SMOOTHING).reshape(counts.shape)
+        return cls(inverse, 1 / (smoothed / 2 + 1 / (2 * np.count_nonzero(counts))))
 
 
-def measure_colors(truth: Truth, ab: np.ndarray, rgb: np.ndarray, inverse_shares: np.ndarray) -> dict[str, Pair]:
+def measure_colors(truth: Truth, ab: np.ndarray, rgb: np.ndarray, weights: PixelWeights) -> dict[str, Pair]:
     """Measure predicted colours.
 
     Args:
         truth: the photograph.
         ab: float [H, W, 2], the prediction in ab units.
         rgb: uint8 [H, W, 3], the picture that it makes with the photograph's lightness.
-        inverse_shares: 1 / p of each cell of the plane, see `inverse_shares`.
+        weights: of pixels in the rebalanced AuCs.
 
     Returns:
         By metric, numerator and denominator; errors in place of AuCs, which are 1 - error / 150.
@@ -68,7 +85,7 @@ def measure_colors(truth: Truth, ab: np.ndarray, rgb: np.ndarray, inverse_shares
     within = np.cumsum(np.bincount(np.ceil(errors).astype(int).ravel(), minlength=int(MAX_DISTANCE) + 1))
     lab = np.concatenate([truth.lightness[..., None], truth.ab], axis=-1)
     predicted = np.concatenate([truth.lightness[..., None], ab.astype(np.float32)], axis=-1)
-    pairs = color_errors(truth, ab, rgb, inverse_shares) | {
+    pairs = color_errors(truth, ab, rgb, weights) | {
         "within": (within, np.full_like(within, errors.size)),
         "ciede2000": (deltaE_ciede2000(lab, predicted).sum(), errors.size),
         "psnr": (psnr(truth.rgb, rgb), 1),
@@ -80,13 +97,15 @@ def measure_colors(truth: Truth, ab: np.ndarray, rgb: np.ndarray, inverse_shares
     return pairs
 
 
-def color_errors(truth: Truth, ab: np.ndarray, rgb: np.ndarray, inverse_shares: np.ndarray) -> dict[str, Pair]:
+def color_errors(truth: Truth, ab: np.ndarray, rgb: np.ndarray, weights: PixelWeights) -> dict[str, Pair]:
     """Those of the measures that take little time; arguments and result as in `measure_colors`."""
     errors = _errors(truth, ab)
-    weights = inverse_shares[tuple(np.moveaxis(cell_of(truth.ab, REBALANCING_WINDOW), -1, 0))]
+    cells = tuple(np.moveaxis(cell_of(truth.ab, REBALANCING_WINDOW), -1, 0))
+    inverse, bounded = weights.inverse[cells], weights.bounded[cells]
     return {
         "raw_error": (errors.sum(), errors.size),
-        "rebalanced_error": ((weights * errors).sum(), weights.sum()),
+        "rebalanced_error": ((inverse * errors).sum(), inverse.sum()),
+        "bounded_error": ((bounded * errors).sum(), bounded.sum()),
         "colourfulness": (colourfulness(rgb), 1),
         "true_colourfulness": (colourfulness(truth.rgb), 1),
     }
@@ -97,10 +116,12 @@ def _errors(truth, ab):
 
 
 def psnr(truth: np.ndarray, prediction: np.ndarray) -> float:
-    """Peak signal-to-noise ratio of uint8 pictures, in decibels; 100 for equal ones."""
-    if (truth == prediction).all():
-        return _MAX_PSNR
-    return float(min(_MAX_PSNR, peak_signal_noise_ratio(truth, prediction)))
+    """Peak signal-to-noise ratio of pictures with levels of 0 ... 255, in decibels; at most 100, for equal ones.
+
+    Computed in float64: differences of uint8 would wrap.
+    """
+    square = np.mean((truth.astype(np.float64) - prediction.astype(np.float64)) ** 2)
+    return float(min(_MAX_PSNR, 10 * np.log10(255**2 / square))) if square else _MAX_PSNR
 
 
 @tf.function(
@@ -158,25 +179,30 @@ class ColorErrors:
 
     pairs: dict[str, np.ndarray] = field(default_factory=dict)
 
-    def add(self, truth: Truth, ab: np.ndarray, rgb: np.ndarray, inverse_shares: np.ndarray) -> None:
+    def add(self, truth: Truth, ab: np.ndarray, rgb: np.ndarray, weights: PixelWeights) -> None:
         """Add a photograph; the arguments are those of `measure_colors`."""
-        for name, pair in color_errors(truth, ab, rgb, inverse_shares).items():
+        for name, pair in color_errors(truth, ab, rgb, weights).items():
             self.pairs[name] = self.pairs.get(name, 0) + np.array(pair, np.float64)
 
     @property
     def raw_auc(self) -> float:
         """In per cent."""
-        return 100 * (1 - self._ratio("raw_error") / MAX_DISTANCE)
+        return self._auc("raw_error")
 
     @property
     def rebalanced_auc(self) -> float:
-        """In per cent."""
-        return 100 * (1 - self._ratio("rebalanced_error") / MAX_DISTANCE)
+        """In per cent, with weights 1 / p."""
+        return self._auc("rebalanced_error")
+
+    @property
+    def bounded_auc(self) -> float:
+        """In per cent, with bounded weights."""
+        return self._auc("bounded_error")
 
     @property
     def mean_auc(self) -> float:
-        """Of the two, in per cent: for colours that are right where colours are common, and where they are rare."""
-        return (self.raw_auc + self.rebalanced_auc) / 2
+        """Of raw and bounded AuC, in per cent: for colours that are right where they are common, and where rare."""
+        return (self.raw_auc + self.bounded_auc) / 2
 
     @property
     def dcf(self) -> float:
@@ -185,14 +211,23 @@ class ColorErrors:
 
     def to_json(self) -> dict[str, float]:
         """The numbers by name."""
-        return {name: getattr(self, name) for name in ("raw_auc", "rebalanced_auc", "mean_auc", "dcf")}
+        return {name: getattr(self, name) for name in ("raw_auc", "rebalanced_auc", "bounded_auc", "mean_auc", "dcf")}
+
+    def _auc(self, metric):
+        return 100 * (1 - self._ratio(metric) / MAX_DISTANCE)
 
     def _ratio(self, metric):
         numerator, denominator = self.pairs[metric]
         return float(numerator / denominator)
 
 
-def truths(paths: Iterable[Path], on_unreadable: Callable[[Path, Exception], None]) -> Iterator[tuple[Path, Truth]]:
+def ignore(path: Path, error: Exception) -> None:
+    """What `truths` does about a photograph that cannot be read: nothing."""
+
+
+def truths(
+    paths: Iterable[Path], on_unreadable: Callable[[Path, Exception], None] = ignore
+) -> Iterator[tuple[Path, Truth]]:
     """Yield the photographs that can be read."""
     for path, photo in read_photos(paths):
         if isinstance(photo, Photo):
@@ -202,12 +237,13 @@ def truths(paths: Iterable[Path], on_unreadable: Callable[[Path, Exception], Non
             on_unreadable(path, photo)
 
 
-def lab_pixels(paths: Iterable[Path]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield (lightness float32 [H, W], ab float32 [H, W, 2]) of each photograph that can be read."""
-    for _, photo in read_photos(paths):
-        if isinstance(photo, Photo):
-            lab = lab_of(photo.rgb)
-            yield lab[..., 0], lab[..., 1:]
+def tracked_truths(title: str, paths: Collection[Path]) -> Iterator[tuple[Path, Truth]]:
+    """The same with progress, and a line for each photograph that cannot be read."""
+    with Progress(title, len(paths), "photographs") as progress:
+        unreadable = lambda path, error: progress.log(f"cannot read {shown(path)}: {error}")  # noqa: E731
+        for done, found in enumerate(truths(paths, unreadable), start=1):
+            yield found
+            progress.update(done)
 
 
 def lab_of(rgb: np.ndarray) -> np.ndarray:

@@ -2,22 +2,35 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from tfcolor.data import datasets
+from tfcolor.colorizer.painting import painted
+from tfcolor.data.datasets import Dataset
 from tfcolor.evaluation.bootstrap import Tally, interval
 from tfcolor.evaluation.evaluation import ALL, Evaluation
+from tfcolor.evaluation.measuring import truths
 from tfcolor.evaluation.metrics import MAX_DISTANCE, calibration_error
+from tfcolor.evaluation.predictors import FilesPredictor, ModelPredictor
+from tfcolor.photographs.pixels import write_png
 from tfcolor.utils.figures import save_figure
 from tfcolor.utils.files import replacing, write_json
+from tfcolor.utils.sheets import reduced, sheet
 
-POLICY = (
-    "pixels weigh 1/p of the true colour's bin, p from the training split's counts, bins of 10 ab units; "
-    "weight 0 where a bin never occurs there"
-)
+# How pixels are weighed, and the sums whose weights these are.
+POLICIES = {
+    "rebalanced": (
+        "pixels weigh 1/p of the true colour's cell, p from the training split's counts, cells of 10 ab units; "
+        "weight 0 where a cell never occurs there",
+        "rebalanced_error",
+    ),
+    "bounded": (
+        "pixels weigh 1 / (p~/2 + 1/(2Q)), p~ being p smoothed with sigma 5 and Q the number of cells that occur, "
+        "so that no pixel weighs more than 2Q",
+        "bounded_error",
+    ),
+}
 
 
 def _auc(metric: str) -> Callable[[Tally], np.ndarray]:
@@ -41,6 +54,7 @@ def _calibration_error(tally: Tally) -> np.ndarray:
 METRICS: dict[str, tuple[str, Callable[[Tally], np.ndarray], str]] = {
     "raw_auc": ("raw_error", _auc("raw_error"), "raw AuC, %"),
     "rebalanced_auc": ("rebalanced_error", _auc("rebalanced_error"), "rebalanced AuC, %"),
+    "bounded_auc": ("bounded_error", _auc("bounded_error"), "bounded AuC, %"),
     "top_1": ("top_1", _mean("top_1", 100), "top bin, %"),
     "top_5": ("top_5", _mean("top_5", 100), "top 5, %"),
     "cross_entropy": ("cross_entropy", _mean("cross_entropy"), "cross-entropy"),
@@ -85,12 +99,10 @@ def write(evaluation: Evaluation, folder: Path, about: dict, temperatures: list[
     """
     results, ranked = results_of(evaluation, ALL, temperatures), evaluation.ranked()
     categories = sorted({key[0] for key in evaluation.tallies} - {ALL})
-    heaviest, share = evaluation.heaviest_share()
     content = {
         **about,
         "num_photographs": evaluation.num_photos,
-        "rebalancing": POLICY,
-        "heaviest_photograph": {"file": heaviest, "share_of_rebalancing_weight": round(share, 4)},
+        "weights": {name: _weights(evaluation, *policy) for name, policy in POLICIES.items()},
         "interval": "95 % of bootstrap replicates over photographs",
         "results": results,
         "categories": {name: results_of(evaluation, name, temperatures) for name in categories},
@@ -104,8 +116,13 @@ def write(evaluation: Evaluation, folder: Path, about: dict, temperatures: list[
     return results
 
 
+def _weights(evaluation: Evaluation, policy: str, metric: str) -> dict:
+    file, share = evaluation.heaviest_share(metric)
+    return {"policy": policy, "heaviest_photograph": file, "its_share": round(share, 4)}
+
+
 def heaviest_note(file: str, share: float) -> str:
-    """How much of the rebalanced AuC a single photograph decides."""
+    """How much of a weighted AuC a single photograph decides."""
     return f"{file} alone has {100 * share:.0f} % of all weight."
 
 
@@ -131,13 +148,16 @@ def _markdown(content, temperatures) -> str:
     metrics = [m for m in METRICS if any(m in found for found in content["results"][temperatures[0]].values())]
     for part in (metrics[: len(metrics) // 2], metrics[len(metrics) // 2 :]):
         lines += [*_table(["", *(METRICS[m][2] for m in part)], rows(content["results"], model, part)), ""]
-    note = heaviest_note(*content["heaviest_photograph"].values())
-    lines += [f"Rebalanced AuC: {content['rebalancing']}. {note}", ""]
+    for name, weights in content["weights"].items():
+        note = heaviest_note(weights["heaviest_photograph"], weights["its_share"])
+        lines += [f"{name.capitalize()} AuC: {weights['policy']}. {note}", ""]
     if len(content["categories"]) > 1:
-        lines += ["**Raw AuC by category, %**", ""]
-        table = {name: rows(results, model, ["raw_auc"], False) for name, results in content["categories"].items()}
-        heads = [row[0] for row in next(iter(table.values()))]
-        lines += _table(["", *heads], [[name, *(row[1] for row in found)] for name, found in table.items()])
+        for metric in ("raw_auc", "bounded_auc"):
+            title = METRICS[metric][2].removesuffix(", %")
+            lines += [f"**{title[0].upper()}{title[1:]} by category, %**", ""]
+            table = {name: rows(results, model, [metric], False) for name, results in content["categories"].items()}
+            heads = [row[0] for row in next(iter(table.values()))]
+            lines += [*_table(["", *heads], [[name, *(row[1] for row in found)] for name, found in table.items()]), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -176,18 +196,13 @@ def _plot_reliability(evaluation, path):
     save_figure(figure, path)
 
 
-def write_sheet(predictor: Any, dataset: datasets.Dataset, found: Any, path: Path) -> None:
+def write_sheet(predictor: ModelPredictor | FilesPredictor, dataset: Dataset, found: Evaluation, path: Path) -> None:
     """Pictures of the best, the median and the worst photographs: gray, predicted and true."""
-    from tfcolor.colorizer.painting import painted
-    from tfcolor.evaluation.measuring import truths
-    from tfcolor.photographs.pixels import write_png
-    from tfcolor.utils.sheets import reduced, sheet
-
     rows = []
     for name, ranked in found.ranked().items():
         row = []
         for auc, file in ranked:
-            for _, truth in truths([dataset.folder / file], lambda *_: None):
+            for _, truth in truths([dataset.folder / file]):
                 ab = predictor(truth, file)[0][f"{predictor.temperatures[-1]:g}", predictor.name]
                 row.append((f"{name}: {auc:.1f}", reduced(painted(truth.lightness))))
                 row.append(("predicted", reduced(painted(truth.lightness, ab))))

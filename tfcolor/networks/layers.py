@@ -32,19 +32,6 @@ class TrainingPass:
     observe: Callable[["Convolution", tf.Tensor, tf.Tensor], None] = lambda *_: None
 
 
-@dataclass(frozen=True)
-class Sight:
-    """What pixels a convolution takes: the size of its filter, and how that moves over a picture.
-
-    As it is, 3x3 without padding: two pixels less on each axis. See `ops.convolution.conv2d`.
-    """
-
-    size: int = 3
-    stride: int = 1
-    dilation: int = 1
-    padding: int = 0
-
-
 class Convolution(tf.Module):
     """A convolution with bias."""
 
@@ -57,7 +44,11 @@ class Convolution(tf.Module):
         seed: tf.Tensor,
         name: str,
         bias: bool = True,
-        sight: Sight | None = None,
+        *,
+        kernel_size: int = 3,
+        stride: int = 1,
+        dilation: int = 1,
+        padding: int = 0,
     ):
         """Create the weights: He et al. 2015 (eq. 10), N(0, 2 / fan_in), and zero biases.
 
@@ -67,13 +58,14 @@ class Convolution(tf.Module):
             seed: int32 [2], a stateless seed; the same seed gives the same weights anywhere.
             name: of the layer; its weights are `<name>/filter` and `<name>/bias`.
             bias: whether there is one.
-            sight: the pixels that it takes; None for 3x3 without padding.
+            kernel_size: side of the filter in pixels.
+            stride, dilation, padding: see `ops.convolution.conv2d`; by default the output has two pixels less on
+                each axis.
         """
         super().__init__(name=name)
-        sight = sight or Sight()
-        shape = [sight.size, sight.size, channels_in, channels_out]
-        deviation = (2 / (sight.size**2 * channels_in)) ** 0.5
-        self.sight = sight
+        shape = [kernel_size, kernel_size, channels_in, channels_out]
+        deviation = (2 / (kernel_size**2 * channels_in)) ** 0.5
+        self._geometry = {"stride": stride, "dilation": dilation, "padding": padding}
         self.filter = tf.Variable(tf.random.stateless_normal(shape, seed, stddev=deviation), name="filter")
         self.bias = tf.Variable(tf.zeros([channels_out]), name="bias") if bias else None
         self._constant: np.ndarray | None = None
@@ -90,11 +82,8 @@ class Convolution(tf.Module):
 
     def __call__(self, x: tf.Tensor, training: TrainingPass | None = None) -> tf.Tensor:
         """Convolve x [B, H, W, channels_in] in its own dtype -> [B, H', W', channels_out]."""
-        sight = self.sight
         is_frozen = training is None and self._constant is not None
-        y = conv2d(
-            x, tf.constant(self._constant) if is_frozen else self.filter, sight.stride, sight.dilation, sight.padding
-        )
+        y = conv2d(x, tf.constant(self._constant) if is_frozen else self.filter, **self._geometry)
         y = y if self.bias is None else tf.nn.bias_add(y, tf.cast(self.bias, y.dtype))
         if training is not None:
             training.observe(self, x, y)
@@ -263,13 +252,33 @@ _ACTIVATIONS = {
 
 
 class Network(tf.Module):
-    """What all networks share: the variables of their layers, in order."""
+    """What all networks share: what they take and give, and the variables of their layers, in order.
+
+    Called with inputs float32 [B, H, W, C] of the kind `takes`, and in training with a `TrainingPass` as its second
+    argument, it returns float32 [B, h, w, num_outputs], where h = (H - 2 context) / stride, and w likewise. Its
+    constructor takes `num_outputs`, the options named in `registry.NETWORKS`, `seed` and `compute_dtype`.
+
+    takes: a name in `inputs.INPUTS`.
+    context: pixels on each side of a window that are used up.
+    stride: pixels of the input, on either axis, for each one of the output.
+    multiple: the sides of inputs must be multiples of this.
+    is_local: whether an output depends on no more than the `context` pixels around it. Pictures then go through in
+        tiles; otherwise they go whole, or in windows whose outputs are blended.
+    compute_dtype: of the convolutions, float32 or bfloat16.
+    """
 
     layers: list[tf.Module]
-    context = 0  # pixels around each coloured one that are used up
-    stride = 1  # pixels for each one of the output
-    objective = "classification"
-    compute_dtype = tf.float32  # of the convolutions
+    takes = "lightness"
+    context = 0
+    stride = 1
+    multiple = 1
+    is_local = True
+    compute_dtype = tf.float32
+
+    @property
+    def last(self) -> tf.Module:
+        """The layer that gives the outputs."""
+        return self.layers[-1]
 
     @property
     def weights(self) -> dict[str, tf.Variable]:
@@ -295,6 +304,3 @@ class Network(tf.Module):
     def saved(self) -> dict[str, tf.Variable]:
         """All that prediction needs, and that a model file holds."""
         return self.weights | self.statistics
-
-
-AB_SCALE = 20.0  # ab units, of colours that a network gives itself: about their deviation in photographs, 16 to 20

@@ -1,43 +1,84 @@
-"""Networks by name: lightness in, one logit per colour bin and pixel out, or for regression the colour itself.
+"""Networks by name, and their options. No TensorFlow.
 
-A network `name` is the class in `tfcolor/networks/<name>.py`, a `layers.Network` with
-  `context`   the pixels that it needs around each coloured one, and uses up;
-  `stride`    pixels of its input, on either axis, for each of its output;
-  `weights`   dict of name -> float32 variable that training improves, in a fixed order;
-  `statistics`  likewise, what training only averages;  `saved`  both;
-  `objective`  'classification' or 'regression';
-  `__call__`  lightness float32 [B, H, W, 1] in [0, 100] -> ab_logits float32 [B, h, w, Q], or
-              ab float32 [B, h, w, 2] in ab units; in training with a `layers.TrainingPass` as its second argument.
+A network `name` is the class in `tfcolor/networks/<name>.py`, a `layers.Network`. To add one, write that file and
+add an entry to `NETWORKS`; `docs/extending.md` has an example.
 """
 
 import importlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tfcolor.ops import ACTIVATION_NAMES
+from tfcolor.utils.errors import InputError
+from tfcolor.utils.options import Choice, Option
 
 
 @dataclass(frozen=True)
-class Kind:
+class NetworkSpec:
     """What is known of a network before TensorFlow is imported.
 
     class_name: in its module.
-    arguments: of its constructor that are options of training, beside the number of bins.
     patch: side in pixels of the windows it is trained on where no other is given.
-    smallest_patch: that it can be trained on.
-    multiple: of which the windows' side must be one.
+    smallest_patch: the smallest side that it can be trained on.
+    multiple: the side must be a multiple of this.
+    options: the arguments of its constructor that a user chooses.
+    objectives: those that it can be trained with; empty for all.
     """
 
     class_name: str
-    arguments: tuple[str, ...]
     patch: int
     smallest_patch: int
     multiple: int = 1
+    options: Mapping[str, Option] = field(default_factory=dict)
+    objectives: tuple[str, ...] = ()
 
+    def check_patch(self, name: str, patch: int) -> None:
+        """Raise InputError where windows of that side cannot go through the network called `name`."""
+        if patch < self.smallest_patch or patch % self.multiple:
+            multiple = f" and a multiple of {self.multiple}" if self.multiple > 1 else ""
+            raise InputError(f"`patch` must be at least {self.smallest_patch}{multiple} for {name}, got {patch}")
+
+
+ACTIVATION = Option("relu", "what follows each layer except the last", choices=ACTIVATION_NAMES)
+BATCH_NORM = Option(False, "normalize batches before each activation (zhang always does, after each block)")
+WIDTH = Option(1.0, "factor of the channels; 1 is the paper's", holds=lambda x: 0 < x <= 8, rule="in (0, 8]")
 
 NETWORKS = {
-    "valid8": Kind("Valid8", ("activation", "batch_norm"), patch=32, smallest_patch=17),
-    "zhang": Kind("Zhang", ("activation", "width", "objective"), patch=176, smallest_patch=32, multiple=8),
+    "valid8": NetworkSpec(
+        "Valid8",
+        patch=32,
+        smallest_patch=17,
+        options={"activation": ACTIVATION, "batch_norm": BATCH_NORM},
+        objectives=("classification",),
+    ),
+    "zhang": NetworkSpec(
+        "Zhang", patch=176, smallest_patch=32, multiple=8, options={"activation": ACTIVATION, "width": WIDTH}
+    ),
 }
 
 
 def network_class(name: str) -> type:
     """The class of a network named in `NETWORKS`; imports TensorFlow."""
     return getattr(importlib.import_module(f"tfcolor.networks.{name}"), NETWORKS[name].class_name)
+
+
+@dataclass(frozen=True)
+class NetworkChoice(Choice):
+    """A network by name with its arguments, as a model's `model.json` has it."""
+
+    kind = "network"
+    known = NETWORKS
+
+    def make(self, num_outputs: int, seed: int = 0, compute_dtype: Any = "float32") -> Any:
+        """Create the network; imports TensorFlow.
+
+        Args:
+            num_outputs: channels of its last layer.
+            seed: of its initial weights.
+            compute_dtype: of its convolutions, float32 or bfloat16.
+
+        Raises:
+            ValueError: where it cannot have so few outputs.
+        """
+        return network_class(self.name)(num_outputs, **self.arguments, seed=seed, compute_dtype=compute_dtype)

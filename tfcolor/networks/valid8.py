@@ -17,7 +17,7 @@ class Valid8(Network):
 
     def __init__(
         self,
-        num_bins: int,
+        num_outputs: int,
         activation: str = "relu",
         batch_norm: bool = False,
         seed: int = 0,
@@ -26,20 +26,20 @@ class Valid8(Network):
         """Create the weights.
 
         Args:
-            num_bins: Q, the number of colour bins; at least 8.
+            num_outputs: Q, the number of colour bins; at least 8.
             activation: a name in `ops.ACTIVATION_NAMES`.
             batch_norm: whether to normalize before each activation; the offset there replaces the bias.
             seed: of the initial weights, which neither activation nor normalization change.
             compute_dtype: of the convolutions, float32 or bfloat16; variables stay float32.
 
         Raises:
-            ValueError: for fewer than 8 bins, where layers would have no channels.
+            ValueError: for fewer than 8 outputs, where layers would have no channels.
         """
         super().__init__(name="valid8")
-        if num_bins < self.num_layers:
-            raise ValueError(f"num_bins must be at least {self.num_layers}, got {num_bins}")
+        if num_outputs < self.num_layers:
+            raise ValueError(f"num_outputs must be at least {self.num_layers}, got {num_outputs}")
         self.compute_dtype = compute_dtype
-        channels = [1, *(k * (num_bins // 8) for k in range(1, self.num_layers)), num_bins]
+        channels = [1, *(k * (num_outputs // 8) for k in range(1, self.num_layers)), num_outputs]
         self.layers = []
         for k in range(1, self.num_layers + 1):
             name, is_last = f"conv{k}", k == self.num_layers

@@ -1,8 +1,45 @@
-"""The L2 loss."""
+"""The colour itself, with an L2 loss: the baseline of Zhang et al. (2016)."""
 
 import tensorflow as tf
 
-from tfcolor.networks.layers import AB_SCALE
+from tfcolor.color.bins import Bins
+from tfcolor.networks.layers import Network
+from tfcolor.objectives.objective import Loss, Objective
+from tfcolor.objectives.targets import output_ab
+
+AB_SCALE = 20.0  # ab units for each unit of output: about the deviation of colours in photographs, 16 to 20
+
+
+class Regression(Objective):
+    """One colour for each pixel."""
+
+    def __init__(self, bins: Bins, downsampling: str = "average"):
+        """Prepare the targets.
+
+        Args:
+            bins: the colours of the photographs, for reports.
+            downsampling: see `targets.output_ab`.
+        """
+        super().__init__(bins)
+        self._downsampling = downsampling
+
+    @property
+    def num_outputs(self) -> int:
+        """a and b."""
+        return 2
+
+    def targets(self, lab: tf.Tensor, network: type[Network]) -> tuple[tf.Tensor, ...]:
+        """The true ab, float32 [B, p, p, 2], ab units."""
+        return (output_ab(lab, network, self._downsampling),)
+
+    def pixel_loss(self, outputs: tf.Tensor, true_ab: tf.Tensor) -> Loss:
+        """The squared distance, see `half_square`."""
+        errors = half_square(AB_SCALE * outputs, true_ab)
+        return Loss(errors, errors)
+
+    def to_ab(self, outputs: tf.Tensor, temperature: float | tf.Tensor) -> tf.Tensor:
+        """The outputs, in ab units."""
+        return AB_SCALE * outputs
 
 
 def half_square(ab: tf.Tensor, true_ab: tf.Tensor) -> tf.Tensor:
@@ -16,8 +53,3 @@ def half_square(ab: tf.Tensor, true_ab: tf.Tensor) -> tf.Tensor:
         float32 [...].
     """
     return tf.reduce_sum(((ab - true_ab) / AB_SCALE) ** 2, axis=-1) / 2
-
-
-def _of_regression(ab, true_ab):
-    errors = half_square(ab, true_ab)
-    return errors, tf.ones_like(errors)

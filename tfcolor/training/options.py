@@ -1,165 +1,239 @@
-"""The options of a training run: one place for names, defaults, help and checks. No TensorFlow."""
+"""The options of a training run, in groups. No TensorFlow.
+
+Each group is declared and checked beside what it belongs to: data, network, objective, and here the optimisation.
+On the command line, in `config.json` and in `model.json` they stand side by side under their own names.
+"""
 
 import argparse
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
-from tfcolor.color.bins import ZHANG313, check_kind, check_window
-from tfcolor.networks.registry import NETWORKS
-from tfcolor.objectives import OBJECTIVES
-from tfcolor.ops import ACTIVATION_NAMES
+from tfcolor.color.bins import ZHANG313, Bins
+from tfcolor.data.options import DataOptions
+from tfcolor.models.directory import find_model, read_info
+from tfcolor.networks.registry import NETWORKS, NetworkChoice
+from tfcolor.objectives.registry import OBJECTIVES, ObjectiveChoice
 from tfcolor.utils.errors import InputError
+from tfcolor.utils.options import PRECISION, XLA, Option, as_field, check_all, option, options_of
 
 DEFAULT_MINUTES = 15.0
-OVERFIT_STEPS = 300
-_OF_NETWORKS = {argument for kind in NETWORKS.values() for argument in kind.arguments}
+INITIALIZATIONS = ("he", "xavier", "data")
 
 
-def _option(default: Any, help: str, kind: type | None = None, **argument: Any) -> Any:
-    argument |= {"help": help, "type": kind or type(default)}
-    return field(default=default, metadata=argument)
+@dataclass(frozen=True)
+class OptimizationOptions:
+    """How a network learns.
+
+    Raises InputError for values out of their rules.
+    """
+
+    init: str | None = option(
+        None, "model to start from, by name or directory, with its bins; else random weights", kind=str
+    )
+    initialization: str = option(
+        "he",
+        "of random weights: He et al. 2015, Xavier, or by the data (Kraehenbuehl et al. 2015, as Zhang et al. did)",
+        choices=INITIALIZATIONS,
+    )
+    steps: int | None = option(None, "how many steps to train", kind=int, holds=lambda x: x >= 1, rule="at least 1")
+    minutes: float | None = option(
+        None,
+        f"train for about so long instead (default {DEFAULT_MINUTES:.0f}); turned into steps once",
+        kind=float,
+        holds=lambda x: 0 < x < float("inf"),
+        rule="positive",
+    )
+    batch_size: int = option(
+        64, "windows per step, over all replicas and machines", holds=lambda x: x >= 1, rule="at least 1"
+    )
+    learning_rate: float = option(
+        1e-3, "peak of Adam's learning rate", holds=lambda x: 0 < x < float("inf"), rule="positive"
+    )
+    schedule: str = option(
+        "cosine",
+        "of the learning rate: a cosine to zero, or cuts by 0.2 after 10 epochs that did not lower the loss",
+        choices=("cosine", "plateau"),
+    )
+    weight_decay: float = option(
+        0.0, "of L2 regularization of the filters, such as 1e-3", holds=lambda x: 0 <= x < 1, rule="in [0, 1)"
+    )
+    weight_average: float = option(
+        0.0,
+        "of a moving average of the weights, which becomes the model: what it keeps at each step, such as 0.999",
+        holds=lambda x: 0 <= x < 1,
+        rule="in [0, 1)",
+    )
+    precision: str = as_field(PRECISION)
+    xla: str = as_field(XLA)
+    seed: int = option(0, "of weights and windows", holds=lambda x: 0 <= x < 2**31, rule="in [0, 2^31)")
+
+    def __post_init__(self):
+        """Check the values."""
+        check_all(self)
+        if self.init and self.initialization != "he":
+            raise InputError("give `init` or `initialization`, not both")
+        if self.steps and self.minutes:
+            raise InputError("give `steps` or `minutes`, not both")
+
+
+def _union(known: dict[str, Any]) -> dict[str, Option]:
+    """The options of all entries of a registry; where some lack one, its help says who has it."""
+    found: dict[str, Option] = {}
+    for spec in known.values():
+        for name, each in spec.options.items():
+            owners = [owner for owner, other in known.items() if name in other.options]
+            of = "" if len(owners) == len(known) else f" ({', '.join(owners)})"
+            found.setdefault(name, replace(each, help=each.help + of))
+    return found
+
+
+_NETWORK = {"network": Option("valid8", "the network", choices=tuple(NETWORKS))} | _union(NETWORKS)
+_OBJECTIVE = {
+    "objective": Option(
+        "classification",
+        "what it learns: how likely each bin is, or the colour itself, with an L2 loss (the paper's baseline)",
+        choices=tuple(OBJECTIVES),
+    )
+} | _union(OBJECTIVES)
+# All options by name, in the order of the help.
+OPTIONS: dict[str, Option] = {
+    **options_of(DataOptions), **_NETWORK, **_OBJECTIVE, **options_of(OptimizationOptions)
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
     """What determines a training run; written to its `config.json` and `model.json`.
 
-    The fields are the command line's options, with `-` for `_`, and `--lambda` for `uniform_share`.
+    Raises InputError where groups do not fit each other.
     """
 
-    dataset: str = _option(
-        "scenes", "scenes, one of its categories, samples, or a folder of photographs; several with commas between"
-    )
-    window: int = _option(10, "side of a colour bin in ab units; divides 220")
-    bins: str | None = _option(
-        None, f"bins.npz to use, or {ZHANG313}; else those that occur in the training split", str
-    )
-    min_count: int = _option(1, "pixels that make a colour bin occupied; fewer bins make a smaller, faster network")
-    init: str | None = _option(
-        None, "model to start from, by name or directory, with its bins; else random weights", str
-    )
-    initialization: str = _option(
-        "he",
-        "of random weights: He et al. 2015, Xavier, or by the data (Kraehenbuehl et al. 2015, as Zhang et al. did)",
-        choices=("he", "xavier", "data"),
-    )
-    network: str = _option("valid8", "the network", choices=tuple(NETWORKS))
-    width: float = _option(1.0, "by which zhang's channels are multiplied; 1 is the paper's")
-    objective: str = _option(
-        "classification",
-        "what zhang learns: how likely each bin is, or the colour itself, with an L2 loss (the paper's baseline)",
-        choices=OBJECTIVES,
-    )
-    activation: str = _option("relu", "of all layers but the last", choices=ACTIVATION_NAMES)
-    batch_norm: bool = _option(
-        False, "normalize batches before each activation (zhang always does, after each block)", action="store_true"
-    )
-    encoding: str = _option("soft", "targets: the 5 nearest bins, or 1", choices=("soft", "hard"))
-    downsampling: str = _option(
-        "average",
-        "how colours come to the resolution of a network that gives fewer pixels than it takes",
-        choices=("average", "point"),
-    )
-    mask_gray: bool = _option(
-        False, "let windows without colour (no |a| or |b| above 5) weigh nothing", action="store_true"
-    )
-    uniform_share: float = _option(0.5, "of the rebalancing weights: 1 for none, 0 for most", metavar="LAMBDA")
-    steps: int | None = _option(None, "how many steps to train", int)
-    minutes: float | None = _option(
-        None, f"train for about so long instead (default {DEFAULT_MINUTES:.0f}); made into steps once", float
-    )
-    batch_size: int = _option(64, "windows per step, over all replicas and machines")
-    patch: int | None = _option(
-        None,
-        "side of the windows in pixels (default "
-        + ", ".join(f"{kind.patch} for {name}" for name, kind in NETWORKS.items())
-        + "); valid8 colours 16 less",
-        int,
-    )
-    zoom: float = _option(1.0, "windows are cut up to so many times larger or smaller, and resized; such as 1.5")
-    learning_rate: float = _option(1e-3, "peak of Adam's learning rate")
-    schedule: str = _option(
-        "cosine",
-        "of the learning rate: a cosine to zero, or cuts by 0.2 after 10 epochs that did not lower the loss",
-        choices=("cosine", "plateau"),
-    )
-    weight_decay: float = _option(0.0, "of L2 regularization of the filters, such as 1e-3")
-    weight_average: float = _option(
-        0.0, "of a moving average of the weights, which becomes the model: what it keeps at each step, such as 0.999"
-    )
-    precision: str = _option(
-        "auto",
-        "of the convolutions; auto: bfloat16 where it is faster",
-        choices=("auto", "float32", "bfloat16"),
-    )
-    xla: str = _option("auto", "whether XLA compiles; auto: on a GPU", choices=("auto", "on", "off"))
-    seed: int = _option(0, "of weights and windows")
+    data: DataOptions = field(default_factory=DataOptions)
+    network: NetworkChoice = field(default_factory=lambda: NetworkChoice("valid8"))
+    objective: ObjectiveChoice = field(default_factory=lambda: ObjectiveChoice("classification"))
+    optimization: OptimizationOptions = field(default_factory=OptimizationOptions)
 
     def __post_init__(self):
-        """Check the values, and complete those that depend on the network.
-
-        Raises:
-            InputError: naming the option, its rule and the value.
-        """
-        check_window(self.window)
-        check_kind(self.bins or "occupied", self.window, self.min_count)
-        for f in fields(self):
-            choices = f.metadata.get("choices")
-            if choices and getattr(self, f.name) not in choices:
-                raise InputError(f"{option_name(f.name)} must be {' or '.join(choices)}, got {getattr(self, f.name)!r}")
-        kind = NETWORKS[self.network]
-        if self.patch is None:
-            object.__setattr__(self, "patch", kind.patch)
-        for f in fields(self):
-            if f.name in _OF_NETWORKS and f.name not in kind.arguments and getattr(self, f.name) != f.default:
-                raise InputError(f"{option_name(f.name)} is not for {self.network}; leave it out")
-        if self.objective == "regression":
-            for name in ("uniform_share", "encoding", "mask_gray"):
-                if getattr(self, name) != type(self).__dataclass_fields__[name].default:
-                    raise InputError(f"{option_name(name)} is for classification; leave it out with regression")
-        rules = {
-            "width": (0 < self.width <= 8, "in (0, 8]"),
-            "weight_decay": (0 <= self.weight_decay < 1, "in [0, 1)"),
-            "uniform_share": (0 <= self.uniform_share <= 1, "in [0, 1]"),
-            "min_count": (self.min_count >= 1, "at least 1"),
-            "steps": (self.steps is None or self.steps >= 1, "at least 1"),
-            "minutes": (self.minutes is None or 0 < self.minutes < float("inf"), "positive"),
-            "batch_size": (self.batch_size >= 1, "at least 1"),
-            "patch": (
-                self.patch >= kind.smallest_patch and self.patch % kind.multiple == 0,
-                f"at least {kind.smallest_patch}"
-                + (f" and a multiple of {kind.multiple}" if kind.multiple > 1 else "")
-                + f" for {self.network}",
-            ),
-            "zoom": (1 <= self.zoom <= 4, "in [1, 4]"),
-            "learning_rate": (0 < self.learning_rate < float("inf"), "positive"),
-            "weight_average": (0 <= self.weight_average < 1, "in [0, 1)"),
-            "seed": (0 <= self.seed < 2**31, "in [0, 2^31)"),
-        }
-        for name, (holds, rule) in rules.items():
-            if not holds:
-                raise InputError(f"{option_name(name)} must be {rule}, got {getattr(self, name)}")
-        if self.init and self.initialization != "he":
-            raise InputError("give --init or --initialization, not both")
-        if self.steps and self.minutes:
-            raise InputError("give --steps or --minutes, not both")
+        """Check what concerns several groups, and complete the side of the windows."""
+        spec = self.network.spec
+        if spec.objectives and self.objective.name not in spec.objectives:
+            raise InputError(f"`objective` {self.objective.name} is not for {self.network.name}")
+        if self.data.patch is None:
+            object.__setattr__(self, "data", replace(self.data, patch=spec.patch))
+        spec.check_patch(self.network.name, self.data.patch)
 
     @classmethod
-    def add_to(cls, parser: argparse.ArgumentParser) -> None:
-        """Add the options to a parser; those not given on the command line stay absent."""
-        for f in fields(cls):
-            argument = dict(f.metadata)
-            if argument.get("action"):
-                del argument["type"]  # a switch takes no value
-            elif f.default is not None and f.default is not MISSING:
-                argument["help"] += f" (default {f.default})"
-            parser.add_argument(option_name(f.name), dest=f.name, default=argparse.SUPPRESS, **argument)
+    def of(cls, **given: Any) -> "TrainingOptions":
+        """Sort options into their groups.
+
+        Args:
+            given: by name, see `OPTIONS`; the others get their defaults. An argument that the network or the
+                objective does not take may be there with its default.
+
+        Raises:
+            InputError: for an unknown name, or a value out of its rule.
+        """
+        for name in given:
+            if name not in OPTIONS:
+                raise InputError(f"unknown option {name!r}")
+        return cls(
+            DataOptions(**_own(options_of(DataOptions), given)),
+            _choice(NetworkChoice, "network", _NETWORK, given),
+            _choice(ObjectiveChoice, "objective", _OBJECTIVE, given),
+            OptimizationOptions(**_own(options_of(OptimizationOptions), given)),
+        )
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values; `TrainingOptions(**values)` is the inverse."""
-        return asdict(self)
+        """As plain values by name; `TrainingOptions.of(**values)` is the inverse."""
+        data, optimization = (
+            {f.name: getattr(group, f.name) for f in fields(group)} for group in (self.data, self.optimization)
+        )
+        network = {"network": self.network.name, **self.network.arguments}
+        objective = {"objective": self.objective.name, **self.objective.arguments}
+        return data | network | objective | optimization
+
+    def with_options(self, **given: Any) -> "TrainingOptions":
+        """The same with other values of some options."""
+        return TrainingOptions.of(**self.to_json() | given)
 
 
-def option_name(name: str) -> str:
-    """The command line's name of a field: `batch_size` is `--batch-size`."""
-    return "--lambda" if name == "uniform_share" else "--" + name.replace("_", "-")
+def _own(options: dict[str, Option], given: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if name in options}
+
+
+def _choice(kind: type, key: str, options: dict[str, Option], given: dict[str, Any]) -> Any:
+    """A network or objective with the arguments given for it; what others take may be there with its default."""
+    name = given.get(key, options[key].default)
+    own = kind(name).spec.options
+    foreign = {n: v for n, v in _own(options, given).items() if n not in own and n != key}
+    unfit = {n: v for n, v in foreign.items() if v != options[n].default}
+    return kind(name, {n: v for n, v in given.items() if n in own} | unfit)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add all options to a parser; those not given on the command line stay absent."""
+    groups = {
+        "data": options_of(DataOptions),
+        "network": _NETWORK,
+        "objective": _OBJECTIVE,
+        "optimisation": options_of(OptimizationOptions),
+    }
+    for title, options in groups.items():
+        group = parser.add_argument_group(title)
+        for name, each in options.items():
+            each.add_to(group, name, "--lambda" if name == "uniform_share" else None)
+
+
+def settle(given: dict[str, Any]) -> TrainingOptions:
+    """Complete the options given, from a model to start from and from a file of bins where these are named.
+
+    Args:
+        given: by name; see `TrainingOptions.of`.
+
+    Raises:
+        InputError: where they contradict the model or the bins.
+    """
+    options = TrainingOptions.of(**given)
+    if options.optimization.steps is None and options.optimization.minutes is None:
+        options = options.with_options(minutes=DEFAULT_MINUTES)
+    if options.optimization.init:
+        options = options.with_options(bins=_bins_of_model(options))
+    if options.data.bins in (None, ZHANG313):
+        return options
+    bins = Bins.load(Path(options.data.bins))
+    if bins.split != "train":
+        raise InputError(
+            f"{options.data.bins} was counted on split {bins.split}; training may see only split train (count it there)"
+        )
+    for name in ("window", "min_count"):
+        if given.get(name, getattr(bins, name)) != getattr(bins, name):
+            raise InputError(f"`{name}` {given[name]} differs from the {getattr(bins, name)} of {options.data.bins}")
+    changed = {"window": bins.window, "min_count": bins.min_count}
+    if "uniform_share" in options.objective.arguments:
+        changed["uniform_share"] = given.get("uniform_share", bins.uniform_share)
+    return options.with_options(**changed)
+
+
+def _bins_of_model(options: TrainingOptions) -> str:
+    """The bins of the model to start from, which must be of the network asked for."""
+    model = options.optimization.init
+    folder = find_model(model)
+    network = read_info(folder).network
+    if network.name != options.network.name:
+        raise InputError(f"`network` {options.network.name} differs from the {network.name} of the model {model}")
+    for name, wanted in options.network.arguments.items():
+        if network.arguments[name] != wanted:
+            raise InputError(f"`{name}` {wanted} differs from the {network.arguments[name]} of the model {model}")
+    if options.data.bins:
+        raise InputError("give `bins` or `init`, not both: a model has bins of its own")
+    return str(folder / "bins.npz")
+
+
+def load_bins(options: TrainingOptions) -> Bins | None:
+    """The bins of a file with the run's own weights; None where they are to be counted."""
+    if options.data.bins in (None, ZHANG313):
+        return None
+    bins = Bins.load(Path(options.data.bins))
+    share = options.objective.arguments.get("uniform_share")
+    return bins if share is None else bins.reweighted(share)

@@ -5,7 +5,6 @@ fall below the entropy of its targets, which is drawn beside it.
 """
 
 import itertools
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +13,13 @@ from matplotlib.figure import Figure
 
 from tfcolor.color.bins import Bins
 from tfcolor.data.windows import Windows
-from tfcolor.networks.registry import NETWORKS, network_class
-from tfcolor.objectives.targets import TargetMaker
-from tfcolor.training.loop import train
+from tfcolor.networks.registry import network_class
+from tfcolor.objectives.objective import Objective
+from tfcolor.objectives.targets import batch_maker
+from tfcolor.training.experiment import make_trainer
+from tfcolor.training.loop import Losses, train
 from tfcolor.training.options import TrainingOptions
-from tfcolor.training.trainer import Position, Trainer
+from tfcolor.training.state import TrainingState
 from tfcolor.utils.console import Progress, print_table
 from tfcolor.utils.figures import save_figure
 from tfcolor.utils.files import make_folder, write_json
@@ -36,13 +37,19 @@ def overfit(options: TrainingOptions, paths: list[Path], bins: Bins, folder: Pat
         bins: the colours.
         folder: to write to.
     """
-    batch, least = _batch(options, paths, bins)
-    steps, runs = options.steps, list(itertools.product(LEARNING_RATES, SCHEDULES))
+    options = options.with_options(batch_size=len(paths))
+    objective = options.objective.make(bins)
+    batch, least = _batch(options, objective, paths)
+    steps, runs = options.optimization.steps, list(itertools.product(LEARNING_RATES, SCHEDULES))
     curves: dict[tuple[float, str], list[float]] = {}
     with Progress("training", len(runs) * steps, "steps") as progress:
         for number, (rate, schedule) in enumerate(runs):
-            report = lambda step, begun=number * steps: progress.update(begun + step)  # noqa: E731
-            curves[rate, schedule] = _losses(options, bins, batch, rate, schedule, steps, report)
+            losses = Losses(lambda step, loss, begun=number * steps: progress.update(begun + step))
+            trainer = make_trainer(options, objective, tf.distribute.get_strategy(), "float32")
+            train(
+                trainer, itertools.repeat(batch), TrainingState(), steps, losses, learning_rate=rate, schedule=schedule
+            )
+            curves[rate, schedule] = losses.values
     make_folder(folder)
     _plot(curves, least, len(paths), folder / "overfit.png")
     content = {f"{rate:g}, {schedule}": losses for (rate, schedule), losses in curves.items()}
@@ -59,51 +66,12 @@ def overfit(options: TrainingOptions, paths: list[Path], bins: Bins, folder: Pat
     print(f"written to {folder}: overfit.png, overfit.json")
 
 
-def _batch(options: TrainingOptions, paths: list[Path], bins: Bins) -> tuple[tuple[tf.Tensor, ...], float]:
+def _batch(options: TrainingOptions, objective: Objective, paths: list[Path]) -> tuple[tuple[tf.Tensor, ...], float]:
     """The targets of the photographs' middles, and the loss of a network that predicts just them."""
-    network, windows = network_class(options.network), Windows(paths, options.patch)
+    network, windows = network_class(options.network.name), Windows(paths, options.data.patch)
     rgb = np.stack([windows.cut(index, np.float32([0.5, 0.5])) for index in range(len(paths))])
-    batch = TargetMaker.of(options, bins, network)(tf.constant(rgb))
-    if options.objective == "regression":
-        return batch, 0.0
-    _, _, shares, weights = batch
-    entropy = -tf.reduce_sum(tf.math.xlogy(shares, shares), axis=-1)
-    return batch, float(tf.reduce_mean(entropy * weights))
-
-
-def _losses(
-    options: TrainingOptions,
-    bins: Bins,
-    batch: tuple[tf.Tensor, ...],
-    rate: float,
-    schedule: str,
-    steps: int,
-    report: Callable[[int], None],
-) -> list[float]:
-    """Means of ten steps each."""
-    arguments = {name: getattr(options, name) for name in NETWORKS[options.network].arguments}
-    make_network = lambda: network_class(options.network)(bins.num_bins, **arguments, seed=options.seed)  # noqa: E731
-    strategy = tf.distribute.get_strategy()
-    trainer = Trainer(make_network, len(batch[0]), strategy, seed=options.seed, weight_decay=options.weight_decay)
-    losses: list[float] = []
-
-    def on_report(position, numbers):
-        losses.append(numbers["loss"])
-        report(position.step)
-
-    train(
-        trainer,
-        itertools.repeat(batch),
-        Position(),
-        steps,
-        learning_rate=rate,
-        schedule=schedule,
-        on_calibrated=lambda seconds: steps,
-        on_report=on_report,
-        on_checkpoint=lambda position: None,
-        on_preview=lambda position: None,
-    )
-    return losses
+    batch = batch_maker(objective, network)(tf.constant(rgb))
+    return batch, objective.least_loss(*batch[1:])
 
 
 def _plot(curves: dict[tuple[float, str], list[float]], least: float, num_photos: int, path: Path) -> None:

@@ -5,12 +5,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfcolor.color.bins import Bins
 from tfcolor.color.lab import grayed, levels_to_lab, visible
 from tfcolor.evaluation.metrics import raw_auc
 from tfcolor.networks.layers import Network
-from tfcolor.objectives import PIXEL_ERRORS, decode
-from tfcolor.objectives.targets import TargetMaker
+from tfcolor.objectives.objective import Objective
 from tfcolor.photographs.pixels import Photo, read_photos
 from tfcolor.utils.sheets import reduced, sheet
 
@@ -21,16 +19,14 @@ _TEMPERATURE = 0.38  # of the pictures (Zhang et al. 2016)
 class Previews:
     """A few photographs, spread over those given, and what a network makes of them."""
 
-    def __init__(self, paths: list[Path], bins: Bins, make_targets: TargetMaker, network: type[Network]):
+    def __init__(self, paths: list[Path], objective: Objective, network: type[Network]):
         """Read the photographs; those that cannot be read or are tiny are left out."""
-        self._colors = tf.constant(bins.means, tf.float32)
-        self._make_targets, self._context = make_targets, network.context
-        self._photos = []
+        self._objective, self._photos = objective, []
         spread = paths[:: max(1, len(paths) // _MAX_PHOTOS)]
         for _, photo in read_photos(spread):
             if isinstance(photo, Photo) and min(photo.rgb.shape[:2]) > 4 * max(network.context, 8):
                 rgb = reduced(photo.rgb)
-                height, width = (side // 8 * 8 if network.stride > 1 else side for side in rgb.shape[:2])
+                height, width = (side // network.multiple * network.multiple for side in rgb.shape[:2])
                 self._photos.append(rgb[:height, :width])
             if len(self._photos) == _MAX_PHOTOS:
                 break
@@ -39,38 +35,35 @@ class Previews:
         """How many photographs there are; may be 0."""
         return len(self._photos)
 
-    def look(self, network: tf.Module) -> tuple[np.ndarray, dict[str, float]]:
+    def look(self, network: Network) -> tuple[np.ndarray, dict[str, float]]:
         """Colour the photographs.
 
-        Args:
-            network: a network of `tfcolor.networks`.
-
         Returns:
-            A sheet uint8 [H, W, 3] with rows truth, gray and prediction, and the mean over the
-            photographs of loss, plain_loss (nats) and raw_auc (T = 1, per cent).
+            A sheet uint8 [H, W, 3] with rows truth, gray and prediction, and the mean over the photographs of loss,
+            plain_loss (without rebalancing weights) and raw_auc (T = 1, per cent).
         """
         columns, numbers = zip(*(self._look_at(network, rgb) for rgb in self._photos), strict=True)
         rows = [[(caption, column[caption]) for column in columns] for caption in columns[0]]
         return sheet(rows), {name: float(np.mean([n[name] for n in numbers])) for name in numbers[0]}
 
     def _look_at(self, network, rgb):
-        lightness, *targets = self._make_targets(tf.constant(rgb[None]))
-        outputs = network(lightness)
-        errors, weights = PIXEL_ERRORS[network.objective](outputs, *targets)
-        inside = slice(self._context, -self._context or None)
-        truth = levels_to_lab(tf.constant(rgb[inside, inside]))
+        objective, context = self._objective, network.context
+        inputs, *targets = objective.batch(levels_to_lab(tf.constant(rgb[None])), network)
+        outputs = network(inputs)
+        loss = objective.pixel_loss(outputs, *targets)
+        rgb = rgb[context:-context, context:-context] if context else rgb
+        truth = levels_to_lab(tf.constant(rgb))
         outputs = tf.image.resize(outputs, truth.shape[:2], "bilinear")  # changes nothing at a stride of 1
-        mean = decode(network.objective, outputs, self._colors, 1.0)[0]
+        mean, vivid = (objective.to_ab(outputs, temperature)[0] for temperature in (1.0, _TEMPERATURE))
         numbers = {
-            "loss": float(tf.reduce_mean(errors * weights)),
-            "plain_loss": float(tf.reduce_mean(errors)),
+            "loss": float(tf.reduce_mean(loss.values)),
+            "plain_loss": float(tf.reduce_mean(loss.plain)),
             "raw_auc": raw_auc(tf.norm(mean - truth[..., 1:], axis=-1).numpy()),
         }
-        vivid = decode(network.objective, outputs, self._colors, _TEMPERATURE)[0]
-        caption = "prediction" if network.objective == "regression" else f"prediction, T = {_TEMPERATURE}"
+        caption = f"prediction, T = {_TEMPERATURE}" if objective.predicts_distribution else "prediction"
         pictures = {
-            "truth": rgb[inside, inside],
-            "gray": grayed(tf.constant(rgb[inside, inside])).numpy(),
+            "truth": rgb,
+            "gray": grayed(tf.constant(rgb)).numpy(),
             caption: visible(tf.concat([truth[..., :1], vivid], -1)).numpy(),
         }
         return pictures, numbers

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tfcolor.training.options import TrainingOptions, option_name
+from tfcolor.training.options import OPTIONS, TrainingOptions
 from tfcolor.utils.errors import InputError
 from tfcolor.utils.files import make_folder, read_json, write_json
 
@@ -16,7 +16,7 @@ _FILES = ("model.json", "weights.npz", "checkpoint.npz", "bins.npz")
 _FOLDERS = ("previews", "tensorboard")
 
 
-class Run:
+class RunFolder:
     """A run's directory."""
 
     def __init__(self, folder: Path):
@@ -40,10 +40,10 @@ class Run:
         if not self.folder.exists() or (self.folder.is_dir() and not any(self.folder.iterdir())):
             return
         if self._options() is None:
-            raise InputError(f"{self.folder} exists and is no training run; give another --output")
+            raise InputError(f"{self.folder} exists and is no training run; take another `output`")
         if not overwrite:
-            state = "a finished run" if self.is_finished else "an unfinished run (continue it with --resume)"
-            raise InputError(f"{self.folder} holds {state}; give --overwrite to replace it, or another --output")
+            state = "a finished run" if self.is_finished else "an unfinished run (`resume` goes on with it)"
+            raise InputError(f"{self.folder} holds {state}; `overwrite` replaces it, or take another `output`")
 
     def start(self, config: dict[str, Any]) -> None:
         """Make the directory, remove what an earlier run left, and write `config.json`.
@@ -71,12 +71,13 @@ class Run:
         """
         saved = self._options()
         if saved is None:
-            raise InputError(f"{self.folder} holds no run to resume; leave out --resume to start one")
+            raise InputError(f"{self.folder} holds no run to resume; leave out `resume` to start one")
+        known = saved.to_json()
         for name, value in given.items():
-            if value != getattr(saved, name):
+            if value != known.get(name, OPTIONS[name].default):
                 raise InputError(
-                    f"{option_name(name)} {value} differs from the {getattr(saved, name)} that the run in "
-                    f"{self.folder} began with; resume with the same options"
+                    f"`{name}` {value} differs from the {known.get(name)} that the run in {self.folder} began with; "
+                    "resume with the same options"
                 )
         return saved
 
@@ -85,7 +86,7 @@ class Run:
         try:
             config = self.read_config()
             is_ours = {"total_steps", "precision", "data", "versions"} <= config.keys()
-            return TrainingOptions(**config["options"]) if is_ours else None
+            return TrainingOptions.of(**config["options"]) if is_ours else None
         except (InputError, KeyError, TypeError):
             return None
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-PRECISIONS = ("auto", "float32", "bfloat16")
-XLA = ("auto", "on", "off")
+from tfcolor.utils.options import PRECISION, XLA
+
 _GAIN = 1.25  # bfloat16 must be this much faster to be worth its rounding; it is 1.5 times with AVX512-BF16
 _REPEATS = 4
 
@@ -24,8 +24,7 @@ def choose(precision: str, measure_gain: Callable[[], float]) -> tf.DType:
     Raises:
         ValueError: for any other precision.
     """
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision must be {', '.join(PRECISIONS)}, got {precision!r}")
+    PRECISION.check("precision", precision)
     if precision == "auto":
         return tf.bfloat16 if measure_gain() > _GAIN else tf.float32
     return tf.as_dtype(precision)
@@ -80,6 +79,5 @@ def use_xla(xla: str) -> bool:
     Raises:
         ValueError: for anything else.
     """
-    if xla not in XLA:
-        raise ValueError(f"xla must be {', '.join(XLA)}, got {xla!r}")
+    XLA.check("xla", xla)
     return bool(tf.config.list_physical_devices("GPU")) if xla == "auto" else xla == "on"
