@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfcolor.color.bins import Bins, centre_of, count_bins
+from tests.made import made_bins, write_model
+from tfcolor.color.bins import Bins
 from tfcolor.data.scenes import SCENES_FOLDER
 
 Outcome = namedtuple("Outcome", "status out err")
@@ -48,17 +49,7 @@ def scenes_folder(data_root: Path) -> Path:
 def make_bins() -> Callable[..., Bins]:
     """Make bins of chosen number and window: random cells of the plane, with random counts."""
 
-    def make(num_bins: int = 16, window: int = 10, seed: int = 0, **options: float) -> Bins:
-        rng = np.random.default_rng(seed)
-        n = 220 // window
-        plane = np.stack(np.meshgrid(range(n), range(n), indexing="ij"), axis=-1).reshape(-1, 2)
-        near = plane[np.linalg.norm(centre_of(plane, window), axis=1) < 80]  # as colours are
-        ab = centre_of(rng.permutation(near)[:num_bins], window) + rng.uniform(-0.4, 0.4, [num_bins, 2]) * window
-        pixels = rng.integers(1, 1000, num_bins)
-        origin = {"dataset": "made", "split": "train", "num_images": 1, "num_pixels": int(pixels.sum())}
-        return count_bins(ab, pixels, window, **options, **origin)
-
-    return make
+    return made_bins
 
 
 @pytest.fixture
@@ -76,16 +67,9 @@ def photo_folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def model_folder(tmp_path: Path, make_bins: Callable[..., Bins]) -> Path:
+def model_folder(tmp_path: Path) -> Path:
     """A model directory of 16 bins with random weights."""
-    from tfcolor.models.directory import save_model
-    from tfcolor.networks.valid8 import Valid8
-
-    folder = tmp_path / "model"
-    folder.mkdir()
-    network = {"name": "valid8", "num_bins": 16, "activation": "relu"}
-    save_model(folder, Valid8(16, seed=1), make_bins(16), {"network": network})
-    return folder
+    return write_model(tmp_path / "model")
 
 
 @pytest.fixture

@@ -7,10 +7,16 @@ import pytest
 import tensorflow as tf
 
 from tfcolor.colorizer import blending
-from tfcolor.colorizer.blending import Field
+from tfcolor.colorizer.blending import BlendedLogits
 from tfcolor.colorizer.tiles import tile_places
 
 STRIDE = 4
+
+
+class Seeing:
+    """What is asked of a network."""
+
+    stride, multiple = STRIDE, 8
 
 
 def pixelwise(lightness):
@@ -20,6 +26,10 @@ def pixelwise(lightness):
 
 
 WINDOWS = (32, 16)  # side and overlap
+
+
+def windows_of(length):
+    return BlendedLogits(pixelwise, Seeing, picture(length, 1)[None], *WINDOWS).starts[0]
 
 
 def picture(height, width, seed=0):
@@ -38,25 +48,25 @@ def whole(lightness):
 @pytest.mark.parametrize("tile", [256, 20, 7])
 def test_windows_and_tiles_change_nothing_for_a_network_that_sees_only_a_cell(size, tile):
     lightness = picture(*size)
-    field, found = Field(pixelwise, lightness, STRIDE, *WINDOWS), np.full([*size, 2], np.nan)
+    field, found = BlendedLogits(pixelwise, Seeing, lightness[None], *WINDOWS), np.full([*size, 2], np.nan)
     for inside in tile_places(*size, tile):
-        found[inside] = field.enlarged(inside).numpy()
+        found[inside] = field.at(inside)[0].numpy()
     np.testing.assert_allclose(found, whole(lightness), atol=1e-3)
 
 
 @pytest.mark.parametrize("size", [(40, 75), (5, 6), (1, 1)])
 def test_what_lies_around_is_reflected(size):
     lightness, more = picture(*size), 9
-    field = Field(pixelwise, lightness, STRIDE, *WINDOWS)
+    field = BlendedLogits(pixelwise, Seeing, lightness[None], *WINDOWS)
     inside = next(tile_places(*size, 1000))
-    expected = np.pad(field.enlarged(inside).numpy(), [(more, more), (more, more), (0, 0)], mode="reflect")
+    expected = np.pad(field.at(inside)[0].numpy(), [(more, more), (more, more), (0, 0)], mode="reflect")
     np.testing.assert_allclose(
-        Field(pixelwise, lightness, STRIDE, *WINDOWS).enlarged(inside, more), expected, atol=1e-4
+        BlendedLogits(pixelwise, Seeing, lightness[None], *WINDOWS).at(inside, more)[0], expected, atol=1e-4
     )
 
 
 def test_windows_weigh_less_towards_their_borders_and_the_sum_is_one():
-    starts = blending._window_starts(80, *WINDOWS)
+    starts = windows_of(80)
     shares = blending._shares(starts, *WINDOWS, STRIDE)
     np.testing.assert_allclose(shares.sum(axis=0), 1, rtol=1e-6)
     assert starts == [0, 16, 32, 48]
@@ -67,7 +77,7 @@ def test_windows_weigh_less_towards_their_borders_and_the_sum_is_one():
 
 @pytest.mark.parametrize("length", [1, 32, 33, 47, 49, 1000, 1003])
 def test_windows_cover_a_length_and_overlap(length):
-    starts = blending._window_starts(length, *WINDOWS)
+    starts = windows_of(length)
     assert starts[0] == 0
     assert starts[-1] + 32 >= length
     assert all(start % 8 == 0 for start in starts)
@@ -76,11 +86,11 @@ def test_windows_cover_a_length_and_overlap(length):
 
 def test_a_large_picture_is_never_in_memory_as_a_whole():
     lightness = picture(1000, 40)
-    field = Field(pixelwise, lightness, STRIDE, *WINDOWS)
+    field = BlendedLogits(pixelwise, Seeing, lightness[None], *WINDOWS)
     most = 0
     for inside in tile_places(*lightness.shape, 16):
-        field.enlarged(inside)
-        most = max(most, len(field._rows))
+        field.at(inside)[0]
+        most = max(most, field._rows.shape[1])
     assert most <= 3 * 32 // STRIDE
 
 
@@ -90,9 +100,9 @@ def test_the_reduced_picture_counts_as_much_as_windows():
     large = np.repeat(np.repeat(small, 2, 0), 2, 1)
     seen_whole = tf.image.resize(pixelwise(small[None, ..., None]), [20, 28], "bilinear")
     cells = (pixelwise(large[None, ..., None]) + seen_whole) / 2
-    field, found = Field(pixelwise, large, STRIDE, *WINDOWS, overview=56), np.full([80, 112, 2], np.nan)
+    field, found = BlendedLogits(pixelwise, Seeing, large[None], *WINDOWS, overview=56), np.full([80, 112, 2], np.nan)
     for inside in tile_places(*large.shape, 50):
-        found[inside] = field.enlarged(inside).numpy()
+        found[inside] = field.at(inside)[0].numpy()
     np.testing.assert_allclose(found, tf.image.resize(cells, [80, 112], "bilinear")[0], atol=1e-3)
 
 
@@ -101,17 +111,17 @@ def test_the_reduced_picture_lies_where_the_picture_is():
     down, right = np.mgrid[0:400, 0:296].astype(np.float32)
     slope = right / 5 + down / 10
     inside = (slice(0, 400), slice(0, 296))
-    found = Field(pixelwise, slope, STRIDE, 64, 32, overview=200).enlarged(inside)
-    alone = Field(pixelwise, slope, STRIDE, 64, 32, overview=None).enlarged(inside)
+    found = BlendedLogits(pixelwise, Seeing, slope[None], 64, 32, overview=200).at(inside)[0]
+    alone = BlendedLogits(pixelwise, Seeing, slope[None], 64, 32, overview=None).at(inside)[0]
     np.testing.assert_allclose(found[10:-10, 10:-10], alone[10:-10, 10:-10], atol=1e-3)
 
 
 @pytest.mark.parametrize("size", [(57, 56), (300, 1), (1, 300)])
 def test_only_larger_pictures_are_seen_reduced(size):
     lightness, inside = picture(*size), tuple(slice(0, side) for side in size)
-    alone = Field(pixelwise, lightness, STRIDE, *WINDOWS, overview=None).enlarged(inside).numpy()
+    alone = BlendedLogits(pixelwise, Seeing, lightness[None], *WINDOWS, overview=None).at(inside)[0].numpy()
     for overview, is_seen in ((max(size), False), (max(size) - 1, True)):
-        found = Field(pixelwise, lightness, STRIDE, *WINDOWS, overview=overview).enlarged(inside).numpy()
+        found = BlendedLogits(pixelwise, Seeing, lightness[None], *WINDOWS, overview=overview).at(inside)[0].numpy()
         assert (np.abs(found - alone).max() > 0.1) == is_seen
 
 
@@ -120,5 +130,7 @@ def test_the_reduced_picture_reaches_beyond_the_borders(length):
     """Windows are padded to multiples of 8, so that the last of their cells may lie outside the picture."""
     for size in ((length, 40), (40, length)):
         inside = tuple(slice(0, side) for side in size)
-        found = Field(pixelwise, np.full(size, 40, np.float32), STRIDE, *WINDOWS, overview=56).enlarged(inside)
+        found = BlendedLogits(pixelwise, Seeing, np.full(size, 40, np.float32)[None], *WINDOWS, overview=56).at(inside)[
+            0
+        ]
         np.testing.assert_allclose(found, np.broadcast_to(np.float32([40, 20]), [*size, 2]), rtol=1e-5)

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from skimage.color import rgb2lab
 
-from tfcolor.color.bins import Bins, count_bins
+from tests.made import ring_bins
 from tfcolor.color.decoding import annealed_mean
 from tfcolor.color.decoding_options import Decoding
 from tfcolor.color.lab import levels_to_lab, levels_to_lightness
@@ -16,33 +16,24 @@ from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.colorizer.tiles import Uncolored
 from tfcolor.data import datasets
 from tfcolor.evaluation.baselines import raw_aucs
-from tfcolor.evaluation.measuring import lab_pixels
+from tfcolor.evaluation.measuring import truths
 from tfcolor.networks.valid8 import Valid8
 from tfcolor.networks.zhang import Zhang
+from tfcolor.objectives.classification import Classification
 from tfcolor.utils.errors import InputError
 
 SIZES = [(1, 1), (1, 50), (50, 1), (3, 5), (9, 8), (17, 40)]
 
 
-def ring(radius: float) -> Bins:
-    """16 bins around the neutral axis: whatever a pixel's bin, it is a colour."""
-    angles = np.arange(16) * 2 * np.pi / 16
-    ab = radius * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
-    origin = {"dataset": "made", "split": "train", "num_images": 1, "num_pixels": 16}
-    return count_bins(ab, np.ones(16, int), 10, **origin)
-
-
 @pytest.fixture(scope="module")
 def colorizer() -> Colorizer:
-    bins = ring(40)
-    assert bins.num_bins == 16
-    return Colorizer(Valid8(16, seed=3), bins)
+    return Colorizer(Valid8(16, seed=3), Classification(ring_bins(40)))
 
 
 @pytest.fixture(scope="module")
 def far_sighted() -> Colorizer:
     """Of a network that sees far, whose pictures go whole or in windows."""
-    return Colorizer(Zhang(16, width=1 / 16, seed=3), ring(40))
+    return Colorizer(Zhang(16, width=1 / 16, seed=3), Classification(ring_bins(40)))
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -141,18 +132,19 @@ def test_many_pictures_are_coloured_as_one_by_one(kind, request):
         assert np.abs(result.astype(int) - colorizer.colorize(rgb, 0.38, 20)).max() <= 1
 
 
-def test_small_pictures_of_one_size_share_batches(colorizer, monkeypatch):
-    batches = []
-    recolor = colorizer._recolorer(0, np.uint8)
-    counting = lambda around, *settings: batches.append(len(around)) or recolor(around, *settings)  # noqa: E731
-    monkeypatch.setattr(colorizer, "_recolorer", lambda *kind: counting)
+@pytest.mark.parametrize("kind", ["colorizer", "far_sighted"])
+def test_small_pictures_of_one_size_share_batches(kind, request, monkeypatch):
+    colorizer, batches = request.getfixturevalue(kind), []
+    forward = colorizer._forward
+    monkeypatch.setattr(colorizer, "_forward", lambda x: batches.append(len(x)) or forward(x))
     list(colorizer.colorize_all([uncolored(picture(9, 8, seed)) for seed in range(7)] + [uncolored(picture(8, 9))]))
     assert batches == [7, 1]
 
 
 @pytest.mark.parametrize("kind", ["colorizer", "far_sighted"])
-def test_a_large_picture_is_done_before_the_next_is_asked_for(kind, request):
+def test_a_large_picture_is_done_before_the_next_is_asked_for(kind, request, monkeypatch):
     colorizer, asked = request.getfixturevalue(kind), []
+    monkeypatch.setattr("tfcolor.colorizer.colorizer._BATCH_PIXELS", 40 * 30 // 4)
 
     def pictures():
         for number in range(3):
@@ -164,8 +156,9 @@ def test_a_large_picture_is_done_before_the_next_is_asked_for(kind, request):
 
 
 @pytest.mark.parametrize("kind", ["colorizer", "far_sighted"])
-def test_what_is_finished_is_in_memory_no_more_when_the_next_picture_is_read(kind, request):
+def test_what_is_finished_is_in_memory_no_more_when_the_next_picture_is_read(kind, request, monkeypatch):
     colorizer, alive = request.getfixturevalue(kind), []
+    monkeypatch.setattr("tfcolor.colorizer.colorizer._BATCH_PIXELS", 40 * 30 // 4)
 
     def pictures():
         for number in range(3):
@@ -185,7 +178,7 @@ def test_what_is_finished_is_in_memory_no_more_when_the_next_picture_is_read(kin
 
 
 def test_bfloat16_gives_nearly_the_same(colorizer):
-    rounded = Colorizer(Valid8(16, seed=3, compute_dtype=tf.bfloat16), colorizer.bins)
+    rounded = Colorizer(Valid8(16, seed=3, compute_dtype=tf.bfloat16), colorizer.objective)
     lightness = lightness_of(picture(40, 50))
     difference = rounded.predict_ab(lightness, 1.0) - colorizer.predict_ab(lightness, 1.0)
     assert 0 < np.linalg.norm(difference, axis=-1).mean() < 0.3
@@ -201,8 +194,8 @@ def test_bfloat16_colours_real_photographs_within_one_unit(data_root):
     }
     aucs = raw_aucs(predictors, paths)
     assert aucs["bfloat16"] == pytest.approx(aucs["float32"], abs=0.1)
-    for lightness, _ in lab_pixels(paths[:2]):
-        difference = rounded.predict_ab(lightness) - exact.predict_ab(lightness)
+    for _, truth in truths(paths[:2]):
+        difference = rounded.predict_ab(truth.lightness) - exact.predict_ab(truth.lightness)
         assert 0 < np.linalg.norm(difference, axis=-1).mean() < 1
 
 
@@ -210,11 +203,11 @@ def test_bfloat16_colours_real_photographs_within_one_unit(data_root):
 @pytest.mark.parametrize("temperature", [0, 0.38])
 def test_xla_gives_the_same(kind, request, temperature):
     colorizer = request.getfixturevalue(kind)
-    compiled = Colorizer(colorizer.network, colorizer.bins, xla="on")
-    given = tf.zeros([1, 32, 32, 1]), compiled.log_weights(None)
-    assert "HloModule" in compiled._forward.experimental_get_compiler_ir(*given)()
+    compiled = Colorizer(colorizer.network, colorizer.objective, xla="on")
+    given = tf.zeros([1, 32, 32, 1])
+    assert "HloModule" in compiled._forward.experimental_get_compiler_ir(given)()
     with pytest.raises(ValueError, match="jit_compile"):
-        colorizer._forward.experimental_get_compiler_ir(*given)
+        colorizer._forward.experimental_get_compiler_ir(given)
     lightness = lightness_of(picture(20, 30))
     results = [c.predict_ab(lightness, temperature) for c in (compiled, colorizer)]
     close = np.isclose(*results, atol=1e-2).all(axis=-1)
@@ -257,9 +250,11 @@ def test_a_lower_temperature_is_more_vivid(colorizer):
 @pytest.mark.parametrize("temperature", [0, 0.38])
 def test_lightness_stays_within_the_rounding_of_8_bits(radius, temperature):
     """85 is beyond sRGB for nearly all: such colours must lose chroma, not lightness."""
-    bins = ring(radius)
+    bins = ring_bins(radius)
     rgb = picture(64, 64, seed=radius)
-    result = Colorizer(Valid8(bins.num_bins, seed=3), bins).colorize(rgb, temperature).astype(np.float64)
+    result = (
+        Colorizer(Valid8(bins.num_bins, seed=3), Classification(bins)).colorize(rgb, temperature).astype(np.float64)
+    )
     lightness = rgb2lab(rgb)[..., 0]
     lowest = rgb2lab(np.clip((result - 0.5) / 255, 0, 1))[..., 0]
     highest = rgb2lab(np.clip((result + 0.5) / 255, 0, 1))[..., 0]
@@ -281,8 +276,8 @@ def test_16_bits_have_more_levels_of_lightness_than_8(kind, request):
 
 @pytest.mark.parametrize("network", [Valid8, Zhang])
 def test_strength_scales_chroma_and_0_leaves_gray(network):
-    bins = ring(15)  # within sRGB at these lightnesses
-    gentle = Colorizer(network(bins.num_bins, seed=3), bins)
+    bins = ring_bins(15)  # within sRGB at these lightnesses
+    gentle = Colorizer(network(bins.num_bins, seed=3), Classification(bins))
     rgb = np.random.default_rng(0).integers(90, 160, [20, 30, 1]).repeat(3, axis=-1).astype(np.uint16) * 257
     whole, half, none = (rgb2lab(gentle.colorize(rgb, 0, strength=s) / 65535)[..., 1:] for s in (1, 0.5, 0))
     assert np.linalg.norm(whole, axis=-1).mean() > 2
@@ -306,9 +301,9 @@ def test_smoothed_colours_vary_less_and_show_no_tiles(colorizer):
 def test_logits_lead_to_the_same_colours(colorizer):
     lightness = lightness_of(picture(20, 33))
     expected = colorizer.predict_ab(lightness, 1.0)
-    for place, logits in colorizer.logits(lightness, 16):
-        ab = tf.nn.softmax(logits).numpy() @ colorizer.bins.means
-        np.testing.assert_allclose(ab, expected[place], atol=1e-3)
+    for part in colorizer.tiles(lightness[None], 16):
+        ab = tf.nn.softmax(part.outputs[0]).numpy() @ colorizer.bins.means
+        np.testing.assert_allclose(ab, expected[part.place], atol=1e-3)
 
 
 def test_black_stays_black_and_white_white(colorizer):
@@ -376,7 +371,7 @@ def test_gray_levels_are_not_taken_for_lightness(colorizer):
 @pytest.mark.parametrize("temperature", [-0.1, 1.1, float("nan")])
 def test_temperatures_out_of_range_are_refused(colorizer, temperature):
     for use in (colorizer.colorize, lambda rgb, T: colorizer.predict_ab(rgb[..., 0].astype(np.float32), T)):
-        with pytest.raises(ValueError, match=rf"temperature must be in \[0, 1\], got {temperature}"):
+        with pytest.raises(ValueError, match=rf"`temperature` must be in \[0, 1\], got {temperature}"):
             use(picture(4, 5), temperature)
 
 
@@ -384,7 +379,7 @@ def test_temperatures_out_of_range_are_refused(colorizer, temperature):
     ("name", "value"), [("strength", 1.5), ("strength", float("nan")), ("smoothing", -1), ("uniform_share", 2)]
 )
 def test_decoding_out_of_range_is_refused(colorizer, name, value):
-    with pytest.raises(ValueError, match=f"{name.replace('uniform_share', 'lambda')} must be .*, got {value}"):
+    with pytest.raises(ValueError, match=f"`{name}` must be .*, got {value}"):
         colorizer.colorize(picture(4, 5), **{name: value})
 
 
@@ -418,7 +413,8 @@ def test_the_models_own_decoding_is_used_unless_another_is_given(model_folder):
 def test_another_lambda_exchanges_the_weights_of_training(colorizer):
     """As by Bayes: p w' / w, normalized; with the lambda of the training nothing changes."""
     lightness, bins = lightness_of(picture(30, 20)), colorizer.bins
-    (_, own), (_, other) = (next(colorizer.logits(lightness, uniform_share=share)) for share in (None, 0.2))
+    own = next(colorizer.tiles(lightness[None])).outputs[0]
+    other = own + colorizer.objective.log_weights(0.2)
     weights = [1 / ((1 - share) * bins.prior + share / bins.num_bins) for share in (0.2, bins.uniform_share)]
     expected = tf.nn.softmax(own).numpy() * weights[0] / weights[1]
     np.testing.assert_allclose(tf.nn.softmax(other), expected / expected.sum(-1, keepdims=True), rtol=1e-4)
@@ -427,7 +423,36 @@ def test_another_lambda_exchanges_the_weights_of_training(colorizer):
     means = tf.constant(bins.means, tf.float32)
     ab = colorizer.predict_ab(lightness, 0.5, uniform_share=0.2)
     np.testing.assert_allclose(ab, annealed_mean(other, means, 0.5), atol=1e-3)
-    np.testing.assert_allclose(ab, colorizer.predict_sweep(lightness, (0.5,), uniform_share=0.2)[0.5], atol=1e-3)
+
+
+def test_one_pass_of_the_network_serves_many_decodings(far_sighted, monkeypatch):
+    lightness, passes = lightness_of(picture(30, 20)), []
+    ways = [Decoding(0.5), Decoding(1.0, smoothing=3, strength=0.4), Decoding(0.0, uniform_share=0.1)]
+    expected = [
+        far_sighted.predict_ab(
+            lightness,
+            w.temperature,
+            **{k: getattr(w, k) for k in ("smoothing", "strength")},
+            uniform_share=w.uniform_share,
+        )
+        for w in ways
+    ]
+    forward = far_sighted._forward
+    monkeypatch.setattr(far_sighted, "_forward", lambda x: passes.append(1) or forward(x))
+    for found, ab in zip(far_sighted.predict_many(lightness, ways), expected, strict=True):
+        np.testing.assert_array_equal(found, ab)
+    assert passes == [1]
+
+
+def test_colours_have_one_meaning_of_the_defaults(model_folder):
+    """`predict_ab` and `colorize` take the model's own T, lambda and smoothing alike."""
+    description = json.loads((model_folder / "model.json").read_text())
+    own = {"temperature": 0.7, "smoothing": 2, "uniform_share": 0.3}
+    (model_folder / "model.json").write_text(json.dumps(description | {"decoding": own}))
+    colorizer, lightness = Colorizer.load(model_folder, "float32"), lightness_of(picture(14, 11))
+    expected = colorizer.predict_ab(lightness, 0.7, smoothing=2, uniform_share=0.3)
+    np.testing.assert_array_equal(colorizer.predict_ab(lightness), expected)
+    assert np.abs(colorizer.predict_ab(lightness, smoothing=0) - expected).max() > 1e-2
 
 
 def test_colours_and_their_smoothing_do_not_depend_on_tiles(colorizer):

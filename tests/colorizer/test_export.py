@@ -5,8 +5,11 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
-from tfcolor.colorizer.colorizer import Colorizer
+from tests.made import write_model
+from tfcolor.colorizer import Colorizer
+from tfcolor.colorizer.export import _box_means
 from tfcolor.commands import export
 from tfcolor.utils import console
 
@@ -30,8 +33,7 @@ def run(model_folder, capsys):
 
 def agrees(ab: np.ndarray, colorizer: Colorizer, lightness: np.ndarray, temperature: float) -> None:
     """Within 1e-3 ab units; at T = 0 but for the few pixels where two bins are equal to rounding."""
-    own = colorizer.decoding
-    expected = colorizer.predict_ab(lightness, temperature, smoothing=own.smoothing, uniform_share=own.uniform_share)
+    expected = colorizer.predict_ab(lightness, temperature)
     close = np.abs(ab - expected).max(axis=-1) < 1e-3
     assert ab.shape == expected.shape and (close.all() if temperature else close.mean() > 0.995)
 
@@ -75,14 +77,8 @@ def test_tflite_of_one_size_and_of_any(run, tmp_path, model_folder, size, sizes)
             agrees(predict(picture(*side), T), colorizer, picture(*side), T)
 
 
-def test_batch_normalization_is_exported(tmp_path, make_bins):
-    from tfcolor.models.directory import save_model
-    from tfcolor.networks.valid8 import Valid8
-
-    folder = tmp_path / "model"
-    folder.mkdir()
-    network = {"name": "valid8", "num_bins": 16, "activation": "rrelu", "batch_norm": True}
-    save_model(folder, Valid8(16, "rrelu", batch_norm=True, seed=1), make_bins(16), {"network": network})
+def test_batch_normalization_is_exported(tmp_path):
+    folder = write_model(tmp_path / "model", activation="rrelu", batch_norm=True)
     assert console.run(lambda: export.main(["--model", str(folder), "--output", str(tmp_path / "saved")])) == 0
     predict = tf.saved_model.load(str(tmp_path / "saved")).signatures["serving_default"]
     lightness = picture(20, 30)
@@ -90,18 +86,16 @@ def test_batch_normalization_is_exported(tmp_path, make_bins):
     agrees(ab, Colorizer.load(folder, "float32"), lightness, 0.38)
 
 
-@pytest.mark.parametrize("format", ["savedmodel", "tflite"])
+@pytest.mark.parametrize(
+    ("format", "size"), [("savedmodel", None), ("tflite", None), ("tflite", "290x37"), ("tflite", "21x37")], ids=str
+)
 @pytest.mark.parametrize("smoothing", [0, 3])
-def test_a_network_that_gives_fewer_pixels_is_exported(tmp_path, make_bins, format, smoothing):
-    from tfcolor.models.directory import save_model
-    from tfcolor.networks.zhang import Zhang
-
-    folder = tmp_path / "model"
-    folder.mkdir()
-    network = {"name": "zhang", "num_bins": 16, "activation": "relu", "width": 1 / 16}
+def test_a_network_that_sees_far_is_exported(tmp_path, format, size, smoothing):
+    """Also in pictures larger than 256 pixels, which are seen reduced as well."""
     decoding = {"smoothing": smoothing, "uniform_share": 0.2}
-    save_model(folder, Zhang(16, width=1 / 16, seed=1), make_bins(16), {"network": network, "decoding": decoding})
+    folder = write_model(tmp_path / "model", "zhang", width=1 / 16, description={"decoding": decoding})
     options = ["--model", str(folder), "--format", format, "--output", str(tmp_path / "exported")]
+    options += ["--size", size] if size else []
     assert console.run(lambda: export.main(options)) == 0
     if format == "tflite":
         predict = lite_predictor(tmp_path / "exported")
@@ -109,8 +103,16 @@ def test_a_network_that_gives_fewer_pixels_is_exported(tmp_path, make_bins, form
         saved = tf.saved_model.load(str(tmp_path / "exported")).signatures["serving_default"]
         predict = lambda x, T: saved(lightness=tf.constant(x[None, ..., None]), temperature=T)["ab"][0].numpy()  # noqa: E731
     colorizer = Colorizer.load(folder, "float32")
-    for size in ((24, 32), (21, 37)):
-        agrees(predict(picture(*size), tf.constant(0.38)), colorizer, picture(*size), 0.38)
+    sizes = [tuple(map(int, size.split("x")))] if size else [(24, 32), (21, 37), (290, 37), (30, 400)]
+    for sides in sizes:
+        agrees(predict(picture(*sides), tf.constant(0.38)), colorizer, picture(*sides), 0.38)
+
+
+@pytest.mark.parametrize(("length", "side"), [(300, 256), (400, 256), (512, 256), (1000, 211), (7, 7), (5, 1)])
+def test_pictures_are_reduced_as_pillow_reduces_them(length, side):
+    row = np.random.default_rng(0).uniform(0, 100, [1, length]).astype(np.float32)
+    expected = np.asarray(Image.fromarray(row).resize([side, 1], Image.Resampling.BOX))[0]
+    np.testing.assert_allclose(_box_means(length, side).numpy() @ row[0], expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("format", ["savedmodel", "tflite"])
@@ -127,7 +129,7 @@ def test_the_models_smoothing_is_exported(run, tmp_path, model_folder, format):
         predict = tf.saved_model.load(str(tmp_path / "exported")).signatures["serving_default"]
         ab = predict(lightness=tf.constant(lightness[None, ..., None]), temperature=tf.constant(0.38))["ab"][0].numpy()
     agrees(ab, colorizer, lightness, 0.38)
-    assert np.abs(ab - colorizer.predict_ab(lightness, 0.38)).max() > 0.1
+    assert np.abs(ab - colorizer.predict_ab(lightness, 0.38, smoothing=0)).max() > 0.1
 
 
 @pytest.mark.parametrize(

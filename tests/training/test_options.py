@@ -2,19 +2,19 @@
 
 import argparse
 import json
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 
-from tfcolor.training.options import TrainingOptions, option_name
-from tfcolor.training.run_folder import Run
+from tfcolor.training.options import OPTIONS, TrainingOptions, add_options
+from tfcolor.training.run_folder import RunFolder
 from tfcolor.utils import console
 from tfcolor.utils.errors import InputError
 
 
 def parsed(*arguments: str) -> dict:
     parser = argparse.ArgumentParser()
-    TrainingOptions.add_to(parser)
+    add_options(parser)
     return vars(parser.parse_args(arguments))
 
 
@@ -26,27 +26,27 @@ def parsed(*arguments: str) -> dict:
     [
         ("window", 7, "window must divide 220"),
         ("window", 0, "window must divide 220"),
-        ("uniform_share", -0.1, r"--lambda must be in \[0, 1\]"),
-        ("uniform_share", 1.1, r"--lambda must be in \[0, 1\]"),
-        ("uniform_share", float("nan"), r"--lambda must be in \[0, 1\]"),
-        ("steps", 0, "--steps must be at least 1"),
-        ("minutes", 0.0, "--minutes must be positive"),
-        ("minutes", float("inf"), "--minutes must be positive"),
-        ("minutes", float("nan"), "--minutes must be positive"),
-        ("batch_size", 0, "--batch-size must be at least 1"),
-        ("patch", 16, "--patch must be at least 17"),
-        ("weight_decay", 1.0, r"--weight-decay must be in \[0, 1\)"),
-        ("zoom", 0.9, r"--zoom must be in \[1, 4\]"),
-        ("zoom", float("nan"), r"--zoom must be in \[1, 4\]"),
-        ("learning_rate", 0.0, "--learning-rate must be positive"),
-        ("learning_rate", float("inf"), "--learning-rate must be positive"),
-        ("seed", -1, r"--seed must be in \[0, 2\^31\)"),
-        ("seed", 2**31, r"--seed must be in \[0, 2\^31\)"),
+        ("uniform_share", -0.1, r"`uniform_share` must be in \[0, 1\]"),
+        ("uniform_share", 1.1, r"`uniform_share` must be in \[0, 1\]"),
+        ("uniform_share", float("nan"), r"`uniform_share` must be in \[0, 1\]"),
+        ("steps", 0, "`steps` must be at least 1"),
+        ("minutes", 0.0, "`minutes` must be positive"),
+        ("minutes", float("inf"), "`minutes` must be positive"),
+        ("minutes", float("nan"), "`minutes` must be positive"),
+        ("batch_size", 0, "`batch_size` must be at least 1"),
+        ("patch", 16, "`patch` must be at least 17"),
+        ("weight_decay", 1.0, r"`weight_decay` must be in \[0, 1\)"),
+        ("zoom", 0.9, r"`zoom` must be in \[1, 4\]"),
+        ("zoom", float("nan"), r"`zoom` must be in \[1, 4\]"),
+        ("learning_rate", 0.0, "`learning_rate` must be positive"),
+        ("learning_rate", float("inf"), "`learning_rate` must be positive"),
+        ("seed", -1, r"`seed` must be in \[0, 2\^31\)"),
+        ("seed", 2**31, r"`seed` must be in \[0, 2\^31\)"),
     ],
 )
 def test_a_value_out_of_range_is_refused_by_its_option(name, value, rule):
     with pytest.raises(InputError, match=f"^{rule}.*, got {value}$"):
-        TrainingOptions(**{name: value})
+        TrainingOptions.of(**{name: value})
 
 
 @pytest.mark.parametrize(
@@ -64,50 +64,53 @@ def test_a_value_out_of_range_is_refused_by_its_option(name, value, rule):
     ids=str,
 )
 def test_values_at_the_edge_are_accepted(values):
-    options = TrainingOptions(**values)
-    assert {name: getattr(options, name) for name in values} == values
+    options = TrainingOptions.of(**values)
+    assert {name: options.to_json()[name] for name in values} == values
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"width": 0.0}, r"--width must be in \(0, 8\], got 0"),
-        ({"width": float("nan")}, "--width must be in"),
-        ({"batch_norm": True}, "--batch-norm is not for zhang; leave it out"),
-        ({"patch": 60}, "--patch must be at least 32 and a multiple of 8 for zhang, got 60"),
-        ({"patch": 24}, "--patch must be at least 32"),
+        ({"width": 0.0}, r"`width` must be in \(0, 8\], got 0"),
+        ({"width": float("nan")}, "`width` must be in"),
+        ({"batch_norm": True}, "`batch_norm` is not for zhang; leave it out"),
+        ({"patch": 60}, "`patch` must be at least 32 and a multiple of 8 for zhang, got 60"),
+        ({"patch": 24}, "`patch` must be at least 32"),
     ],
     ids=str,
 )
 def test_zhang_has_rules_of_its_own(values, message):
     with pytest.raises(InputError, match=message):
-        TrainingOptions(network="zhang", **values)
+        TrainingOptions.of(network="zhang", **values)
 
 
 def test_an_option_of_another_network_is_refused():
-    with pytest.raises(InputError, match="--width is not for valid8; leave it out"):
-        TrainingOptions(width=0.5)
+    with pytest.raises(InputError, match="`width` is not for valid8; leave it out"):
+        TrainingOptions.of(width=0.5)
 
 
 def test_windows_are_as_large_as_the_network_wants_them():
-    assert TrainingOptions().patch == 32
-    assert TrainingOptions(network="zhang").patch == 176  # Zhang et al. 2016, section 3.1
-    assert TrainingOptions(network="zhang", patch=56).patch == 56
+    assert TrainingOptions.of().data.patch == 32
+    assert TrainingOptions.of(network="zhang").data.patch == 176  # Zhang et al. 2016, section 3.1
+    assert TrainingOptions.of(network="zhang", patch=56).data.patch == 56
 
 
 def test_steps_and_minutes_exclude_each_other():
-    with pytest.raises(InputError, match="--steps or --minutes, not both"):
-        TrainingOptions(steps=10, minutes=1.0)
+    with pytest.raises(InputError, match="give `steps` or `minutes`, not both"):
+        TrainingOptions.of(steps=10, minutes=1.0)
 
 
-def test_options_are_named_as_on_the_command_line():
-    names = {f.name: option_name(f.name) for f in fields(TrainingOptions)}
-    assert names["uniform_share"] == "--lambda"
-    assert names["batch_size"] == "--batch-size"
-    parser = argparse.ArgumentParser()
-    TrainingOptions.add_to(parser)
-    shown = parser.format_help()
-    assert all(f"{name} " in shown for name in names.values())
+def test_every_option_is_on_the_command_line():
+    shown = argparse.ArgumentParser()
+    add_options(shown)
+    flags = {action.dest: action.option_strings[-1] for action in shown._actions}
+    assert flags["uniform_share"] == "--lambda"
+    assert flags["batch_size"] == "--batch-size"
+    assert {*OPTIONS} == {*flags} - {"help"}
+
+
+def test_an_option_of_one_network_says_so_in_its_help():
+    assert OPTIONS["width"].help.endswith("(zhang)") and "(zhang)" not in OPTIONS["activation"].help
 
 
 def test_only_the_options_given_are_there():
@@ -116,7 +119,7 @@ def test_only_the_options_given_are_there():
     assert parsed("--lambda", "0.25", "--steps", "7") == {"uniform_share": 0.25, "steps": 7}
     assert parsed("--minutes", "3", "--learning-rate", "1e-4") == {"minutes": 3.0, "learning_rate": 1e-4}
     assert parsed("--batch-norm") == {"batch_norm": True}
-    assert TrainingOptions(**parsed()) == TrainingOptions()
+    assert TrainingOptions.of(**parsed()) == TrainingOptions()
 
 
 @pytest.mark.parametrize("option", ["--network", "--activation", "--encoding", "--precision"])
@@ -129,35 +132,41 @@ def test_an_unknown_choice_lists_the_known_ones(option, capsys):
 
 
 def test_options_survive_json():
-    options = TrainingOptions(dataset="forest", bins="a/bins.npz", uniform_share=0.3, minutes=2.5, seed=9)
+    options = TrainingOptions.of(dataset="forest", bins="a/bins.npz", uniform_share=0.3, minutes=2.5, seed=9)
     values = json.loads(json.dumps(options.to_json(), allow_nan=False))
-    assert TrainingOptions(**values) == options
-    assert values.keys() == {f.name for f in fields(TrainingOptions)}
+    assert TrainingOptions.of(**values) == options
+    assert values.keys() == {*OPTIONS} - {"width"}  # which valid8 does not take
+
+
+def test_what_an_earlier_version_wrote_is_read():
+    """It listed the options of all networks, with their defaults."""
+    options = TrainingOptions.of(network="zhang", patch=64)
+    assert TrainingOptions.of(**options.to_json() | {"batch_norm": False}) == options
 
 
 # The run's directory
 
-SAVED = TrainingOptions(dataset="forest", steps=50, uniform_share=0.3)
+SAVED = TrainingOptions.of(dataset="forest", steps=50, uniform_share=0.3)
 
 
 @pytest.fixture
-def unfinished(tmp_path) -> Run:
-    run = Run(tmp_path / "run")
+def unfinished(tmp_path) -> RunFolder:
+    run = RunFolder(tmp_path / "run")
     about = {"total_steps": 50, "precision": "float32", "versions": {}, "data": {"fingerprint": "abc"}}
     run.start({"options": SAVED.to_json()} | about)
     return run
 
 
 @pytest.fixture
-def finished(unfinished) -> Run:
+def finished(unfinished) -> RunFolder:
     (unfinished.folder / "model.json").write_text("{}")
     return unfinished
 
 
 @pytest.fixture
-def foreign(tmp_path) -> Run:
+def foreign(tmp_path) -> RunFolder:
     """Somebody's folder; other tools call their files config.json and model.json too."""
-    run = Run(tmp_path / "foreign")
+    run = RunFolder(tmp_path / "foreign")
     (run.folder / "previews").mkdir(parents=True)
     (run.folder / "model.json").write_text("precious")
     (run.folder / "previews" / "mine.txt").write_text("precious")
@@ -165,21 +174,21 @@ def foreign(tmp_path) -> Run:
 
 
 def test_a_new_run_goes_to_a_new_or_empty_folder(tmp_path):
-    Run(tmp_path / "deep" / "new").check_new(overwrite=False)
-    Run(tmp_path).check_new(overwrite=False)
+    RunFolder(tmp_path / "deep" / "new").check_new(overwrite=False)
+    RunFolder(tmp_path).check_new(overwrite=False)
     assert not list(tmp_path.iterdir())  # checking writes nothing
 
 
 def test_an_unfinished_run_is_not_replaced_unasked(unfinished):
     assert not unfinished.is_finished
-    with pytest.raises(InputError, match=r"unfinished run .*--resume.*--overwrite"):
+    with pytest.raises(InputError, match=r"unfinished run .*`resume`.*`overwrite`"):
         unfinished.check_new(overwrite=False)
     unfinished.check_new(overwrite=True)
 
 
 def test_a_finished_run_is_not_replaced_unasked(finished):
     assert finished.is_finished
-    with pytest.raises(InputError, match="a finished run; give --overwrite"):
+    with pytest.raises(InputError, match="a finished run; `overwrite` replaces it"):
         finished.check_new(overwrite=False)
     finished.check_new(overwrite=True)
 
@@ -196,7 +205,7 @@ def test_a_folder_of_something_else_is_never_replaced(foreign, config, overwrite
 def test_a_file_in_the_way_is_refused(tmp_path):
     (tmp_path / "run").write_text("a file")
     with pytest.raises(InputError, match="is no training run"):
-        Run(tmp_path / "run").check_new(overwrite=True)
+        RunFolder(tmp_path / "run").check_new(overwrite=True)
 
 
 def test_starting_again_removes_what_the_earlier_run_left(finished):
@@ -208,7 +217,7 @@ def test_starting_again_removes_what_the_earlier_run_left(finished):
     finished.start({"options": TrainingOptions().to_json()})
     assert sorted(path.name for path in finished.folder.iterdir()) == ["config.json", "notes.txt"]
     assert not finished.is_finished
-    assert TrainingOptions(**finished.read_config()["options"]) == TrainingOptions()
+    assert TrainingOptions.of(**finished.read_config()["options"]) == TrainingOptions()
 
 
 def test_resuming_takes_the_options_the_run_began_with(unfinished):
@@ -219,9 +228,9 @@ def test_resuming_takes_the_options_the_run_began_with(unfinished):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"steps": 60}, "--steps 60 differs from the 50"),
-        ({"uniform_share": 0.5}, "--lambda 0.5 differs from the 0.3"),  # the default, but given
-        ({"minutes": 3.0}, "--minutes 3.0 differs from the None"),
+        ({"steps": 60}, "`steps` 60 differs from the 50"),
+        ({"uniform_share": 0.5}, "`uniform_share` 0.5 differs from the 0.3"),  # the default, but given
+        ({"minutes": 3.0}, "`minutes` 3.0 differs from the None"),
     ],
 )
 def test_resuming_with_a_changed_option_is_refused(unfinished, given, message):
@@ -230,7 +239,7 @@ def test_resuming_with_a_changed_option_is_refused(unfinished, given, message):
 
 
 def test_resuming_where_there_is_no_run_is_refused(tmp_path, foreign):
-    for run in (Run(tmp_path / "missing"), foreign):
+    for run in (RunFolder(tmp_path / "missing"), foreign):
         with pytest.raises(InputError, match="holds no run to resume"):
             run.saved_options({})
 
@@ -263,7 +272,7 @@ def test_other_photographs_are_noticed(unfinished):
         (["--bins", "nowhere.npz"], "nowhere.npz is missing"),
         (["--bins", "all.npz"], "all.npz was counted on split all"),
         (["--bins", "train.npz", "--min-count", "5"], "--min-count 5 differs from the 1 of train.npz"),
-        (["--bins", "train.npz", "--window", "5"], "--window 5 differs from the window 10 of train.npz"),
+        (["--bins", "train.npz", "--window", "5"], "--window 5 differs from the 10 of train.npz"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -17,15 +17,17 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tests.made import trainer_of
 from tfcolor.color.bins import Bins
 from tfcolor.commands import pack, train
 from tfcolor.data.datasets import split_of
 from tfcolor.models.directory import load_model
 from tfcolor.networks.valid8 import Valid8
-from tfcolor.training.loop import steps_for
+from tfcolor.training.loop import Observer, steps_for
 from tfcolor.training.loop import train as train_loop
 from tfcolor.training.optimizers import Plateau
-from tfcolor.training.trainer import MAX_SKIPPED_IN_A_ROW, Position, Trainer
+from tfcolor.training.options import TrainingOptions
+from tfcolor.training.state import MAX_SKIPPED_IN_A_ROW, TrainingState
 from tfcolor.utils import console
 from tfcolor.utils.errors import WorkError
 
@@ -137,8 +139,8 @@ def test_two_processes_find_the_weights_of_one(photos_folder, tmp_path, options)
 
 CHIEF = """
 import numpy as np
-from tfcolor.training import make_strategy, of_chief
-from tfcolor import cluster
+from tfcolor.training.distribution import make_strategy, of_chief
+from tfcolor.utils import cluster
 strategy, index = make_strategy(), cluster.share()[0]
 print("found", of_chief(strategy, {"a": np.float32([[index, 0.1 * index]])})["a"].tolist())
 """
@@ -157,7 +159,7 @@ def test_machines_take_the_arrays_of_the_chief():
 
 REPLICAS = """
 import sys, numpy as np, tensorflow as tf
-from tfcolor.training import Trainer
+from tests.made import trainer_of
 from tfcolor.networks.valid8 import Valid8
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -170,7 +172,8 @@ whole = batch(4)
 halves = tf.data.Dataset.from_tensor_slices(whole).batch(2)
 final = {}
 for name, strategy in (("one", tf.distribute.get_strategy()), ("two", mirrored)):
-    trainer = Trainer(lambda: Valid8(16, batch_norm=sys.argv[1] == "True"), 4, strategy, average=0.9)
+    make = lambda: Valid8(16, batch_norm=sys.argv[1] == "True")
+    trainer = trainer_of(make, 4, strategy=strategy, average=0.9)
     for _ in range(3):
         data = whole if name == "one" else next(iter(mirrored.distribute_datasets_from_function(lambda c: halves)))
         trainer.step(data, 1e-3, 0)
@@ -195,7 +198,7 @@ def test_two_replicas_of_one_process_stay_equal_and_match_one_device(batch_norm)
 
 @pytest.fixture
 def trainer():
-    return Trainer(lambda: Valid8(16), 2, tf.distribute.get_strategy())
+    return trainer_of(lambda: Valid8(16), 2)
 
 
 def batch(lightness=50.0, pixel_weight=1.0):
@@ -206,7 +209,7 @@ def batch(lightness=50.0, pixel_weight=1.0):
 
 def noisy_trainer():
     make = lambda: Valid8(16, "rrelu", batch_norm=True)  # noqa: E731
-    return Trainer(make, 2, tf.distribute.get_strategy(), seed=7, average=0.9)
+    return trainer_of(make, 2, seed=7, average=0.9)
 
 
 def test_a_restored_trainer_goes_on_with_slopes_and_averages(tmp_path):
@@ -215,9 +218,9 @@ def test_a_restored_trainer_goes_on_with_slopes_and_averages(tmp_path):
         whole.step(batch(), 1e-3, step)
     for step in range(2):
         before.step(batch(), 1e-3, step)
-    before.save(tmp_path / "checkpoint.npz", Position(step=2))
-    position = after.restore(tmp_path / "checkpoint.npz")
-    for step in range(position.step, 4):
+    before.save(tmp_path / "checkpoint.npz", TrainingState(step=2))
+    state = after.restore(tmp_path / "checkpoint.npz")
+    for step in range(state.step, 4):
         after.step(batch(), 1e-3, step)
     for name, value in whole.arrays().items():
         np.testing.assert_array_equal(after.arrays()[name], value, err_msg=name)
@@ -225,10 +228,10 @@ def test_a_restored_trainer_goes_on_with_slopes_and_averages(tmp_path):
 
 def test_weight_decay_is_that_of_the_filters_after_clipping():
     """Adam's first step is -rate * g / |g|: the gradient being zero, g is the decay."""
-    trainer = Trainer(lambda: Valid8(16, seed=1), 2, tf.distribute.get_strategy(), weight_decay=0.1)
+    trainer = trainer_of(lambda: Valid8(16, seed=1), 2, weight_decay=0.1)
     before = {name: weight.numpy() for name, weight in trainer.network.weights.items()}
     zeros = [tf.zeros_like(weight) for weight in before.values()]
-    trainer._gradients = lambda *_: (tf.constant(0.0), tf.constant(0.0), zeros, {})
+    trainer._compute = lambda *_: ([(tf.constant(0.0), tf.constant(0.0), zeros)], {})
     trainer.step((tf.zeros([2, 17, 17, 1]),) * 4, 1e-3, 0)
     for name, weight in trainer.network.weights.items():
         decay = 0.1 * before[name] * name.endswith("/filter")
@@ -239,7 +242,7 @@ def test_weight_decay_is_that_of_the_filters_after_clipping():
 def test_weights_are_averaged(tmp_path):
     """By hand: the average keeps min(0.5, (1 + n) / (10 + n)); a step that does not count changes nothing."""
     make = lambda: Valid8(16, seed=0)  # noqa: E731
-    trainer = Trainer(make, 2, tf.distribute.get_strategy(), average=0.5)
+    trainer = trainer_of(make, 2, average=0.5)
     name = next(iter(trainer.network.weights))
     average = trainer.network.weights[name].numpy()
     for step in range(12):
@@ -251,8 +254,8 @@ def test_weights_are_averaged(tmp_path):
             average = keep * average + (1 - keep) * trainer.network.weights[name].numpy()
     np.testing.assert_allclose(trainer.model_arrays()[name], average, rtol=1e-5, atol=1e-7)
     assert np.abs(average - trainer.network.weights[name].numpy()).max() > 1e-4
-    trainer.save(tmp_path / "a.npz", Position(12))
-    again = Trainer(make, 2, tf.distribute.get_strategy(), average=0.5)
+    trainer.save(tmp_path / "a.npz", TrainingState(12))
+    again = trainer_of(make, 2, average=0.5)
     again.restore(tmp_path / "a.npz")
     np.testing.assert_array_equal(again.model_arrays()[name], trainer.model_arrays()[name])
 
@@ -264,7 +267,7 @@ def test_the_same_step_repeats_and_another_draws_anew():
     assert losses[5][0] == losses[5][1] != losses[6][0]
 
 
-@pytest.mark.parametrize("make", [lambda: Trainer(lambda: Valid8(16), 2, tf.distribute.get_strategy()), noisy_trainer])
+@pytest.mark.parametrize("make", [lambda: trainer_of(lambda: Valid8(16), 2), noisy_trainer])
 @pytest.mark.parametrize("bad", [{"lightness": float("nan")}, {"pixel_weight": float("inf")}])
 def test_a_step_that_is_not_finite_changes_nothing(make, bad):
     trainer = make()
@@ -280,11 +283,11 @@ def test_a_step_that_is_not_finite_changes_nothing(make, bad):
 
 def test_ten_bad_steps_in_a_row_end_the_run_and_nine_do_not(trainer):
     good, bad = trainer.step(batch(), 1e-3, 0), trainer.step(batch(lightness=float("nan")), 1e-3, 0)
-    position = Position()
-    position.count([bad] * (MAX_SKIPPED_IN_A_ROW - 1) + [good] + [bad] * (MAX_SKIPPED_IN_A_ROW - 1))
-    assert (position.step, position.skipped) == (19, 18)
+    state = TrainingState()
+    state.count([bad] * (MAX_SKIPPED_IN_A_ROW - 1) + [good] + [bad] * (MAX_SKIPPED_IN_A_ROW - 1))
+    assert (state.step, state.skipped) == (19, 18)
     with pytest.raises(WorkError, match=r"steps 11 to 20 .* not finite"):
-        position.count([bad])
+        state.count([bad])
 
 
 def test_losses_are_those_of_tensorflow(trainer):
@@ -292,13 +295,13 @@ def test_losses_are_those_of_tensorflow(trainer):
     logits = trainer.network(lightness)
     expected = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(target[..., 0], logits))
     result = trainer.step((lightness, target, shares, pixel_weights), 1e-3, 0)
-    np.testing.assert_allclose(result.plain_loss, expected, rtol=1e-5)
+    np.testing.assert_allclose(result.numbers["plain_loss"], expected, rtol=1e-5)
     np.testing.assert_allclose(result.loss, 2.5 * expected, rtol=1e-5)
 
 
 def test_a_small_problem_is_learned():
     """Two bins told apart by lightness: the loss goes from about log(64) to nearly nothing."""
-    trainer = Trainer(lambda: Valid8(64), 2, tf.distribute.get_strategy())
+    trainer = trainer_of(lambda: Valid8(64), 2)
     lightness = tf.concat([tf.fill([1, 18, 18, 1], 20.0), tf.fill([1, 18, 18, 1], 80.0)], axis=0)
     target = tf.concat([tf.fill([1, 2, 2, 1], 3), tf.fill([1, 2, 2, 1], 11)], axis=0)
     data = lightness, target, tf.ones([2, 2, 2, 1]), tf.ones([2, 2, 2])
@@ -308,7 +311,7 @@ def test_a_small_problem_is_learned():
 
 
 def test_bfloat16_trains_float32_variables():
-    trainer = Trainer(lambda: Valid8(16, compute_dtype=tf.bfloat16), 2, tf.distribute.get_strategy())
+    trainer = trainer_of(lambda: Valid8(16, compute_dtype=tf.bfloat16), 2)
     losses = [float(trainer.step(batch(), 1e-3, 0).loss) for _ in range(10)]
     assert losses[-1] < losses[0]
     assert all(weight.dtype == tf.float32 for weight in trainer.network.weights.values())
@@ -317,8 +320,7 @@ def test_bfloat16_trains_float32_variables():
 def test_bfloat16_takes_windows_of_any_size():
     """Convolutions 64 to 50 pixels wide: some gradients come in strips, some do not."""
     exact, rounded = (
-        Trainer(lambda dtype=dtype: Valid8(16, compute_dtype=dtype), 2, tf.distribute.get_strategy())
-        for dtype in (tf.float32, tf.bfloat16)
+        trainer_of(lambda dtype=dtype: Valid8(16, compute_dtype=dtype), 2) for dtype in (tf.float32, tf.bfloat16)
     )
     rng = np.random.default_rng(0)
     lightness = tf.constant(rng.uniform(0, 100, [2, 66, 66, 1]), tf.float32)
@@ -326,13 +328,13 @@ def test_bfloat16_takes_windows_of_any_size():
     data = lightness, target, tf.ones([2, 50, 50, 1]), tf.ones([2, 50, 50])
     results = [trainer.step(data, 1e-3, 0) for trainer in (exact, rounded)]
     np.testing.assert_allclose(results[1].loss, results[0].loss, rtol=1e-2)
-    np.testing.assert_allclose(results[1].gradient_norm, results[0].gradient_norm, rtol=0.05)
+    np.testing.assert_allclose(*(result.numbers["gradient_norm"] for result in reversed(results)), rtol=0.05)
 
 
 @pytest.mark.parametrize(("activation", "batch_norm"), [("relu", False), ("rrelu", True)])
 def test_xla_takes_the_same_steps(activation, batch_norm):
     make = lambda: Valid8(16, activation, batch_norm, seed=1)  # noqa: E731
-    plain, compiled = (Trainer(make, 2, tf.distribute.get_strategy(), xla=xla) for xla in (False, True))
+    plain, compiled = (trainer_of(make, 2, xla=xla) for xla in (False, True))
     for _ in range(3):
         results = [trainer.step(batch(), 1e-3, 0) for trainer in (plain, compiled)]
         np.testing.assert_allclose(results[1].loss, results[0].loss, rtol=1e-4)
@@ -348,13 +350,13 @@ def test_minutes_become_steps():
 def test_checkpoints_hold_everything_and_fit_strictly(trainer, tmp_path):
     trainer.step(batch(), 1e-3, 0)
     saved = trainer.arrays()
-    position = Position(step=7, skipped=2, seconds=1.5, plateau=Plateau(0.2, 3.5, stale=4, total=1.5, steps=1))
-    trainer.save(tmp_path / "c.npz", position)
+    state = TrainingState(step=7, skipped=2, seconds=1.5, plateau=Plateau(0.2, 3.5, stale=4, total=1.5, steps=1))
+    trainer.save(tmp_path / "c.npz", state)
     trainer.step(batch(), 1e-3, 0)
-    assert trainer.restore(tmp_path / "c.npz") == position
+    assert trainer.restore(tmp_path / "c.npz") == state
     for name, value in trainer.arrays().items():
         np.testing.assert_array_equal(value, saved[name], err_msg=name)
-    other = Trainer(lambda: Valid8(24), 2, tf.distribute.get_strategy())
+    other = trainer_of(lambda: Valid8(24), 2)
     with pytest.raises(ValueError, match=r"c\.npz does not fit"):
         other.restore(tmp_path / "c.npz")
 
@@ -364,9 +366,8 @@ def test_checkpoints_hold_everything_and_fit_strictly(trainer, tmp_path):
 def test_a_model_with_activation_and_normalization_is_used_as_trained(photos_folder, tmp_path, activation):
     options = ["--steps", 20, "--activation", activation, "--batch-norm"]
     assert run_script("--dataset", photos_folder, "--output", tmp_path / "run", *COMMON, *options) == 0
-    network, bins, description = load_model(tmp_path / "run")
-    expected = {"name": "valid8", "num_bins": bins.num_bins, "activation": activation, "batch_norm": True}
-    assert description["network"] == expected
+    network, _, info = load_model(tmp_path / "run")
+    assert info.network.to_json() == {"name": "valid8", "activation": activation, "batch_norm": True}
     assert network.statistics["conv1/updates"] == 20
     assert np.abs(network.statistics["conv1/mean"]).max() > 0
     x = tf.random.stateless_uniform([1, 20, 20, 1], [1, 2], 0, 100)
@@ -379,22 +380,18 @@ def test_a_run_of_zhangs_network_ends_with_a_model_that_colours(photos_folder, t
     options += ["--mask-gray", "--downsampling", "point", "--weight-decay", 1e-3]
     options += ["--initialization", "data"]
     assert run_script("--dataset", photos_folder, "--output", tmp_path / "run", *options) == 0
-    network, bins, description = load_model(tmp_path / "run")
-    assert description["network"] == {
-        "name": "zhang",
-        "num_bins": bins.num_bins,
-        "activation": "relu",
-        "width": 1 / 16,
-        "objective": "classification",
-    }
+    network, _, info = load_model(tmp_path / "run")
+    assert info.network.to_json() == {"name": "zhang", "activation": "relu", "width": 1 / 16}
+    objective = {"uniform_share": 0.5, "encoding": "soft", "downsampling": "point", "mask_gray": True}
+    assert info.objective.to_json() == {"name": "classification"} | objective
     assert network.statistics["conv8/updates"] == 12
-    assert "T = 0.38" in description["metrics"]["raw_auc_percent"]
+    assert "T = 0.38" in info.content["metrics"]["raw_auc_percent"]
 
 
 def test_a_finished_run_is_whole_and_is_not_overwritten(uninterrupted, photos_folder, capsys):
     model = json.loads((uninterrupted / "model.json").read_text())
     bins = Bins.load(uninterrupted / "bins.npz")
-    assert model["network"] == {"name": "valid8", "num_bins": bins.num_bins, "activation": "relu", "batch_norm": False}
+    assert model["network"] == {"name": "valid8", "activation": "relu", "batch_norm": False}
     assert model["steps"] == model["options"]["steps"] == 160
     assert bins.split == "train"
     assert not (uninterrupted / "checkpoint.npz").exists()
@@ -431,7 +428,7 @@ def test_usage_errors_are_one_line(arguments, message, capsys, tmp_path, monkeyp
 def test_a_changed_option_does_not_resume(photos_folder, tmp_path, capsys):
     (tmp_path / "config.json").write_text(
         json.dumps(
-            {"options": train.TrainingOptions(dataset=str(photos_folder), steps=9).to_json()}
+            {"options": TrainingOptions.of(dataset=str(photos_folder), steps=9).to_json()}
             | {"total_steps": 9, "precision": "float32", "data": {}, "versions": {}}
         )
     )
@@ -509,17 +506,16 @@ def test_an_unusable_cluster_is_one_line(config, monkeypatch, capsys):
 def test_a_run_by_time_is_saved_before_its_total_is_known(trainer):
     """The rates of the first steps cannot be repeated once the total is known, so they must not have to be."""
     happened = []
-    train_loop(
-        trainer,
-        itertools.repeat(batch()),
-        Position(),
-        None,
-        learning_rate=1e-3,
-        on_calibrated=lambda seconds: happened.append("calibrated") or 30,
-        on_report=lambda position, numbers: None,
-        on_checkpoint=lambda position: happened.append(position.step),
-        on_preview=lambda position: None,
-    )
+
+    class Noting(Observer):
+        def total_steps(self, seconds_per_step):
+            happened.append("calibrated")
+            return 30
+
+        def checkpoint(self, state):
+            happened.append(state.step)
+
+    train_loop(trainer, itertools.repeat(batch()), TrainingState(), None, Noting(), learning_rate=1e-3)
     assert happened == [20, "calibrated", 30]
 
 
@@ -601,4 +597,4 @@ def test_a_damaged_pack_is_named(photos_folder, tmp_path, capsys):
     options = ["--dataset", photos_folder, "--output", tmp_path / "run", *COMMON, "--steps", 20]
     assert run_script(*options, "--pack", tmp_path / "pack") == 1
     message = capsys.readouterr().err.strip().splitlines()[-1]
-    assert message.startswith(f"error: {tmp_path / 'pack'} is damaged")
+    assert message.startswith("error: the pack is damaged")

@@ -162,7 +162,7 @@ class Colorizer:
                     result[part.place] = pixels
                     done += 1
                 on_tile(done)
-            del lightness, part
+            del lightness, part, result, colored
             while results:
                 yield results.pop(0)
 
