@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.made import made_bins, write_model
 from tfcolor.color.encoding import bins_of
 from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.commands import calibrate
 from tfcolor.data import datasets
-from tfcolor.evaluation.measuring import lab_pixels
-from tfcolor.models.directory import save_model
-from tfcolor.networks.valid8 import Valid8
-from tfcolor.networks.zhang import Zhang
+from tfcolor.evaluation.calibration import fit, measure
+from tfcolor.evaluation.measuring import truths
 from tfcolor.utils import console
 
 
@@ -22,11 +21,11 @@ def test_the_temperature_of_labels_drawn_from_a_known_distribution(temperature):
     rng = np.random.default_rng(0)
     truth = rng.normal(0, 2, [40_000, 8]).astype(np.float32)
     labels = np.argmax(truth + rng.gumbel(size=truth.shape), axis=1).astype(np.int32)  # draws from softmax(truth)
-    assert calibrate.fit(temperature * truth, labels) == pytest.approx(temperature, rel=0.03)
-    measured = calibrate.measure(truth, labels, 1.0)
+    assert fit(temperature * truth, labels) == pytest.approx(temperature, rel=0.03)
+    measured = measure(truth, labels, 1.0)
     logs = np.log(np.exp(truth) / np.exp(truth).sum(axis=1, keepdims=True))
     assert measured["cross_entropy"] == pytest.approx(-logs[np.arange(len(labels)), labels].mean(), rel=1e-4)
-    assert measured["calibration_error"] < 1.0 < calibrate.measure(2.5 * truth, labels, 1.0)["calibration_error"]
+    assert measured["calibration_error"] < 1.0 < measure(2.5 * truth, labels, 1.0)["calibration_error"]
 
 
 @pytest.fixture
@@ -41,22 +40,23 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture(params=["valid8", "zhang"])
-def model(request, model_folder, make_bins, folder):
+def model(request, model_folder, folder):
     """Twice as sure as it should be of how often bins occur, and trained with weights of rare colours.
 
     It also has a choice of T, which is no longer one once it is calibrated.
     """
-    network = Valid8(16, seed=1) if request.param == "valid8" else Zhang(16, width=1 / 32, seed=1)
-    bins = make_bins(16, uniform_share=0.5)
-    seen = np.concatenate([bins_of(ab, bins).ravel() for _, ab in lab_pixels([folder / f"{i}.png" for i in range(3)])])
+    arguments = {"width": 1 / 32} if request.param == "zhang" else {}
+    description = {"decoding": {"temperature": 0.5}, "decoding_chosen_by": "eye", "note": "kept"}
+    bins = made_bins(16, uniform_share=0.5)
+    write_model(model_folder, request.param, bins, description=description, **arguments)
+    weights = dict(np.load(model_folder / "weights.npz"))
+    photographs = [folder / f"{i}.png" for i in range(3)]
+    seen = np.concatenate([bins_of(truth.ab, bins).ravel() for _, truth in truths(photographs)])
     shares = (np.bincount(seen, minlength=16) + 0.1) / (len(seen) + 1.6)
-    last = network.layers[-1]
-    last.filter.assign(0.02 * last.filter)
-    last.bias.assign(2 * np.log(shares) + np.log(bins.weights))
-    arguments = {"valid8": {"batch_norm": False}, "zhang": {"objective": "classification", "width": 1 / 32}}
-    description = {"network": {"name": request.param, "num_bins": 16, "activation": "relu"} | arguments[request.param]}
-    description |= {"decoding": {"temperature": 0.5}, "decoding_chosen_by": "eye", "note": "kept"}
-    save_model(model_folder, network, bins, description)
+    last = {"valid8": "conv8", "zhang": "logits"}[request.param]
+    weights[f"{last}/filter"] *= np.float32(0.02)
+    weights[f"{last}/bias"] = np.float32(2 * np.log(shares) + np.log(bins.weights))
+    np.savez(model_folder / "weights.npz", **weights)
     return model_folder
 
 
@@ -79,8 +79,8 @@ def test_only_the_sharpness_of_distributions_changes(model, folder, tmp_path, ca
     assert f"temperature {temperature:.3f}, written to {target}" in capsys.readouterr().out
     lightness = np.random.default_rng(9).uniform(0, 100, [16, 24]).astype(np.float32)
     first, second = (
-        np.concatenate([part.numpy().ravel() for _, part in Colorizer.load(m).logits(lightness, uniform_share=1.0)])
-        for m in (model, target)
+        next(colorizer.tiles(lightness[None])).outputs + colorizer.objective.log_weights(1.0)
+        for colorizer in map(Colorizer.load, (model, target))
     )
     assert temperature == pytest.approx(2, rel=0.05)
     np.testing.assert_allclose(second, first / temperature, atol=1e-4)

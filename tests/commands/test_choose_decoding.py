@@ -11,6 +11,7 @@ from tfcolor.color.decoding_options import Decoding
 from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.commands import choose_decoding
 from tfcolor.data import datasets
+from tfcolor.evaluation import decoding_choice
 from tfcolor.evaluation.baselines import raw_aucs
 from tfcolor.evaluation.decoding_choice import choose
 from tfcolor.utils import console
@@ -35,9 +36,9 @@ def folder(tmp_path, monkeypatch):
         rgb = np.random.default_rng(i).integers(0, 256, [20, 24, 3], np.uint8)
         Image.fromarray(rgb).save(folder / f"{i}.png")
     monkeypatch.setattr(datasets, "split_of", lambda file: "val" if file < "3" else "train")
-    monkeypatch.setattr(choose_decoding, "TEMPERATURES", (1.0, 0.3))
-    monkeypatch.setattr(choose_decoding, "UNIFORM_SHARES", (1.0, 0.5))
-    monkeypatch.setattr(choose_decoding, "RADII", (0, 2))
+    monkeypatch.setattr(decoding_choice, "TEMPERATURES", (1.0, 0.3))
+    monkeypatch.setattr(decoding_choice, "UNIFORM_SHARES", (1.0, 0.5))
+    monkeypatch.setattr(decoding_choice, "RADII", (0, 2))
     return folder
 
 
@@ -66,7 +67,7 @@ def test_what_is_measured_is_what_is_written(folder, model_folder, capsys):
 
 def test_the_numbers_are_those_of_other_measurements(folder, model_folder):
     paths = [folder / f"{i}.png" for i in range(3)]
-    found = choose_decoding.measure(model_folder, [folder / "4.png"], paths)
+    found = decoding_choice.measure(model_folder, [folder / "4.png"], paths)
     combinations = itertools.product((1.0, 0.3), (0, 2), (1.0, 0.5))
     assert set(found) == {Decoding(T, smoothing=r, uniform_share=share) for T, r, share in combinations}
     colorizer = Colorizer.load(model_folder)

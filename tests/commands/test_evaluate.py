@@ -4,150 +4,22 @@ import json
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
-from skimage.color import deltaE_ciede2000, rgb2lab
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from tfcolor.color.bins import cell_of, count_bins
-from tfcolor.color.encoding import nearest_bins, quantised
+from tfcolor.color.decoding_options import Decoding
 from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.commands import evaluate
 from tfcolor.data.datasets import split_of
 from tfcolor.evaluation.evaluation import Evaluation
-from tfcolor.evaluation.measuring import (
-    CONFIDENCE_BINS,
-    Truth,
-    distribution_sums,
-    inverse_shares,
-    lab_of,
-    measure_colors,
-    psnr,
-)
-from tfcolor.evaluation.metrics import absolute_colourfulness, calibration_error, colourfulness
-from tfcolor.evaluation.predictors import FromFiles, ModelPredictor
+from tfcolor.evaluation.measuring import Truth, lab_of
+from tfcolor.evaluation.predictors import ModelPredictor
 from tfcolor.utils import console
-
-RNG = np.random.default_rng(0)
-
-
-# Formulas
-
-
-def test_colourfulness_of_gray_is_0():
-    gray = np.repeat(RNG.integers(0, 256, [9, 8, 1], np.uint8), 3, axis=-1)
-    assert colourfulness(gray) == absolute_colourfulness(gray) == 0
-
-
-def test_colourfulness_worked_by_hand():
-    """Half red, half green: rg is 255 and -255, yb is 127.5 everywhere.
-
-    As published: the means are 0 and 127.5, the deviations 255 and 0. Of absolute opponents: 255 and 127.5, and none.
-    """
-    rgb = np.zeros([2, 2, 3], np.uint8)
-    rgb[0, :, 0] = rgb[1, :, 1] = 255
-    assert colourfulness(rgb) == pytest.approx(255 + 0.3 * 127.5)
-    assert absolute_colourfulness(rgb) == pytest.approx(0.3 * np.hypot(255, 127.5))
-
-
-def test_calibration_error_worked_by_hand():
-    """Ten predictions of 0.9 of which 7 are right, and ten of 0.5 of which 6 are: (10 * 0.2 + 10 * 0.1) / 20."""
-    assert calibration_error(np.array([10, 10]), np.array([9.0, 5.0]), np.array([7, 6])) == pytest.approx(0.15)
-
-
-def test_psnr_and_its_cap():
-    one, other = (RNG.integers(0, 256, [12, 9, 3], np.uint8) for _ in range(2))
-    assert psnr(one, other) == pytest.approx(peak_signal_noise_ratio(one, other))
-    assert psnr(one, one) == 100
-
-
-def test_distributions_worked_by_hand():
-    """Two pixels over three bins: 0.7 for the true bin, and 0.2 where 0.5 goes to another.
-
-    The network was trained with a weight of 3 for the last of them, so that it gives that three times its share.
-    """
-    shares, weights = np.array([[[0.7, 0.2, 0.1], [0.5, 0.3, 0.2]]], np.float32), np.float32([1, 1, 3, 1, 1, 1, 1])
-    wide = np.concatenate([np.log(shares * weights[:3]), np.full([1, 2, 4], -30.0)], axis=-1).astype(np.float32)
-    given = tf.constant(wide), tf.constant([[0, 2]], tf.int32), tf.constant(weights)
-    sums = distribution_sums(*given, 1.0)
-    assert (float(sums["top_1"]), float(sums["top_5"])) == (1, 2)
-    assert float(sums["cross_entropy"]) == pytest.approx(-np.log(0.7) - np.log(0.2), rel=1e-5)
-    assert float(sums["weighted_cross_entropy"]) == pytest.approx(-np.log(0.7 / 1.2) - 3 * np.log(0.6 / 1.4), rel=1e-5)
-    sharper = distribution_sums(*given, 0.5)["cross_entropy"]  # squares of the shares
-    assert float(sharper) == pytest.approx(-np.log(0.49 / 0.54) - np.log(0.04 / 0.38), rel=1e-5)
-    counts, confidences, hits = (sums[name].numpy() for name in ("counts", "confidences", "hits"))
-    assert counts[int(0.7 * CONFIDENCE_BINS)] == counts[int(0.5 * CONFIDENCE_BINS)] == 1 and counts.sum() == 2
-    assert confidences.sum() == pytest.approx(1.2) and hits[int(0.7 * CONFIDENCE_BINS)] == hits.sum() == 1
 
 
 def picture(height=20, width=24, seed=0):
     rng = np.random.default_rng(seed)
     ramp = np.linspace(40, 200, height * width).reshape(height, width, 1)
     return np.clip(ramp + rng.normal(0, 25, [height, width, 3]), 0, 255).astype(np.uint8)
-
-
-def truth_of(rgb):
-    lab = lab_of(rgb)
-    return Truth(rgb, lab[..., 0], lab[..., 1:])
-
-
-def test_colours_against_scikit_image():
-    truth, predicted = truth_of(picture()), picture(seed=1)
-    ab = lab_of(predicted)[..., 1:]
-    weights = inverse_shares(truth.ab.reshape(-1, 2), np.ones(truth.lightness.size, int))
-    pairs = measure_colors(truth, ab, predicted, weights)
-    distances = np.linalg.norm(ab - truth.ab, axis=-1)
-    ratios = {name: np.divide(*pair) for name, pair in pairs.items()}
-    assert ratios["raw_error"] == pytest.approx(np.minimum(distances, 150).mean(), rel=1e-6)
-    lab = rgb2lab(truth.rgb)
-    mixed = np.concatenate([lab[..., :1], rgb2lab(predicted)[..., 1:]], axis=-1)
-    assert ratios["ciede2000"] == pytest.approx(deltaE_ciede2000(lab, mixed).mean(), rel=1e-3)
-    assert ratios["ssim"] == pytest.approx(structural_similarity(truth.rgb, predicted, channel_axis=-1))
-    for t in (0, 5, 20, 150):
-        assert pairs["within"][0][t] == (distances <= t).sum()
-    # The share within t, integrated over t, is the AuC of the closed form, but for steps of one unit.
-    swept = 100 * np.trapezoid(ratios["within"], dx=1) / 150
-    assert swept == pytest.approx(100 * (1 - ratios["raw_error"] / 150), abs=0.4)
-
-
-def test_rebalancing_makes_every_bin_count_alike():
-    """Three pixels of one bin with error 10, one of another with error 50: the mean over bins is 30."""
-    ab = np.array([[[5.0, 5], [5, 5], [5, 5], [55, 5]]], np.float32)
-    truth = Truth(np.zeros([1, 4, 3], np.uint8), np.full([1, 4], 50, np.float32), ab)
-    weights = inverse_shares(ab.reshape(-1, 2), np.ones(4, int))
-    predicted = ab + np.array([[[10, 0], [10, 0], [10, 0], [0, 50]]])
-    pairs = measure_colors(truth, predicted, truth.rgb, weights)
-    assert np.divide(*pairs["rebalanced_error"]) == pytest.approx(30)
-    assert np.divide(*pairs["raw_error"]) == pytest.approx(20)
-    unseen = inverse_shares(np.array([[5.0, 5]]), np.ones(1, int))  # training never had the other bin
-    assert np.divide(*measure_colors(truth, predicted, truth.rgb, unseen)["rebalanced_error"]) == pytest.approx(10)
-
-
-# Predictors
-
-
-def some_bins():
-    ab = np.array([[5.0, 5], [4, 6], [-35, 15]])
-    return count_bins(ab, np.array([1, 3, 1]), 10, dataset="made", split="train", num_images=1, num_pixels=5)
-
-
-def test_quantised_truth_is_the_bins_mean():
-    bins = some_bins()
-    ab = np.array([[[1.0, 9], [-33, 12], [-40, 40]]])
-    expected = [[4.25, 5.75], [-35, 15], [-35, 15]]  # means of the cells; the last has no bin of its own
-    np.testing.assert_allclose(quantised(ab, bins)[0], expected)
-    assert nearest_bins(bins)[tuple(cell_of(np.array([5.0, 5]), 10))] == 1
-
-
-def test_predictions_from_files(tmp_path):
-    (tmp_path / "sub").mkdir()
-    rgb = picture()
-    Image.fromarray(rgb).save(tmp_path / "sub" / "a[1].png")
-    files = FromFiles(tmp_path)
-    np.testing.assert_allclose(files.ab("sub/a[1].jpg", (20, 24)), rgb2lab(rgb)[..., 1:], atol=1e-2)
-    for file, shape, message in (("b.jpg", (20, 24), "no predictions for b.jpg"), ("sub/a[1].jpg", (3, 4), "pixels")):
-        with pytest.raises(ValueError, match=message):
-            files.ab(file, shape)
 
 
 # The command
@@ -183,7 +55,7 @@ def test_a_model_is_measured_beside_trivial_predictors(run, tmp_path):
         *("evaluation.json", "evaluation.md", "curve.png", "reliability.png", "photographs.png")
     }
     found = json.loads((tmp_path / "out" / "evaluation.json").read_text())
-    assert found["num_photographs"] == 24 and "1/p" in found["rebalancing"]
+    assert found["num_photographs"] == 24 and "1/p" in found["weights"]["rebalanced"]["policy"]
     assert set(found["results"]) == {"1", "0.38"} and set(found["categories"]) == {"forest", "town"}
     for results in found["results"].values():
         assert set(results) == {"gray", "mean ab", "mean ab given L", "truth, quantised", "model"}
@@ -192,7 +64,7 @@ def test_a_model_is_measured_beside_trivial_predictors(run, tmp_path):
         assert results["gray"]["colourfulness"]["value"] == 0
         assert results["truth, quantised"]["raw_auc"]["value"] > results["gray"]["raw_auc"]["value"]
         assert 0 < results["model"]["top_1"]["value"] < results["model"]["top_5"]["value"] < 100
-    assert "rebalanced AuC" in out and "0.38" in out
+    assert "bounded" in out and "0.38" in out
     assert run("--output", "out")[0] == 2  # nothing is replaced unasked
 
 
@@ -206,10 +78,12 @@ def test_a_photograph_that_decides_the_rebalanced_auc_is_named(run, tmp_path, da
     Image.fromarray(np.full_like(pixels, [255, 0, 0])).save(named["test"])
     status, out, err = run("--T", "1", "--output", "out")
     assert status == 0, err
-    found = json.loads((tmp_path / "out" / "evaluation.json").read_text())["heaviest_photograph"]
-    # Of red it has all 480 pixels but one, of which training knows one; of the hundred other bins all have as many.
-    share = found["share_of_rebalancing_weight"]
-    assert found["file"] == named["test"].name and 0.7 < share < 0.9
+    found = json.loads((tmp_path / "out" / "evaluation.json").read_text())["weights"]
+    # Of red it has all 480 pixels except one, and training has one; of the hundred other bins all have as many.
+    share = found["rebalanced"]["its_share"]
+    assert found["rebalanced"]["heaviest_photograph"] == named["test"].name and 0.7 < share < 0.9
+    # A pixel of red weighs at most 2 Q there, which is no more than fifty times what a common one does.
+    assert found["bounded"]["heaviest_photograph"] == named["test"].name and found["bounded"]["its_share"] < share / 2
     note = f"{named['test'].name} alone has {100 * share:.0f} %"
     assert note in out and note in (tmp_path / "out" / "evaluation.md").read_text()
 
@@ -218,8 +92,10 @@ def test_a_model_is_measured_as_its_own_options_and_predict_have_it(model_folder
     description = json.loads((model_folder / "model.json").read_text())
     own = {"temperature": 0.6, "smoothing": 3, "uniform_share": 0.2}
     (model_folder / "model.json").write_text(json.dumps(description | {"decoding": own}))
-    colorizer, truth = Colorizer.load(model_folder, "float32"), truth_of(picture(40, 50))
-    colors, _ = ModelPredictor("m", colorizer, (1.0, 0.6), tile=16, smoothing=3, uniform_share=0.2)(truth, "x.png")
+    lab = lab_of(rgb := picture(40, 50))
+    colorizer, truth = Colorizer.load(model_folder, "float32"), Truth(rgb, lab[..., 0], lab[..., 1:])
+    decodings = [Decoding(T, smoothing=3, uniform_share=0.2) for T in (1.0, 0.6)]
+    colors, _ = ModelPredictor("m", colorizer, decodings, tile=16)(truth, "x.png")
     for T in (1.0, 0.6):
         expected = colorizer.predict_ab(truth.lightness, T, smoothing=3, uniform_share=0.2)
         np.testing.assert_allclose(colors[f"{T:g}", "m"], expected, atol=2e-3)
@@ -310,12 +186,14 @@ def test_what_is_for_models_is_refused_for_predictions(run, dataset, option):
 def test_an_evaluation_is_saved_and_loaded(tmp_path):
     evaluation = Evaluation()
     for i in range(9):
-        pairs = {"raw_error": (i, 2), "rebalanced_error": (1, i)}
+        pairs = {"raw_error": (i, 2), "rebalanced_error": (1, i), "bounded_error": (1, 10 - i)}
         evaluation.add(f"{i}.png", "sea", {("1", "model"): pairs}, 90.0 + i)
     evaluation.save(tmp_path / "part.npz", {"T": (1.0, 0.38)})
     loaded = Evaluation.load(tmp_path / "part.npz", {"T": (1.0, 0.38)})
     assert loaded.ranked() == evaluation.ranked()
-    assert loaded.heaviest_share() == evaluation.heaviest_share() == ("8.png", pytest.approx(8 / 36))
+    for found in (loaded, evaluation):
+        assert found.heaviest_share("rebalanced_error") == ("8.png", pytest.approx(8 / 36))
+        assert found.heaviest_share("bounded_error") == ("0.png", pytest.approx(10 / 54))
     assert [file for _, file in loaded.ranked()["best"]] == ["8.png", "7.png", "6.png"]
     assert [file for _, file in loaded.ranked()["worst"]] == ["2.png", "1.png", "0.png"]
     assert [file for _, file in loaded.ranked()["median"]] == ["5.png", "4.png", "3.png"]

@@ -7,7 +7,7 @@ from skimage.color import rgb2lab
 
 from tfcolor.data import datasets
 from tfcolor.evaluation.baselines import MeanGivenLightness, raw_aucs
-from tfcolor.evaluation.measuring import lab_pixels
+from tfcolor.evaluation.measuring import truths
 from tfcolor.evaluation.metrics import raw_auc, rebalanced_auc
 from tfcolor.utils.errors import WorkError
 
@@ -61,12 +61,12 @@ def pictures(tmp_path):
     return paths
 
 
-def test_lab_pixels(pictures):
-    found = list(lab_pixels(pictures))
-    assert [lightness.shape for lightness, _ in found] == [(20, 30), (7, 5), (40, 8)]
+def test_truths(pictures):
+    found = [truth for _, truth in truths(pictures)]
+    assert [truth.lightness.shape for truth in found] == [(20, 30), (7, 5), (40, 8)]
     lab = rgb2lab(np.asarray(Image.open(pictures[0])))
-    np.testing.assert_allclose(found[0][0], lab[..., 0], atol=1e-2)
-    np.testing.assert_allclose(found[0][1], lab[..., 1:], atol=1e-2)
+    np.testing.assert_allclose(found[0].lightness, lab[..., 0], atol=1e-2)
+    np.testing.assert_allclose(found[0].ab, lab[..., 1:], atol=1e-2)
 
 
 def test_mean_given_lightness_worked_by_hand(tmp_path):

@@ -6,18 +6,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.made import write_model
 from tfcolor import DEFAULT_MODEL
 from tfcolor.models.directory import (
     SHIPPED,
     assign_all,
-    decoding_of,
     find_model,
     load_model,
-    read_description,
+    read_info,
     save_model,
     shipped_models,
 )
+from tfcolor.networks.registry import NetworkChoice
 from tfcolor.networks.valid8 import Valid8
+from tfcolor.objectives.registry import ObjectiveChoice
 from tfcolor.utils.errors import InputError
 
 
@@ -43,35 +45,54 @@ def test_a_model_there_and_back(tmp_path, make_bins, activation, batch_norm):
     network = Valid8(19, activation, batch_norm, seed=7)
     for variable in network.saved.values():  # moving averages and slopes as after training
         variable.assign_add(0.1 * tf.random.stateless_uniform(variable.shape, [1, 2]))
-    description = {
-        "network": {"name": "valid8", "num_bins": 19, "activation": activation, "batch_norm": batch_norm},
-        "note": "ü",
-        "steps": 3,
-    }
-    save_model(tmp_path, network, bins, description)
+    choice = NetworkChoice("valid8", {"activation": activation, "batch_norm": batch_norm})
+    objective = ObjectiveChoice("classification", {"encoding": "hard"})
+    save_model(tmp_path, network, bins, choice, objective, {"note": "ü", "steps": 3})
     assert {path.name for path in tmp_path.iterdir()} == {"model.json", "bins.npz", "weights.npz"}
     for name in ("bins.npz", "weights.npz"):
         with np.load(tmp_path / name, allow_pickle=False) as file:
             assert all(array.dtype != object for array in file.values())
-    loaded, loaded_bins, loaded_description = load_model(tmp_path)
-    assert loaded_description == {"format_version": 1} | description
-    np.testing.assert_array_equal(loaded_bins.means, bins.means)
+    loaded, loaded_objective, info = load_model(tmp_path)
+    assert (info.network, info.objective) == (choice, objective)
+    assert (info.content["format_version"], info.content["note"], info.content["steps"]) == (2, "ü", 3)
+    np.testing.assert_array_equal(loaded_objective.bins.means, bins.means)
     x = tf.constant(np.random.default_rng(0).uniform(0, 100, [1, 20, 20, 1]), tf.float32)
     np.testing.assert_array_equal(loaded(x), network(x))
     assert loaded.saved.keys() == network.saved.keys()
 
 
-def test_a_model_from_before_batch_normalization_has_none(model_folder):
-    assert "batch_norm" not in json.loads((model_folder / "model.json").read_text())["network"]
-    network, _, description = load_model(model_folder)
-    assert description["network"]["batch_norm"] is False
-    assert not network.statistics
+class TestVersion1:
+    """What tfcolor 0.1 wrote: the number of bins and zhang's objective in `network`, and a layer called `ab`."""
+
+    def test_a_model_from_before_batch_normalization_has_none(self, model_folder):
+        change_json(model_folder, format_version=1, objective=None)
+        change_json(model_folder, network={"name": "valid8", "num_bins": 16, "activation": "relu"})
+        network, objective, info = load_model(model_folder)
+        assert info.network.arguments["batch_norm"] is False and not network.statistics
+        assert objective.num_outputs == 16 and info.predicts_distribution
+
+    def test_a_regression_is_one_still(self, tmp_path):
+        folder = write_model(tmp_path / "model", "zhang", objective="regression", width=1 / 16)
+        with np.load(folder / "weights.npz") as file:
+            content = {name.replace("logits/", "ab/"): array for name, array in file.items()}
+        np.savez(folder / "weights.npz", **content)
+        arguments = {"activation": "relu", "width": 1 / 16, "objective": "regression"}
+        network = {"name": "zhang", "num_bins": 16} | arguments
+        change_json(folder, format_version=1, network=network, options={"downsampling": "point"}, objective=None)
+        loaded, _, info = load_model(folder)
+        assert not info.predicts_distribution and info.objective.arguments["downsampling"] == "point"
+        np.testing.assert_array_equal(loaded.weights["logits/bias"], content["ab/bias"])
+
+    def test_another_number_of_bins_is_refused(self, model_folder):
+        change_json(model_folder, format_version=1, network={"name": "valid8", "num_bins": 17, "activation": "relu"})
+        with pytest.raises(InputError, match=r"model.json and bins.npz have different numbers of bins"):
+            load_model(model_folder)
 
 
 def test_a_folder_is_found_by_its_path_and_else_the_shipped_ones_are_listed(model_folder):
     assert find_model(str(model_folder)) == model_folder
     for name in shipped_models():
-        read_description(find_model(name))
+        read_info(find_model(name))
     with pytest.raises(InputError, match="no model 'nowhere': give a model directory or a shipped model") as refusal:
         find_model("nowhere")
     assert all(name in str(refusal.value) for name in shipped_models())
@@ -89,41 +110,36 @@ def test_missing_and_broken_files_are_named(model_folder, name, content):
 
 
 WRONG = {
-    "another version": (change_json, {"format_version": 2}, "model.json has format version 2, not 1"),
+    "another version": (change_json, {"format_version": 3}, "model.json has format version 3, not 2"),
     "no version": (change_json, {"format_version": None}, "model.json has format version None"),
-    "no network": (change_json, {"network": None}, "model.json: network must have name"),
-    "a network that is a word": (change_json, {"network": "valid8"}, "model.json: network must have name"),
-    "no activation": (change_network, {"activation": None}, "model.json: network must have name"),
-    "an unknown option": (change_network, {"depth": 9}, "model.json: network valid8 takes num_bins"),
-    "an option of another network": (change_network, {"width": 1.0}, "network valid8 takes num_bins"),
+    "no network": (change_json, {"network": None}, "model.json: network must have a name"),
+    "a network that is a word": (change_json, {"network": "valid8"}, "model.json: network must have a name"),
+    "no objective": (change_json, {"objective": None}, "model.json: objective must have a name"),
+    "an unknown option": (change_network, {"depth": 9}, "model.json: `depth` is not for valid8"),
+    "an option of another network": (change_network, {"width": 1.0}, "`width` is not for valid8"),
     "a width out of range": (
         change_network,
         {"name": "zhang", "width": 0, "batch_norm": None},
-        r"width of the network must be a number in \(0, 8\]",
+        r"`width` must be in \(0, 8\], got 0",
     ),
-    "a foreign network": (
-        change_network,
-        {"name": "resnet50"},
-        r"model.json: unknown name 'resnet50'.*valid8",
-    ),
+    "a foreign network": (change_network, {"name": "resnet50"}, r"model.json: unknown network 'resnet50'.*valid8"),
+    "a foreign objective": (change_json, {"objective": {"name": "gan"}}, "model.json: unknown objective 'gan'"),
     "a foreign activation": (
         change_network,
         {"activation": "gelu2"},
-        r"model.json: unknown activation 'gelu2'.*relu",
+        r"model.json: `activation` must be relu or .*got 'gelu2'",
     ),
-    "a normalization that is a word": (change_network, {"batch_norm": "yes"}, "batch_norm .* must be true or false"),
-    "a name that is a list": (change_network, {"name": ["valid8"]}, "model.json: unknown name"),
-    "other bins": (change_network, {"num_bins": 17}, "model.json has 17 bins, bins.npz has 16"),
-    "a number that is a word": (change_network, {"num_bins": "16"}, "model.json has 16 bins"),
-    "a T beyond 1": (change_json, {"decoding": {"temperature": 2}}, "decoding .* temperature must be in .* got 2"),
+    "a normalization that is a word": (change_network, {"batch_norm": "yes"}, "`batch_norm` must be of type bool"),
+    "a name that is a list": (change_network, {"name": ["valid8"]}, "model.json: unknown network"),
+    "a T beyond 1": (change_json, {"decoding": {"temperature": 2}}, "decoding .*temperature.* must be in .* got 2"),
     "a T that is a word": (change_json, {"decoding": {"temperature": "0.4"}}, "decoding in model.json is wrong"),
     "half a pixel": (change_json, {"decoding": {"smoothing": 1.5}}, "smoothing must be a whole number"),
     "a smoothing that is true": (
         change_json,
         {"decoding": {"smoothing": True}},
-        "takes smoothing, temperature",
+        "takes temperature, smoothing",
     ),
-    "an unknown decoding": (change_json, {"decoding": {"gamma": 1}}, "takes smoothing, temperature"),
+    "an unknown decoding": (change_json, {"decoding": {"gamma": 1}}, "takes temperature, smoothing"),
     "a decoding that is a list": (change_json, {"decoding": [0.4]}, "decoding in model.json is wrong"),
     "a missing weight": (
         change_weights,
@@ -150,16 +166,15 @@ def test_what_does_not_fit_is_refused(model_folder, change, changes, message):
 
 
 def test_bins_too_few_for_the_network_are_refused(model_folder, make_bins):
-    """Both files agree on 5 bins, and valid8 needs 8."""
+    """valid8 needs 8."""
     make_bins(5).save(model_folder / "bins.npz")
-    change_network(model_folder, num_bins=5)
     with pytest.raises(InputError, match=str(model_folder)):
         load_model(model_folder)
 
 
 def test_another_models_bins_are_refused(model_folder, make_bins):
     make_bins(20).save(model_folder / "bins.npz")
-    with pytest.raises(InputError, match=r"model.json has 16 bins, bins.npz has 20"):
+    with pytest.raises(InputError, match=r"weights.npz does not fit: .*conv"):
         load_model(model_folder)
 
 
@@ -173,28 +188,28 @@ def test_nothing_is_assigned_where_one_array_does_not_fit(tmp_path):
 
 def test_an_unfinished_model_has_no_description(tmp_path, make_bins, monkeypatch):
     """`model.json` comes last: a model without it is not whole."""
-    import tfcolor.modeldir as modeldir
+    from tfcolor.models import directory
 
     def fails(path, arrays):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(modeldir, "write_npz", fails)
+    monkeypatch.setattr(directory, "write_npz", fails)
     with pytest.raises(OSError, match="No space left"):
-        save_model(tmp_path, Valid8(16), make_bins(16), {})
+        save_model(tmp_path, Valid8(16), make_bins(16), NetworkChoice("valid8"), ObjectiveChoice("classification"), {})
     assert not (tmp_path / "model.json").exists()
 
 
 @pytest.mark.parametrize("name", shipped_models())
 def test_a_shipped_model_is_whole_small_and_has_a_card(name):
     folder = SHIPPED / name
-    _, bins, description = load_model(folder)
-    limit = {"valid8": 4e6, "zhang": 20e6}[description["network"]["name"]]
+    _, objective, info = load_model(folder)
+    limit = {"valid8": 4e6, "zhang": 20e6}[info.network.name]
     assert sum(path.stat().st_size for path in folder.iterdir()) < limit
-    assert bins.split == "train"
-    assert all(description[key] for key in ("description", "limits", "command", "decoding", "metrics"))
+    assert objective.bins.split == "train"
+    assert all(info.content[key] for key in ("description", "limits", "command", "decoding", "metrics"))
     card = (SHIPPED.parent.parent / "docs" / "models.md").read_text()
-    assert f"\n## {name}\n" in card and description["command"] in card
-    own = decoding_of(description)
+    assert f"\n## {name}\n" in card
+    own = info.decoding
     assert f"T = {own.temperature:g}, λ = {own.uniform_share:g}, chroma smoothing {own.smoothing}" in card
 
 

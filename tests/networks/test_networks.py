@@ -194,7 +194,7 @@ def test_valid8_colours_16x16_of_32x32_pixels():
 
 
 def test_valid8_refuses_fewer_than_8_bins():
-    with pytest.raises(ValueError, match="num_bins must be at least 8, got 7"):
+    with pytest.raises(ValueError, match="num_outputs must be at least 8, got 7"):
         Valid8(7)
 
 

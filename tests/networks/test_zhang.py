@@ -7,6 +7,7 @@ import tensorflow as tf
 from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.networks.layers import Convolution, TrainingPass
 from tfcolor.networks.zhang import BLOCKS, Zhang
+from tfcolor.objectives.classification import Classification
 
 # Layer -> side of its output for an input of 176, channels in and out at width 1, as in the table.
 TABLE = {
@@ -75,8 +76,6 @@ def test_output_is_a_quarter(size, dtype):
 
 
 def test_what_it_cannot_take_is_refused():
-    with pytest.raises(ValueError, match="classification, regression, got 'both'"):
-        Zhang(16, width=1 / 16, objective="both")
     with pytest.raises(ValueError, match="multiples of 8"):
         Zhang(16, width=1 / 16)(tf.zeros([1, 32, 12, 1]))
 
@@ -97,7 +96,7 @@ def test_a_pixel_sees_far_and_the_picture_is_placed_where_it_was():
 
 def test_pictures_of_any_size_are_coloured_in_tiles_of_any_size(make_bins):
     network = Zhang(20, width=1 / 16, seed=1)
-    colorizer = Colorizer(network, make_bins(20))
+    colorizer = Colorizer(network, Classification(make_bins(20)))
     lightness = np.random.default_rng(0).uniform(0, 100, [43, 70]).astype(np.float32)
     whole = colorizer.predict_ab(lightness, 0.5, smoothing=2)
     assert whole.shape == (43, 70, 2)
@@ -115,7 +114,7 @@ def test_colours_are_those_of_enlarged_logits(make_bins):
     lightness = np.random.default_rng(0).uniform(0, 100, [40, 64]).astype(np.float32)
     logits = tf.image.resize(network(lightness[None, ..., None]), [40, 64], "bilinear")
     expected = tf.tensordot(tf.nn.softmax(logits / 0.5), tf.constant(bins.means, tf.float32), 1)[0]
-    np.testing.assert_allclose(Colorizer(network, bins).predict_ab(lightness, 0.5), expected, atol=1e-3)
+    np.testing.assert_allclose(Colorizer(network, Classification(bins)).predict_ab(lightness, 0.5), expected, atol=1e-3)
 
 
 def test_a_cell_sees_349_pixels():
