@@ -75,7 +75,7 @@ def metadata(wheel):
 def programs(wheel, tmp_path_factory):
     """The programs of a new environment outside the checkout, where the wheel is installed.
 
-    Its dependencies are those of the environment that runs the tests: to install TensorFlow takes most of a minute.
+    It borrows the dependencies from the environment that runs the tests: installing TensorFlow takes most of a minute.
     """
     folder = tmp_path_factory.mktemp("environment")
     assert ROOT not in folder.parents
@@ -92,7 +92,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel, source):
     with zipfile.ZipFile(wheel) as archive:
         found = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert found == {str(path.relative_to(source)) for path in (source / "tfcolor").rglob("*") if path.is_file()}
-    for model in ("forest", "outdoor", "zhang-outdoor"):
+    assert tfcolor.DEFAULT_MODEL in shipped_models()
+    for model in shipped_models():
         assert {f"tfcolor/models/{model}/{name}" for name in ("bins.npz", "model.json", "weights.npz")} <= found
 
 
