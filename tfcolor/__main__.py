@@ -1,4 +1,4 @@
-"""The command line: python -m tfcolor COMMAND, or tfcolor COMMAND where the package is installed."""
+"""The command line: `tfcolor COMMAND`, or `python -m tfcolor COMMAND` where the package is not installed."""
 
 import importlib
 import sys
@@ -7,7 +7,7 @@ from pathlib import PurePath
 from tfcolor import __version__
 from tfcolor.utils import console
 
-# Command -> the module in `tfcolor/commands`, and what it does.
+# Command -> its module in `tfcolor.commands`, and what it does.
 COMMANDS = {
     "colorize": ("colorize", "colour photographs"),
     "analyze-bins": ("analyze_bins", "scan the colours of a dataset and choose the bins"),
@@ -21,16 +21,35 @@ COMMANDS = {
 
 
 def usage(program: str) -> str:
-    """What the commands are."""
+    """List the commands.
+
+    Args:
+        program: how the program was started, such as 'tfcolor'.
+
+    Returns:
+        the text that `--help` prints.
+    """
     width = max(map(len, COMMANDS))
-    lines = [f"  {name:{width}}  {text}" for name, (_, text) in COMMANDS.items()]
-    return "\n".join([f"usage: {program} COMMAND [OPTION ...]", "", *lines, "", f"{program} COMMAND --help says more."])
+    commands = [f"  {name:{width}}  {purpose}" for name, (_, purpose) in COMMANDS.items()]
+    lines = [f"usage: {program} [--help | --version] COMMAND [OPTION ...]", "", *commands, ""]
+    return "\n".join([*lines, f"{program} COMMAND --help says more."])
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; returns its exit status."""
+    """Run one command.
+
+    Args:
+        arguments: the command's name and its arguments; None takes the process's own.
+
+    Returns:
+        the exit status: 2 where the command is missing or unknown, otherwise the command's.
+    """
     program = "python -m tfcolor" if PurePath(sys.argv[0]).name == "__main__.py" else "tfcolor"
-    name, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments:
+        print(usage(program), file=sys.stderr)
+        return 2
+    name, *rest = arguments
     if name in ("-h", "--help"):
         print(usage(program))
         return 0
@@ -38,12 +57,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"tfcolor {__version__}")
         return 0
     if name not in COMMANDS:
-        print(usage(program), file=sys.stderr)
-        print(f"error: {name!r} is no command" if name else "error: a command is missing", file=sys.stderr)
+        print(f"error: unknown command {name!r}; {program} --help lists the commands", file=sys.stderr)
         return 2
-    command = importlib.import_module(f"tfcolor.commands.{COMMANDS[name][0]}")
-    sys.argv[0] = f"{program} {name}"  # what argparse shows
-    return console.run(lambda: command.main(rest))
+    module = f"tfcolor.commands.{COMMANDS[name][0]}"
+    sys.argv[0] = f"{program} {name}"  # argparse shows it in its usage
+    return console.run(lambda: importlib.import_module(module).main(rest))
 
 
 if __name__ == "__main__":
