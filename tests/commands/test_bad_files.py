@@ -823,7 +823,7 @@ def test_random_bytes_are_refused_or_read(folder, magic, rest):
     read_whole(folder / "bytes", magic + rest)
 
 
-# Offsets from the beginning, where headers are, or from the end, where those of a TIFF may be.
+# Offsets from the beginning, where headers are, or from the end, where a TIFF may have its headers.
 places = st.integers(0, 150) | st.integers(-250, -1) | st.integers(0, 10**5)
 
 

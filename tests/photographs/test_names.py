@@ -41,7 +41,7 @@ def test_another_format_appends_its_suffix(name, chosen, result):
 def test_photographs_that_differ_in_their_suffix_have_results_of_their_own(chosen):
     names = ["a", *(f"a{suffix}" for suffix in SUFFIXES)]
     results = [result_name(name, chosen) for name in names]
-    # "a" alone becomes another one's name.
+    # The result of "a" has the name of another photograph.
     assert len(set(results[1:])) == len(names) - 1
 
 

@@ -102,38 +102,38 @@ def colorize_files(
     with Progress("colouring", len(jobs), "photographs") as progress, ThreadPoolExecutor(workers) as pool:
         account = Account(progress)
         results = _Results(account, pool, workers, outputs)
-        waiting: deque[tuple[_Unit, Page]] = deque()  # pages that are being coloured
+        waiting: deque[tuple[_PageTask, Page]] = deque()  # pages that are being coloured
         tiles_before = 0  # tiles of the pages that are done
 
         def pictures():
-            units = _units(jobs, outputs.format, max_pixels, account)
-            for unit, page in read_ahead(units, lambda unit: unit.read(outputs.compare), _Unit.num_pixels, workers):
+            tasks = _tasks(jobs, outputs.format, max_pixels, account)
+            for task, page in read_ahead(tasks, lambda task: task.read(outputs.compare), _PageTask.num_pixels, workers):
                 if isinstance(page, UnreadableImage):
-                    results.give_up(unit, page)
-                elif unit.job.source not in account.failed:
-                    unit.note(page, account)
-                    waiting.append((unit, page))
+                    results.give_up(task, page)
+                elif task.job.source not in account.failed:
+                    task.note(page, account)
+                    waiting.append((task, page))
                     del page
-                    yield Uncolored(waiting[-1][1].lightness, levels_of(waiting[-1][1], unit.format))
+                    yield Uncolored(waiting[-1][1].lightness, levels_of(waiting[-1][1], task.format))
 
         def show(done):
-            unit, page = waiting[0]
+            task, page = waiting[0]
             share = min((done - tiles_before) / count_tiles(*page.lightness.shape, tile), 0.999)  # 1 when it is written
             files = len(account.colored) + len(account.failed) + results.num_waiting
-            progress.update(files + (unit.index + share) / unit.header.num_pages, shown(unit.job.source.name))
+            progress.update(files + (task.index + share) / task.header.num_pages, shown(task.job.source.name))
 
         with contextlib.closing(results):
             for rgb in colorizer.colorize_all(pictures(), decoding, tile, show):
-                unit, page = waiting.popleft()
+                task, page = waiting.popleft()
                 tiles_before += count_tiles(*page.lightness.shape, tile)
-                results.add(unit, page, rgb)
+                results.add(task, page, rgb)
                 del page, rgb  # else they stay in memory while the next one is read
             results.finish()
         progress.update(len(jobs))
     return account
 
 
-class _Unit(NamedTuple):
+class _PageTask(NamedTuple):
     """A page to colour."""
 
     job: Job
@@ -154,7 +154,7 @@ class _Unit(NamedTuple):
         account.note(self.job.source, page.note)
 
 
-def _units(jobs: list[Job], chosen: str | None, max_pixels: int, account: Account) -> Iterator[_Unit]:
+def _tasks(jobs: list[Job], chosen: str | None, max_pixels: int, account: Account) -> Iterator[_PageTask]:
     """The pages of all files that can be opened and whose results can hold them."""
     for job in jobs:
         try:
@@ -167,7 +167,7 @@ def _units(jobs: list[Job], chosen: str | None, max_pixels: int, account: Accoun
             reason = f"{header.num_pages} pages, and {format.upper()} holds only one; take --format tiff"
             account.fail(job.source, reason)
             continue
-        yield from (_Unit(job, header, index, format) for index in range(header.num_pages))
+        yield from (_PageTask(job, header, index, format) for index in range(header.num_pages))
 
 
 def result_format(target: Path, header: Header, chosen: str | None) -> str:
@@ -200,7 +200,7 @@ class _Results:
 
     def __init__(self, account: Account, pool: ThreadPoolExecutor, workers: int, outputs: Outputs):
         self._account, self._pool, self._workers, self._outputs = account, pool, workers, outputs
-        self._writing: deque[tuple[_Unit, int, Future]] = deque()  # (page, its number of pixels, its writing)
+        self._writing: deque[tuple[_PageTask, int, Future]] = deque()  # (page, its number of pixels, its writing)
         self._pages = contextlib.ExitStack()  # holds the file of several pages that is open
         self._open_job: Job | None = None  # of that file
         self._first: tuple[Page, np.ndarray] | None = None  # its first page, if there will be a comparison
@@ -210,72 +210,72 @@ class _Results:
         """The number of results that wait to be written."""
         return len(self._writing)
 
-    def add(self, unit: _Unit, page: Page, rgb: np.ndarray) -> None:
+    def add(self, task: _PageTask, page: Page, rgb: np.ndarray) -> None:
         """Write the colours of a page. Pages come in their order."""
-        if unit.job.source in self._account.failed:
+        if task.job.source in self._account.failed:
             return
-        if unit.header.num_pages > 1:
-            self._write_page(unit, page, rgb)
+        if task.header.num_pages > 1:
+            self._write_page(task, page, rgb)
             return
-        self._writing.append((unit, page.lightness.size, self._pool.submit(self._write, unit, page, rgb)))
+        self._writing.append((task, page.lightness.size, self._pool.submit(self._write, task, page, rgb)))
         while len(self._writing) > self._workers or sum(size for _, size, _ in self._writing) > _PIXELS_BEHIND:
-            self._settle()
+            self._finish_oldest()
 
-    def give_up(self, unit: _Unit, reason: UnreadableImage) -> None:
+    def give_up(self, task: _PageTask, reason: UnreadableImage) -> None:
         """Report that a page cannot be read, so that its file has no result."""
         self._account.fail(
-            unit.job.source, reason if unit.header.num_pages == 1 else f"page {unit.index + 1}: {reason}"
+            task.job.source, reason if task.header.num_pages == 1 else f"page {task.index + 1}: {reason}"
         )
-        if self._open_job is unit.job:
+        if self._open_job is task.job:
             self._discard(reason)
 
     def finish(self) -> None:
         """Wait until all results are written."""
         while self._writing:
-            self._settle()
+            self._finish_oldest()
 
     def close(self) -> None:
         """Remove an unfinished result."""
         if self._open_job:
             self._discard(Unsavable("unfinished"))
 
-    def _settle(self):
-        unit, num_pixels, future = self._writing.popleft()
+    def _finish_oldest(self):
+        task, num_pixels, future = self._writing.popleft()
         try:
             future.result()
         except UNWRITABLE as error:
-            self._account.fail_to_write(unit.job, error)
+            self._account.fail_to_write(task.job, error)
         else:
-            self._account.colored.append(unit.job.source)
+            self._account.colored.append(task.job.source)
             self._account.num_pixels += num_pixels
 
-    def _write(self, unit, page, rgb):
-        with self._saving(unit) as add_page:
+    def _write(self, task, page, rgb):
+        with self._saving(task) as add_page:
             add_page(rgb, page)
-            self._compare(unit, page, rgb)  # before the result gets its name: that says that both are complete
+            self._compare(task, page, rgb)  # before the result gets its name: that says that both are complete
 
-    def _write_page(self, unit, page, rgb):
+    def _write_page(self, task, page, rgb):
         try:
-            if unit.index == 0:
-                self._add_page, self._open_job = self._pages.enter_context(self._saving(unit)), unit.job
-                self._first = (page, rgb) if unit.job.targets[1:] else None
+            if task.index == 0:
+                self._add_page, self._open_job = self._pages.enter_context(self._saving(task)), task.job
+                self._first = (page, rgb) if task.job.targets[1:] else None
             self._add_page(rgb, page)
             self._account.num_pixels += page.lightness.size
-            if unit.index == unit.header.num_pages - 1:
+            if task.index == task.header.num_pages - 1:
                 if self._first:
-                    self._compare(unit, *self._first)
+                    self._compare(task, *self._first)
                 self._open_job = self._first = None
                 self._pages.close()
-                self._account.colored.append(unit.job.source)
+                self._account.colored.append(task.job.source)
         except UNWRITABLE as error:
             self._discard(error)
-            self._account.fail_to_write(unit.job, error)
+            self._account.fail_to_write(task.job, error)
 
-    def _saving(self, unit):
-        target = unit.job.targets[0]
+    def _saving(self, task):
+        target = task.job.targets[0]
         target.parent.mkdir(parents=True, exist_ok=True)
-        num_bytes = unit.header.num_pages * unit.header.num_pixels * 8  # RGBA of 16 bits
-        return saving(target, unit.format, num_bytes, self._outputs.quality)
+        num_bytes = task.header.num_pages * task.header.num_pixels * 8  # RGBA of 16 bits
+        return saving(target, task.format, num_bytes, self._outputs.quality)
 
     def _discard(self, error):
         self._open_job = self._first = None
@@ -283,9 +283,9 @@ class _Results:
             self._pages.__exit__(type(error), error, error.__traceback__)
         self._pages = contextlib.ExitStack()
 
-    def _compare(self, unit, page, rgb):
+    def _compare(self, task, page, rgb):
         """Write a sheet of input, result and truth, if it was asked for."""
-        for target in unit.job.targets[1:]:
+        for target in task.job.targets[1:]:
             pictures = [("input", painted(page.lightness)), ("result", rounded(rgb, np.uint8))]
             pictures += [("truth", page.truth)] if page.truth is not None else []
             write_png(target, sheet([pictures]))

@@ -1,4 +1,4 @@
-"""What a picture file holds beside its pixels, all of which is kept."""
+"""What a picture file holds beside its pixels; results keep it."""
 
 import functools
 import io
