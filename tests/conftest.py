@@ -4,6 +4,7 @@ import functools
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported anywhere
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as `console.load_tensorflow` has it
 
 from collections import namedtuple
 from collections.abc import Callable

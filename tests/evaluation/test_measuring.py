@@ -145,7 +145,7 @@ def test_bounded_weights_are_those_of_their_definition():
 
 
 def test_an_unseen_colour_counts_in_the_bounded_auc_and_cannot_decide_it_alone():
-    """One pixel of a cell that training lacks weighs 2 Q, here 2; 99 of the only one that it has a little more than 1."""
+    """A pixel of a cell that training lacks weighs 2 Q, here 2; those of the only cell that it has a little over 1."""
     ab = np.full([1, 100, 2], 5.0, np.float32)
     ab[0, 0] = 85
     truth = Truth(np.zeros([1, 100, 3], np.uint8), np.full([1, 100], 50, np.float32), ab)
