@@ -1,7 +1,8 @@
 """Colour photographs: python predict.py --T 0.38 photo.jpg
 
-Takes files, folders and globs, and writes results of the same name and format to a folder. Without any,
-it colours the photographs that scikit-image carries, to show what it does.
+Takes files, folders and globs, and writes results of the same name and format to a folder; where the format
+changes, its suffix is appended to the name. Without any file, it colours the photographs that scikit-image
+carries, to show what it does.
 """
 
 import sys
@@ -106,7 +107,7 @@ def main(arguments=None):
     started = time.perf_counter()
     task = (colorizer, work.jobs, decoding, outputs, tile or AUTO_TILE, round(args.max_megapixels * 1e6))
     for path, reason in work.failures:
-        print(f"cannot colour {console.shown(path)}: {reason}", file=sys.stderr)
+        print(f"cannot colour {console.shown(path)}: {console.shown(reason)}", file=sys.stderr)
     if outputs.are_looks:
         from tfcolor.commands.looks import look_at_files
 
