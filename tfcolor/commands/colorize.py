@@ -111,20 +111,20 @@ def main(arguments=None):
     if outputs.are_looks:
         from tfcolor.commands.looks import look_at_files
 
-        account = look_at_files(*task)
+        report = look_at_files(*task)
     else:
         from tfcolor.commands.colorize_files import colorize_files
 
-        account = colorize_files(*task, args.workers)
-    failed = len(account.failed) + len(work.failures)
-    print(summary(account, work.skipped, failed, time.perf_counter() - started, folder))
+        report = colorize_files(*task, args.workers)
+    failed = len(report.failed) + len(work.failures)
+    print(summary(report, work.skipped, failed, time.perf_counter() - started, folder))
     return 1 if failed else 0
 
 
-def summary(account, skipped, failed, seconds, folder):
+def summary(report, skipped, failed, seconds, folder):
     """What became of the photographs, in one line."""
-    count = len(account.colored)
-    line = f"{count} {'photograph' if count == 1 else 'photographs'}, {account.num_pixels / 1e6:.1f} megapixels, "
+    count = len(report.colored)
+    line = f"{count} {'photograph' if count == 1 else 'photographs'}, {report.num_pixels / 1e6:.1f} megapixels, "
     line += f"coloured in {seconds:.1f} s: {console.shown(folder)}"
     line += f"; {skipped} skipped, their results exist" if skipped else ""
     return line + (f"; {failed} failed" if failed else "")

@@ -1,4 +1,4 @@
-"""Colour files: pages are read ahead, coloured, and written behind; an account says what became of each photograph."""
+"""Colour files: pages are read ahead, coloured, and written behind; a report says what became of each photograph."""
 
 import contextlib
 import errno
@@ -30,7 +30,7 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass
-class Account:
+class Report:
     """What became of the photographs. Each failure is reported at once.
 
     progress: where failures and notes are printed.
@@ -81,7 +81,7 @@ def colorize_files(
     tile: int,
     max_pixels: int,
     workers: int,
-) -> Account:
+) -> Report:
     """Colour and write photographs. Those that cannot be read or written are reported, and the others coloured.
 
     Args:
@@ -100,18 +100,18 @@ def colorize_files(
         WorkError: there is no space left for any result.
     """
     with Progress("colouring", len(jobs), "photographs") as progress, ThreadPoolExecutor(workers) as pool:
-        account = Account(progress)
-        results = _Results(account, pool, workers, outputs)
+        report = Report(progress)
+        results = _Results(report, pool, workers, outputs)
         waiting: deque[tuple[_PageTask, Page]] = deque()  # pages that are being coloured
         tiles_before = 0  # tiles of the pages that are done
 
         def pictures():
-            tasks = _tasks(jobs, outputs.format, max_pixels, account)
+            tasks = _tasks(jobs, outputs.format, max_pixels, report)
             for task, page in read_ahead(tasks, lambda task: task.read(outputs.compare), _PageTask.num_pixels, workers):
                 if isinstance(page, UnreadableImage):
                     results.give_up(task, page)
-                elif task.job.source not in account.failed:
-                    task.note(page, account)
+                elif task.job.source not in report.failed:
+                    task.note(page, report)
                     waiting.append((task, page))
                     del page
                     yield Uncolored(waiting[-1][1].lightness, levels_of(waiting[-1][1], task.format))
@@ -119,7 +119,7 @@ def colorize_files(
         def show(done):
             task, page = waiting[0]
             share = min((done - tiles_before) / count_tiles(*page.lightness.shape, tile), 0.999)  # 1 when it is written
-            files = len(account.colored) + len(account.failed) + results.num_waiting
+            files = len(report.colored) + len(report.failed) + results.num_waiting
             progress.update(files + (task.index + share) / task.header.num_pages, shown(task.job.source.name))
 
         with contextlib.closing(results):
@@ -130,7 +130,7 @@ def colorize_files(
                 del page, rgb  # else they stay in memory while the next one is read
             results.finish()
         progress.update(len(jobs))
-    return account
+    return report
 
 
 class _PageTask(NamedTuple):
@@ -147,25 +147,25 @@ class _PageTask(NamedTuple):
     def num_pixels(self) -> int:
         return self.header.num_pixels
 
-    def note(self, page: Page, account: Account) -> None:
+    def note(self, page: Page, report: Report) -> None:
         if self.index == 0:
-            account.note(self.job.source, self.header.note)
-            account.note(self.job.source, name_note(self.header))
-        account.note(self.job.source, page.note)
+            report.note(self.job.source, self.header.note)
+            report.note(self.job.source, name_note(self.header))
+        report.note(self.job.source, page.note)
 
 
-def _tasks(jobs: list[Job], chosen: str | None, max_pixels: int, account: Account) -> Iterator[_PageTask]:
+def _tasks(jobs: list[Job], chosen: str | None, max_pixels: int, report: Report) -> Iterator[_PageTask]:
     """The pages of all files that can be opened and whose results can hold them."""
     for job in jobs:
         try:
             header = read_header(job.source, max_pixels)
         except UnreadableImage as error:
-            account.fail(job.source, error)
+            report.fail(job.source, error)
             continue
         format = result_format(job.targets[0], header, chosen)
         if header.num_pages > 1 and format != "tiff":
             reason = f"{header.num_pages} pages, and {format.upper()} holds only one; take --format tiff"
-            account.fail(job.source, reason)
+            report.fail(job.source, reason)
             continue
         yield from (_PageTask(job, header, index, format) for index in range(header.num_pages))
 
@@ -198,8 +198,8 @@ def name_note(header: Header) -> str:
 class _Results:
     """Writes results: single pictures in other threads, the pages of one file one after the other."""
 
-    def __init__(self, account: Account, pool: ThreadPoolExecutor, workers: int, outputs: Outputs):
-        self._account, self._pool, self._workers, self._outputs = account, pool, workers, outputs
+    def __init__(self, report: Report, pool: ThreadPoolExecutor, workers: int, outputs: Outputs):
+        self._report, self._pool, self._workers, self._outputs = report, pool, workers, outputs
         self._writing: deque[tuple[_PageTask, int, Future]] = deque()  # (page, its number of pixels, its writing)
         self._pages = contextlib.ExitStack()  # holds the file of several pages that is open
         self._open_job: Job | None = None  # of that file
@@ -212,7 +212,7 @@ class _Results:
 
     def add(self, task: _PageTask, page: Page, rgb: np.ndarray) -> None:
         """Write the colours of a page. Pages come in their order."""
-        if task.job.source in self._account.failed:
+        if task.job.source in self._report.failed:
             return
         if task.header.num_pages > 1:
             self._write_page(task, page, rgb)
@@ -223,9 +223,7 @@ class _Results:
 
     def give_up(self, task: _PageTask, reason: UnreadableImage) -> None:
         """Report that a page cannot be read, so that its file has no result."""
-        self._account.fail(
-            task.job.source, reason if task.header.num_pages == 1 else f"page {task.index + 1}: {reason}"
-        )
+        self._report.fail(task.job.source, reason if task.header.num_pages == 1 else f"page {task.index + 1}: {reason}")
         if self._open_job is task.job:
             self._discard(reason)
 
@@ -244,10 +242,10 @@ class _Results:
         try:
             future.result()
         except UNWRITABLE as error:
-            self._account.fail_to_write(task.job, error)
+            self._report.fail_to_write(task.job, error)
         else:
-            self._account.colored.append(task.job.source)
-            self._account.num_pixels += num_pixels
+            self._report.colored.append(task.job.source)
+            self._report.num_pixels += num_pixels
 
     def _write(self, task, page, rgb):
         with self._saving(task) as add_page:
@@ -260,16 +258,16 @@ class _Results:
                 self._add_page, self._open_job = self._pages.enter_context(self._saving(task)), task.job
                 self._first = (page, rgb) if task.job.targets[1:] else None
             self._add_page(rgb, page)
-            self._account.num_pixels += page.lightness.size
+            self._report.num_pixels += page.lightness.size
             if task.index == task.header.num_pages - 1:
                 if self._first:
                     self._compare(task, *self._first)
                 self._open_job = self._first = None
                 self._pages.close()
-                self._account.colored.append(task.job.source)
+                self._report.colored.append(task.job.source)
         except UNWRITABLE as error:
             self._discard(error)
-            self._account.fail_to_write(task.job, error)
+            self._report.fail_to_write(task.job, error)
 
     def _saving(self, task):
         target = task.job.targets[0]

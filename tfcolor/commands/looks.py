@@ -9,7 +9,7 @@ from tfcolor.colorizer import explain
 from tfcolor.colorizer.candidates import candidates
 from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.colorizer.painting import painted
-from tfcolor.commands.colorize_files import UNWRITABLE, Account, name_note, result_format
+from tfcolor.commands.colorize_files import UNWRITABLE, Report, name_note, result_format
 from tfcolor.commands.worklist import Job, Outputs
 from tfcolor.photographs.pixels import UnreadableImage, write_png
 from tfcolor.photographs.reading import Page, read_header, read_page
@@ -22,7 +22,7 @@ _SHEET_SIDE = 640  # pixels: the longest side of a picture in a sheet
 
 def look_at_files(
     colorizer: Colorizer, jobs: list[Job], decoding: Decoding, outputs: Outputs, tile: int, max_pixels: int
-) -> Account:
+) -> Report:
     """Write the pictures in `outputs` for the first page of each photograph.
 
     Args:
@@ -40,25 +40,25 @@ def look_at_files(
         WorkError: there is no space left for any result.
     """
     with Progress("looking at", len(jobs), "photographs") as progress:
-        account = Account(progress)
+        report = Report(progress)
         for done, job in enumerate(jobs, start=1):
             try:
-                _look(colorizer, job, decoding, outputs, tile, max_pixels, account)
+                _look(colorizer, job, decoding, outputs, tile, max_pixels, report)
             except UnreadableImage as error:
-                account.fail(job.source, error)
+                report.fail(job.source, error)
             except UNWRITABLE as error:
-                account.fail_to_write(job, error)
+                report.fail_to_write(job, error)
             progress.update(done, shown(job.source.name))
-    return account
+    return report
 
 
-def _look(colorizer, job, decoding, outputs, tile, max_pixels, account):
+def _look(colorizer, job, decoding, outputs, tile, max_pixels, report):
     header = read_header(job.source, max_pixels)
     page = read_page(header)
     if header.num_pages > 1:
-        account.note(job.source, f"only the first of its {header.num_pages} pages is looked at")
+        report.note(job.source, f"only the first of its {header.num_pages} pages is looked at")
     for note in (header.note, name_note(header), page.note):
-        account.note(job.source, note)
+        report.note(job.source, note)
     job.targets[0].parent.mkdir(parents=True, exist_ok=True)
     plots = []  # functions that write the first targets
     if outputs.sweep:
@@ -72,8 +72,8 @@ def _look(colorizer, job, decoding, outputs, tile, max_pixels, account):
         _write_candidates(colorizer, page, decoding, outputs, tile, others, format)
     for plot, target in reversed(list(zip(plots, job.targets, strict=False))):  # the first target last, see `Job`
         plot(target)
-    account.colored.append(job.source)
-    account.num_pixels += page.lightness.size
+    report.colored.append(job.source)
+    report.num_pixels += page.lightness.size
 
 
 def _checked_point(point, page):
