@@ -43,7 +43,7 @@ def measure(folder: Path, scale: Scale) -> list[Row]:
 
 def scan_rows(folder: Path, scale: Scale) -> list[Row]:
     """Time scans of more and more images, by repeating files."""
-    numbers = scale.of(full=IMAGES, quick=IMAGES[:3], tiny=(10, 20))
+    numbers = scale.of(full=IMAGES, quick=IMAGES[:3], tiny=(20,))
     paths = material.photographs(folder, scale).paths
     scan(paths[:20])
     seconds = []
@@ -58,8 +58,8 @@ def scan_rows(folder: Path, scale: Scale) -> list[Row]:
 
 def training_rows(folder: Path, scale: Scale) -> list[Row]:
     """Measure coloured pixels per second for windows and for numbers of bins, with about as many in every step."""
-    windows = scale.of(full=WINDOWS, quick=WINDOWS, tiny=(17, 18))
-    numbers = scale.of(full=BINS, quick=BINS, tiny=(8, 16))
+    windows = scale.of(full=WINDOWS, quick=WINDOWS, tiny=(17,))
+    numbers = scale.of(full=BINS, quick=BINS, tiny=(16,))
     num_bins, window = scale.of(full=(200, 32), quick=(200, 32), tiny=(8, 17))
     colored = scale.of(full=COLORED, quick=COLORED // 4, tiny=4)
     repeats = scale.of(full=4, quick=2, tiny=1)
@@ -103,7 +103,7 @@ def tile_rows(scale: Scale) -> list[Row]:
     side = scale.of(full=512, quick=512, tiny=32)
     colorizer, rgb = load(), material.photograph(1)[:side, :side]
     colorizer.colorize(rgb[:64, :64])
-    rates: dict[int, list[float]] = {tile: [] for tile in scale.of(full=TILES, quick=TILES, tiny=(16, 32))}
+    rates: dict[int, list[float]] = {tile: [] for tile in scale.of(full=TILES, quick=TILES, tiny=(32,))}
     for _ in range(scale.of(full=2, quick=1, tiny=1)):
         for tile, values in rates.items():
             started = time.perf_counter()
@@ -115,7 +115,7 @@ def tile_rows(scale: Scale) -> list[Row]:
 def prediction_rows(folder: Path, scale: Scale) -> list[Row]:
     """Measure seconds and peak memory of `predict.py` from file to file; `predict` has measured 100 megapixels."""
     measured = {}
-    for size in scale.of(full=MEGAPIXELS, quick=MEGAPIXELS[:2], tiny=(0.002, 0.004)):
+    for size in scale.of(full=MEGAPIXELS, quick=MEGAPIXELS[:2], tiny=(0.002,)):
         photo = folder / f"{size}.jpg"
         Image.fromarray(material.photograph(size)).save(photo, quality=85)
         options = ["--model", MODEL, *PRECISION, "--output", folder / "colored"]
