@@ -1,8 +1,10 @@
 """Fixtures that several test files share: real photographs, made ones, bins and a tiny model."""
 
+import functools
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported anywhere
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as `console.load_tensorflow` has it
 
 from collections import namedtuple
 from collections.abc import Callable
@@ -72,15 +74,33 @@ def model_folder(tmp_path: Path) -> Path:
     return write_model(tmp_path / "model")
 
 
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory) -> Path:
+    """A model directory like `model_folder`, which all tests share: none may change it."""
+    return write_model(tmp_path_factory.mktemp("shared") / "model")
+
+
+@pytest.fixture(scope="session")
+def load_once(small_model: Path) -> Callable:
+    """Loads models as `Colorizer.load` does, the small one once: tracing its functions takes most of a run's time."""
+    from tfcolor.colorizer import Colorizer
+
+    load = Colorizer.load
+    load_small = functools.cache(functools.partial(load, small_model))
+    return lambda model, *options: load_small(*options) if model == small_model else load(model, *options)
+
+
 @pytest.fixture
-def predict(tmp_path, monkeypatch, capsys, model_folder) -> Callable[..., Outcome]:
+def predict(tmp_path, monkeypatch, capsys, small_model, load_once) -> Callable[..., Outcome]:
     """Run the script in an empty folder; returns its exit status and what it printed."""
+    from tfcolor.colorizer import Colorizer
     from tfcolor.commands import colorize
     from tfcolor.utils import console
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Colorizer, "load", load_once)
 
-    def run(*arguments: object, model: Path | str | None = model_folder) -> Outcome:
+    def run(*arguments: object, model: Path | str | None = small_model) -> Outcome:
         given = [str(argument) for argument in arguments] + (["--model", str(model)] if model else [])
         return Outcome(console.run(lambda: colorize.main(given)), *capsys.readouterr())
 

@@ -1,4 +1,4 @@
-"""predict.py as a user runs it: what is coloured, what is kept, and what is never overwritten."""
+"""The command that colours: which photographs it colours, what it keeps of them, and what it never overwrites."""
 
 import re
 from pathlib import Path
@@ -39,13 +39,13 @@ def save(path: Path, picture: np.ndarray | None = None, **options: object) -> Pa
 
 
 def is_coloured_version(result: np.ndarray, rgb: np.ndarray) -> bool:
-    """Whether a result has the lightness of `rgb`, but for 8-bit rounding and JPEG, and colour."""
+    """Whether a result has the lightness of `rgb`, except for 8-bit rounding and JPEG, and has colour."""
     same = np.abs(rgb2lab(result)[..., 0] - rgb2lab(rgb)[..., 0]).mean() < 2
     return result.shape == rgb.shape and same and np.ptp(result, axis=-1).mean() > 10
 
 
 def broken_jpeg(path: Path) -> Path:
-    """A JPEG of which only the first half is there: its size can be read, its pixels cannot."""
+    """Write the first half of a JPEG: its size can be read, its pixels cannot."""
     save(path, colors(400, 500), quality=95)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     return path
@@ -110,13 +110,13 @@ def test_formats_stay_what_they_are(predict, tmp_path, results):
             np.kron(colors(), np.ones([2, 2, 1], np.uint8))[..., : 1 if name[0] in "ij" else 3].squeeze(),
         )
     assert predict("in").status == 0
-    expected = [*inputs[:8], "i.ppm", "j.png"]
+    expected = [*inputs[:8], "i.pgm.ppm", "j.gif.png"]
     assert names(results) == sorted(expected)
     for source, name in zip(inputs, expected, strict=True):
         with Image.open(tmp_path / "in" / source) as image:
             rgb, format = np.asarray(image.convert("RGB")), image.format
         with Image.open(results / name) as image:
-            assert image.format == ("PNG" if name == "j.png" else format)
+            assert image.format == ("PNG" if name == "j.gif.png" else format)
             if image.format == "JPEG":
                 # Component, horizontal and vertical sampling: the same for luma and chroma is 4:4:4.
                 assert [layer[1:3] for layer in image.layer] == [(1, 1)] * 3
@@ -169,11 +169,11 @@ def test_compare_shows_input_result_and_truth(predict, tmp_path, results):
     save(tmp_path / "photo.png")
     save(tmp_path / "gray.png", colors()[..., 0])
     assert predict("photo.png", "gray.png", "--compare").status == 0
-    assert names(results) == ["gray-compare.png", "gray.png", "photo-compare.png", "photo.png"]
-    sheet = pixels(results / "photo-compare.png")
+    assert names(results) == ["gray.png", "gray.png-compare.png", "photo.png", "photo.png-compare.png"]
+    sheet = pixels(results / "photo.png-compare.png")
     assert contains(sheet, colors()) and contains(sheet, pixels(results / "photo.png"))
     assert contains(sheet, grayed(colors()).numpy())
-    gray_sheet = pixels(results / "gray-compare.png")  # of a gray photograph there is no truth to show
+    gray_sheet = pixels(results / "gray.png-compare.png")  # a gray photograph has no truth to show
     assert contains(gray_sheet, pixels(results / "gray.png")) and gray_sheet.shape[1] < sheet.shape[1] - 20
 
 
@@ -193,7 +193,7 @@ def test_a_photograph_named_twice_is_coloured_once(predict, tmp_path, results):
 
 
 @pytest.mark.parametrize("broken", ["text.jpg", "empty.png", "truncated.jpg"])
-def test_what_cannot_be_read_is_said_in_a_line_and_the_others_coloured(predict, tmp_path, results, broken):
+def test_what_cannot_be_read_gets_a_line_and_the_others_are_coloured(predict, tmp_path, results, broken):
     (tmp_path / "text.jpg").write_text("no photograph")
     (tmp_path / "empty.png").touch()
     broken_jpeg(tmp_path / "truncated.jpg")
@@ -234,26 +234,32 @@ def test_results_are_replaced_only_when_asked(predict, tmp_path, results):
     assert names(results) == ["b.png"] and (results / "b.png").read_bytes() == before
     assert predict("a.png", "b.png", "--overwrite").status == 0
     assert names(results) == ["a.png", "b.png"] and (results / "b.png").read_bytes() != before
-    (results / "a-compare.png").write_text("mine")
+    (results / "a.png-compare.png").write_text("mine")
     (results / "a.png").unlink()
-    assert refused(predict("a.png", "--compare"), "a-compare.png exists")
+    assert refused(predict("a.png", "--compare"), "a.png-compare.png exists")
+
+
+def test_photographs_that_differ_in_their_suffix_are_all_coloured(predict, tmp_path, results):
+    inputs = ["a.png", "a.gif", "a.ppm", "a.pgm", "a.jpg", "a-compare.png"]
+    for name in inputs:
+        save(tmp_path / name, colors()[..., 0] if name == "a.pgm" else None)
+    assert predict(*inputs, "--compare").status == 0
+    expected = ["a.png", "a.gif.png", "a.ppm", "a.pgm.ppm", "a.jpg", "a-compare.png"]
+    assert names(results) == sorted(expected + [f"{name}-compare.png" for name in inputs])
 
 
 @pytest.mark.parametrize(
-    "inputs",
-    [
-        ["a.png", "more/a.png"],
-        ["a.png", "a.gif"],
-        ["a.ppm", "a.pgm"],
-        ["a.jpg", "a-compare.png", "--compare"],
-    ],
-    ids=" ".join,
+    "inputs", [["a.png", "more/a.png"], ["a.jpg", "more/a.jpg-compare.png", "--compare"]], ids=" ".join
 )
-def test_two_photographs_of_one_result_are_refused(predict, tmp_path, results, inputs):
-    for name in inputs[:2]:
+def test_two_photographs_of_one_result_are_left_out(predict, tmp_path, results, inputs):
+    for name in [*inputs[:2], "b.png"]:
         save(tmp_path / name)
-    assert refused(predict(*inputs, "--overwrite"), "would both be written to colorized/a")
-    assert not results.exists()
+    outcome = predict("b.png", *inputs, "--overwrite")
+    assert outcome.status == 1
+    for name, other in (inputs[:2], inputs[1::-1]):
+        reason = f"colorized/{Path(inputs[1]).name} would also be a result of {other}; colour them apart"
+        assert f"cannot colour {name}: {reason}\n" in outcome.err
+    assert [name for name in names(results) if not name.startswith("b")] == []
 
 
 def test_an_input_is_never_a_result(predict, tmp_path):
@@ -299,13 +305,13 @@ def test_a_file_in_the_way_of_the_results(predict, tmp_path, output):
     ],
 )
 def test_a_model_that_is_not_whole(predict, tmp_path, results, model_folder, name, keep, message):
-    """Truncated files still begin as good ones do."""
+    """Truncated files still begin like good ones."""
     save(tmp_path / "a.png")
     content = (model_folder / name).read_bytes()
     (model_folder / name).unlink()
     if keep:
         (model_folder / name).write_bytes(content[:keep])
-    assert refused(predict("a.png"), message)
+    assert refused(predict("a.png", model=model_folder), message)
     assert not results.exists() or not names(results)
 
 
@@ -315,7 +321,7 @@ def test_a_model_that_is_unknown_or_foreign(predict, tmp_path, model_folder):
     assert refused(predict("a.png", model=tmp_path), "model.json is missing")
     description = (model_folder / "model.json").read_text()
     (model_folder / "model.json").write_text(description.replace("valid8", "vgg16"))
-    assert refused(predict("a.png"), "unknown name 'vgg16' of the network .*valid8")
+    assert refused(predict("a.png", model=model_folder), "unknown network 'vgg16' .*valid8")
 
 
 def test_the_shipped_models_are_listed(predict, results):

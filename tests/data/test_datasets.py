@@ -110,7 +110,7 @@ def below(folder: Path) -> list[str]:
 def test_import_is_light():
     heavy = "{'tensorflow', 'numpy', 'skimage', 'PIL', 'rich'}"
     code = (
-        "import sys, tfcolor.datasets as datasets; datasets.find('samples'); "
+        "import sys, tfcolor.data.datasets as datasets; datasets.find('samples'); "
         f"sys.exit(repr({heavy} & sys.modules.keys()) if {heavy} & sys.modules.keys() else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -184,6 +184,17 @@ def test_splits_are_a_partition(tmp_path):
         whole.split("dev")
 
 
+def test_some_photographs_are_spread_over_a_split(tmp_path):
+    whole = datasets.Dataset("photos", tmp_path, tuple(f"{i:02}.jpg" for i in range(10)))
+    for most, chosen in {1: [0], 2: [0, 5], 3: [0, 4, 8], 4: [0, 3, 6, 9], 10: range(10), 99: range(10)}.items():
+        assert whole.some_of("all", most) == [tmp_path / f"{i:02}.jpg" for i in chosen]
+    with pytest.raises(InputError, match=r"^`photographs` must be at least 1, got 0$"):
+        whole.some_of("all", 0)
+    empty = datasets.Dataset("photos", tmp_path, ("coast_land623.jpg",))  # 'train', see above
+    with pytest.raises(InputError, match=r"^photos has no photograph in its val split; choose another `split`$"):
+        empty.some_of("val", 1)
+
+
 def test_category_splits_like_the_scenes(tmp_path):
     root = str(touch_scenes(tmp_path, forest=40, coast=40))
     for which in ("train", "val", "test"):
@@ -246,14 +257,14 @@ def test_a_folder_with_a_comma_in_its_name_is_one_dataset(tmp_path):
 
 def test_folder_files(tmp_path):
     images = ["B.JPG", "a b.jpeg", "c.PnG", "d.bmp", "e.gif", "f.tif", "g.tiff", "h.webp", "i.ppm", "j.pgm"]
-    images += ["sub/deep/été.jpg", "sub.jpg/inside.jpg"]
+    images += ["k.jpe", "l.jfif", "m.mpo", "n.pnm", "o.pbm", "sub/deep/été.jpg", "sub.jpg/inside.jpg"]
     others = ["notes.txt", "jpg", ".hidden.jpg", ".git/x.jpg", "sub/.cache/y.png", "z.jpg.part"]
     touch(tmp_path, *images, *others)
     (tmp_path / "broken.jpg").symlink_to("nowhere.jpg")
     dataset = datasets.find(str(tmp_path))
     assert dataset.files == tuple(sorted(images))
     assert dataset.paths == [tmp_path / file for file in sorted(images)]
-    assert dataset.message == f"{tmp_path.name}: 12 images in {tmp_path}"
+    assert dataset.message == f"{tmp_path.name}: 17 images in {tmp_path}"
 
 
 def test_name_that_is_not_utf8(tmp_path):
@@ -261,7 +272,7 @@ def test_name_that_is_not_utf8(tmp_path):
     try:
         touch(tmp_path, name)
     except OSError:
-        pytest.skip("this file system takes UTF-8 names only")
+        pytest.skip("this file system takes only UTF-8 names")
     dataset = datasets.find(str(tmp_path))
     assert dataset.files == (name,)
     assert len(dataset.fingerprint()) == 64
@@ -305,7 +316,7 @@ def test_folder_name_fits_a_file_name(folder, name, tmp_path):
 
 def test_folder_without_images(tmp_path):
     touch(tmp_path, "notes.txt")
-    with pytest.raises(InputError, match=r"no images in folder .*\.jpg \.jpeg \.png"):
+    with pytest.raises(InputError, match=r"no images in folder .*\.jpg \.jpeg .*\.png"):
         datasets.find(str(tmp_path))
 
 

@@ -1,11 +1,14 @@
 """Every network keeps its promises; valid8 computes what eight correlations in NumPy do."""
 
+import inspect
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from ops import ACTIVATION_NAMES
-from tfcolor.networks.layers import Activation, BatchNorm, NormalizedConvolution, TrainingPass
+from tfcolor.networks.inputs import INPUTS
+from tfcolor.networks.layers import Activation, BatchNorm, Network, NormalizedConvolution, TrainingPass
 from tfcolor.networks.registry import NETWORKS, network_class
 from tfcolor.networks.valid8 import Valid8
 
@@ -16,27 +19,46 @@ def lightness(height: int, width: int, batch: int = 1) -> tf.Tensor:
     return tf.constant(RNG.uniform(0, 100, [batch, height, width, 1]), tf.float32)
 
 
-# What the tests below are run with: small ones of each kind.
-SMALL = {"valid8": {}, "zhang": {"width": 1 / 8}}
+# What makes a network small enough for the tests below.
+SMALL = {"zhang": {"width": 1 / 8}}
 
 
 def make_network(name, num_bins, **options):
-    return network_class(name)(num_bins, **SMALL[name], **options)
+    return network_class(name)(num_bins, **SMALL.get(name, {}), **options)
 
 
-def test_names_and_implementations_match():
-    assert SMALL.keys() == NETWORKS.keys()
-    for name, kind in NETWORKS.items():
-        assert network_class(name).__name__ == kind.class_name
+def inputs(name: str, height: int, width: int, batch: int = 1) -> tf.Tensor:
+    """What a network takes."""
+    return INPUTS[network_class(name).takes].of_lightness(lightness(height, width, batch))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 class TestEveryNetwork:
+    def test_it_is_what_the_registry_says(self, name):
+        spec, network = NETWORKS[name], network_class(name)
+        assert network.__name__ == spec.class_name and issubclass(network, Network)
+        assert (spec.multiple, network.takes in INPUTS) == (network.multiple, True)
+        arguments = inspect.signature(network).parameters
+        assert [*arguments] == ["num_outputs", *spec.options, "seed", "compute_dtype"]
+        assert {key: arguments[key].default for key in spec.options} == {k: o.default for k, o in spec.options.items()}
+        for patch in (spec.patch, spec.smallest_patch):
+            spec.check_patch(name, patch)
+            assert (patch - 2 * network.context) // network.stride >= 1
+
+    def test_an_output_of_a_local_network_depends_on_its_context_alone(self, name):
+        network, context = make_network(name, 11), network_class(name).context
+        if not network.is_local:
+            pytest.skip("it sees far")
+        side = 2 * context + 5
+        x = inputs(name, side, side)
+        whole = network(x)[0, 2, 2]
+        np.testing.assert_allclose(network(x[:, 2 : side - 2, 2 : side - 2])[0, 0, 0], whole, rtol=1e-4, atol=1e-4)
+
     def test_each_pixel_with_its_context_gets_a_logit_per_bin(self, name):
         network, multiple = make_network(name, 19), NETWORKS[name].multiple
         around = 2 * network.context
         for height, width in ((multiple, multiple), (2 * multiple, 5 * multiple)):
-            logits = network(lightness(around + height, around + width, batch=2))
+            logits = network(inputs(name, around + height, around + width, batch=2))
             assert logits.shape == [2, height // network.stride, width // network.stride, 19]
             assert logits.dtype == tf.float32
 
@@ -58,16 +80,16 @@ class TestEveryNetwork:
         network = make_network(name, 19)
         side = 2 * network.context + 32
         with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(network(lightness(side, side)) ** 2)
+            loss = tf.reduce_sum(network(inputs(name, side, side)) ** 2)
         for gradient in tape.gradient(loss, list(network.weights.values())):
             assert np.abs(gradient).max() > 0
 
     def test_logits_are_not_activated(self, name):
-        logits = make_network(name, 64)(lightness(40, 40)).numpy()
+        logits = make_network(name, 64)(inputs(name, 40, 40)).numpy()
         assert 0.2 < (logits < 0).mean() < 0.8
 
     def test_bfloat16_gives_nearly_the_same(self, name):
-        x = lightness(40, 40)
+        x = inputs(name, 40, 40)
         exact, rounded = (make_network(name, 32, compute_dtype=d)(x) for d in (tf.float32, tf.bfloat16))
         assert rounded.dtype == tf.float32
         # 8 bits of mantissa: 2^-9 a rounding, a few of them in each layer.
@@ -245,12 +267,12 @@ def test_valid8_looks_at_17x17_pixels_and_no_others():
 @pytest.mark.parametrize("dtype", [tf.float32, tf.bfloat16])
 @pytest.mark.parametrize("name", [*NETWORKS])
 def test_a_frozen_network_predicts_as_it_was_and_trains_as_it_is(name, dtype):
-    options = {"batch_norm": True} if name == "valid8" else {"width": 1 / 16}
+    options = {"valid8": {"batch_norm": True}, "zhang": {"width": 1 / 16}}.get(name, {})
     network = network_class(name)(16, **options, compute_dtype=dtype)
     for statistic, variable in network.statistics.items():
         if statistic.endswith("variance"):
             variable.assign(2 * variable)
-    x = tf.random.stateless_uniform([1, 40, 40, 1], [0, 0], 0, 100)
+    x = inputs(name, 40, 40)
     before = network(x)
     network.freeze()
     np.testing.assert_allclose(network(x), before, atol=1e-5)
@@ -259,7 +281,7 @@ def test_a_frozen_network_predicts_as_it_was_and_trains_as_it_is(name, dtype):
     )
     training = lambda: network(x, TrainingPass(tf.constant([0, 0])))  # noqa: E731
     trained = training()
-    filters = network.weights["conv1/filter" if name == "valid8" else "conv1_1/filter"]
+    filters = next(weight for key, weight in network.weights.items() if key.endswith("/filter"))
     filters.assign(-filters)
     np.testing.assert_allclose(network(x), before, atol=1e-5)
     assert np.abs(training() - trained).max() > 0.01

@@ -101,9 +101,6 @@ def test_pictures_of_any_size_are_coloured_in_tiles_of_any_size(make_bins):
     whole = colorizer.predict_ab(lightness, 0.5, smoothing=2)
     assert whole.shape == (43, 70, 2)
     np.testing.assert_allclose(colorizer.predict_ab(lightness, 0.5, tile=17, smoothing=2), whole, atol=1e-3)
-    np.testing.assert_allclose(
-        colorizer.predict_sweep(lightness, (0.5,))[0.5], colorizer.predict_ab(lightness, 0.5), atol=1e-3
-    )
     rgb = np.random.default_rng(0).integers(0, 256, [9, 43, 3], np.uint8)
     smoothing = {"smoothing": 1, "temperature": 1.0}
     np.testing.assert_array_equal(colorizer.colorize(rgb, **smoothing), colorizer.colorize(rgb, tile=4, **smoothing))

@@ -1,4 +1,4 @@
-"""Every format in, coloured, and out again: lightness, depth, transparency and metadata, read by other programs."""
+"""Photographs of every format, coloured: other programs read lightness, depth, alpha and metadata of the results."""
 
 import io
 import struct
@@ -32,13 +32,13 @@ def gray(highest: int = 255) -> np.ndarray:
 
 
 def lab_lightness(levels: np.ndarray, highest: int = 255) -> np.ndarray:
-    """L* by scikit-image, of gray [H, W] or RGB [H, W, 3] levels."""
+    """L* of gray [H, W] or RGB [H, W, 3] levels, by scikit-image."""
     scaled = levels / highest
     return rgb2lab(scaled if scaled.ndim == 3 else np.repeat(scaled[..., None], 3, axis=-1))[..., 0]
 
 
 def png_of_bits(bits: int) -> tuple[bytes, np.ndarray]:
-    """A gray PNG of 2 or 4 bits, by the specification: Pillow writes none. With its samples."""
+    """A gray PNG of 2 or 4 bits, made by the specification since Pillow writes none, and its samples."""
     samples = np.round(RAMP * (2**bits - 1)).astype(np.uint8)
     per_byte = 8 // bits
     shifts = np.arange(per_byte)[::-1] * bits
@@ -55,7 +55,7 @@ def png_of_bits(bits: int) -> tuple[bytes, np.ndarray]:
 
 @dataclass(frozen=True)
 class Case:
-    """A file, what its lightness is, and what its result should be; `result` is its name where that is another."""
+    """A file, its lightness, and what its result should be; `result` is the result's name if it differs."""
 
     name: str
     write: Callable[[Path], object]
@@ -82,7 +82,7 @@ def palette() -> tuple[Image.Image, np.ndarray]:
 
 
 def cmyk() -> tuple[np.ndarray, np.ndarray]:
-    """CMYK with a fifth of black, and the lightness of the RGB that it means: each ink takes its share."""
+    """CMYK with a fifth of black, and the lightness of the RGB that it means: each ink absorbs its share."""
     inks = np.dstack([255 - rgb(), np.full([HEIGHT, WIDTH], 51, np.uint8)])
     return inks, lab_lightness(rgb() * (1 - 51 / 255))
 
@@ -99,7 +99,7 @@ BITS2, SAMPLES2 = png_of_bits(2)
 BITS4, SAMPLES4 = png_of_bits(4)
 PALETTE, PALETTE_RGB = palette()
 INKS, INKS_L = cmyk()
-# Adobe's way, which all follow: 255 is no ink.
+# In JPEG 255 is no ink: Adobe's convention, which all programs follow.
 YCCK = imagecodecs.jpeg8_encode(255 - INKS, level=95, colorspace="CMYK", outcolorspace="YCCK")
 DEEP_ALPHA = ALPHA.astype(np.uint16) * 257 + 3
 L8, L16 = lab_lightness(rgb()), lab_lightness(rgb(65535), 65535)
@@ -157,17 +157,17 @@ CASES = [
     Case("rgba.webp", pillow(np.dstack([rgb(), ALPHA]), lossless=True, exact=True), L8, alpha=ALPHA),
     Case("gray.bmp", pillow(gray()), G8),
     Case("rgb.bmp", pillow(rgb()), L8),
-    Case("one.pbm", pillow(CHECKS == 1), lab_lightness(CHECKS * 255), result="one.ppm"),
-    Case("gray8.pgm", pillow(gray()), G8, result="gray8.ppm"),
-    Case("gray16.pgm", pillow(gray(65535)), G16, result="gray16.ppm", depth=16),
+    Case("one.pbm", pillow(CHECKS == 1), lab_lightness(CHECKS * 255), result="one.pbm.ppm"),
+    Case("gray8.pgm", pillow(gray()), G8, result="gray8.pgm.ppm"),
+    Case("gray16.pgm", pillow(gray(65535)), G16, result="gray16.pgm.ppm", depth=16),
     Case("rgb8.ppm", pillow(rgb()), L8),
     Case("rgb16.ppm", deep_ppm, L16, depth=16),
-    Case("first.gif", lambda path: PALETTE.save(path), lab_lightness(PALETTE_RGB), result="first.png"),
+    Case("first.gif", lambda path: PALETTE.save(path), lab_lightness(PALETTE_RGB), result="first.gif.png"),
 ]
 
 
 def decoded(path: Path) -> np.ndarray:
-    """A result's levels, uint8 or uint16 [H, W, 3 or 4], by a decoder that is not this project's."""
+    """A result's levels, uint8 or uint16 [H, W, 3 or 4], by a foreign decoder."""
     content = path.read_bytes()
     if path.suffix.startswith(".tif"):
         return tifffile.imread(path)
@@ -200,12 +200,12 @@ def check(case, levels):
         np.testing.assert_array_equal(levels[..., 3], case.alpha, case.name)
     colors = levels[..., :3].astype(np.float64)
     highest = 2**case.depth - 1
-    has_grays = ((case.lightness > 5) & (case.lightness < 95)).any()  # black and white have no colour
+    has_grays = ((case.lightness > 5) & (case.lightness < 95)).any()  # black and white get no colour
     assert not has_grays or np.ptp(colors, axis=-1).mean() / highest > 0.02, f"{case.name} has no colour"
     if case.is_lossy:  # at quality 95
         assert np.abs(lab_lightness(colors) - case.lightness).mean() < 1, case.name
         return
-    # What the result would be before it was rounded lies within half a level of each channel.
+    # Before it was rounded, the result was within half a level of each channel.
     lowest = lab_lightness(np.clip(colors - 0.51, 0, highest), highest)
     above = lab_lightness(np.clip(colors + 0.51, 0, highest), highest)
     slack = 0.01 if case.depth == 8 else 0.003
@@ -214,11 +214,22 @@ def check(case, levels):
         assert len(np.unique(lab_lightness(colors, highest).round(3))) > 256, case.name
 
 
-@pytest.mark.parametrize("format", ["jpeg", "png", "tiff", "webp", "bmp", "ppm"])
-def test_a_format_can_be_chosen(predict, tmp_path, results, format):
+@pytest.mark.parametrize(
+    ("format", "name"),
+    [
+        ("jpeg", "a.bmp.jpg"),
+        ("png", "a.bmp.png"),
+        ("tiff", "a.bmp.tif"),
+        ("webp", "a.bmp.webp"),
+        ("bmp", "a.bmp"),
+        ("ppm", "a.bmp.ppm"),
+    ],
+)
+def test_a_format_can_be_chosen(predict, tmp_path, results, format, name):
     pillow(gray())(tmp_path / "a.bmp")
     assert predict("a.bmp", "--format", format).status == 0
     (path,) = results.iterdir()
+    assert path.name == name
     with Image.open(path) as image:
         assert image.format == format.upper()
         rgb_ = np.asarray(image)
@@ -282,7 +293,7 @@ def test_metadata_survive(predict, tmp_path, results, name, orientation):
         assert image.size == ((WIDTH, HEIGHT) if orientation == 1 else (HEIGHT, WIDTH))
         assert found.get(0x0112, 1) == 1
         assert (found[0x010F], found[0x013B]) == ("Zeiss", "Ansel")
-        if not name.endswith(".tif"):  # the one written above has no such blocks
+        if not name.endswith(".tif"):  # the TIFF above has no such blocks
             assert found.get_ifd(0x8769)[0x9003] == "1931:05:01 10:00:00"
             assert found.get_ifd(0x8825)[0x0001] == "N"
         assert info["icc_profile"] == SRGB
@@ -318,7 +329,7 @@ def test_metadata_go_along_into_other_formats(predict, tmp_path, results):
 
 
 def test_the_small_gray_picture_in_exif_goes(predict, tmp_path, results):
-    """File managers would show it for the coloured one."""
+    """File managers would show it instead of the coloured one."""
     small = io.BytesIO()
     Image.fromarray(gray()).save(small, "JPEG")
     exif = exif_block()
@@ -388,7 +399,7 @@ WIDE_LUMINANCE = [0.2973769, 0.6273491, 0.0752741]  # Adobe RGB (1998) to XYZ, r
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.tif"])
-def test_a_gray_profile_is_heeded_and_gives_way_to_srgb(predict, tmp_path, results, name):
+def test_a_gray_profile_is_used_and_replaced_by_srgb(predict, tmp_path, results, name):
     options = {"quality": 97} if name == "a.jpg" else {}
     Image.fromarray(gray()).save(tmp_path / name, icc_profile=GAMMA_18, **options)
     assert predict(name).status == 0
@@ -399,7 +410,7 @@ def test_a_gray_profile_is_heeded_and_gives_way_to_srgb(predict, tmp_path, resul
 
 
 @pytest.mark.parametrize("depth", [8, 16])
-def test_a_wide_profile_is_heeded_and_kept(predict, tmp_path, results, depth):
+def test_a_wide_profile_is_used_and_kept(predict, tmp_path, results, depth):
     highest = 2**depth - 1
     levels = rgb(highest)
     tifffile.imwrite(tmp_path / "a.tif", levels, photometric="rgb", iccprofile=WIDE)
@@ -432,9 +443,9 @@ def test_grays_of_an_rgb_profile(predict, tmp_path, results):
 
 
 def scanner_profile() -> bytes:
-    """A profile that leads from RGB to Lab and not back (ICC.1:2001-04, an input profile with A2B0 alone).
+    """A profile that converts RGB to Lab and not back (ICC.1:2001-04, an input profile with only A2B0).
 
-    Its table says that levels are the square roots of light, the same for all channels.
+    By its table a level is the square root of light, in all channels alike.
     """
 
     def s15(*numbers):
@@ -463,7 +474,7 @@ def scanner_profile() -> bytes:
 
 
 @pytest.mark.parametrize("is_gray", [True, False])
-def test_a_scanners_profile_leads_to_light_alone(predict, tmp_path, results, is_gray):
+def test_a_scanners_profile_that_only_leads_to_light(predict, tmp_path, results, is_gray):
     levels = gray() if is_gray else np.repeat(gray()[..., None], 3, axis=-1)
     Image.fromarray(levels).save(tmp_path / "a.tif", icc_profile=scanner_profile())
     assert predict("a.tif").status == 0
@@ -473,7 +484,7 @@ def test_a_scanners_profile_leads_to_light_alone(predict, tmp_path, results, is_
     assert np.abs(lightness - lightness_of_light(linear(gray(), 2))).mean() < 1  # the profile has 8 bits
 
 
-def test_a_broken_profile_is_said_and_left_out(predict, tmp_path, results):
+def test_a_broken_profile_is_reported_and_left_out(predict, tmp_path, results):
     Image.fromarray(gray()).save(tmp_path / "a.jpg", icc_profile=b"no profile " * 40)
     outcome = predict("a.jpg")
     assert outcome.status == 0
@@ -514,7 +525,7 @@ def test_a_page_that_cannot_be_read_leaves_no_result(predict, tmp_path, results)
     assert [path.name for path in results.iterdir()] == ["b.png"]
 
 
-def test_of_an_animation_the_first_frame_is_coloured_and_that_is_said(predict, tmp_path, results):
+def test_the_first_frame_of_an_animation_is_coloured_and_that_is_noted(predict, tmp_path, results):
     frames = [Image.fromarray(np.roll(gray(), 40 * k, axis=1)) for k in range(3)]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     outcome = predict("a.gif")
@@ -522,10 +533,10 @@ def test_of_an_animation_the_first_frame_is_coloured_and_that_is_said(predict, t
     assert "note: a.gif: only the first of its 3 frames is coloured" in outcome.err
     with Image.open(tmp_path / "a.gif") as image:
         first = np.asarray(image.convert("RGB"))
-    assert np.abs(lab_lightness(decoded(results / "a.png")) - lab_lightness(first)).max() < 0.5
+    assert np.abs(lab_lightness(decoded(results / "a.gif.png")) - lab_lightness(first)).max() < 0.5
 
 
-# What is odd about a file's metadata costs it that, and not its colours
+# Odd metadata may be lost; the photograph is coloured all the same
 
 
 @pytest.mark.parametrize("resolution", [(2**32 - 1, 1), (0, 1)], ids=str)
@@ -563,7 +574,7 @@ def test_exif_numbers_of_every_kind_go_into_a_tiff(predict, tmp_path, results):
     exif[33550], exif[51000], exif[51001] = (1.5, 2.5, 0.0), -3, 7
     Image.fromarray(gray()).save(tmp_path / "a.jpg", exif=exif)
     assert predict("a.jpg", "--format", "tiff").status == 0
-    with tifffile.TiffFile(results / "a.tif") as file:
+    with tifffile.TiffFile(results / "a.jpg.tif") as file:
         tags = file.pages[0].tags
         assert tags[33550].value == (1.5, 2.5, 0.0) and (tags[51000].value, tags[51001].value) == (-3, 7)
         assert tags["Make"].value == "Zeiss"
@@ -581,7 +592,7 @@ def test_sides_change_places_in_exif(predict, tmp_path, results):
         assert (found.get_ifd(0x8769)[0xA002], found.get_ifd(0x8769)[0xA003]) == (HEIGHT, WIDTH) == image.size
 
 
-def test_exif_and_texts_as_imagemagick_writes_them(predict, tmp_path, results):
+def test_exif_and_texts_written_by_imagemagick(predict, tmp_path, results):
     block, texts = exif_block().tobytes(), PngImagePlugin.PngInfo()
     texts.add_text("Raw profile type exif", f"\nexif\n{len(block):8}\n{block.hex()}\n", zip=True)
     texts.add_text("RawTherapee", "5.9")
@@ -615,7 +626,7 @@ def test_a_transparent_level_of_few_bits(predict, tmp_path, results, bits, conte
 
 
 def test_a_bug_is_not_taken_for_a_bad_file(predict, tmp_path, monkeypatch):
-    """Only what encoders raise becomes a line; anything else keeps its traceback."""
+    """Only errors of encoders become a line; others keep their traceback."""
     from tfcolor.commands import looks
 
     Image.fromarray(gray()).save(tmp_path / "a.png")
@@ -632,7 +643,8 @@ def test_pages_are_not_lost_silently(predict, tmp_path, results):
     for format in ("jpeg", "png", "webp", "bmp", "ppm"):
         outcome = predict("a.tif", "--format", format)
         assert outcome.status == 1
-        assert f"cannot colour a.tif: 2 pages, of which {format.upper()} holds one" in outcome.err
+        reason = f"2 pages, and {format.upper()} holds only one; take --format tiff"
+        assert f"cannot colour a.tif: {reason}\n" in outcome.err
     assert not list(results.iterdir())
 
 
@@ -641,8 +653,28 @@ def test_transparency_is_not_lost_silently(predict, tmp_path, results):
     Image.fromarray(np.dstack([rgb(), 0 * ALPHA + 255])).save(tmp_path / "solid.png")
     outcome = predict("a.png", "solid.png", "--format", "jpeg")
     assert outcome.status == 1
-    assert "cannot colour a.png: JPEG cannot hold its transparency" in outcome.err
-    assert [path.name for path in results.iterdir()] == ["solid.jpg"]
+    reason = "JPEG cannot hold its transparency; choose another --format, such as png"
+    assert f"cannot colour a.png: {reason}\n" in outcome.err
+    assert [path.name for path in results.iterdir()] == ["solid.png.jpg"]
+
+
+@pytest.mark.parametrize(("format", "longest"), [("jpeg", 65_500), ("webp", 16_383)])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_side_too_long_for_the_format(tmp_path, format, longest, axis):
+    from tfcolor.photographs.metadata import Metadata
+    from tfcolor.photographs.reading import Page
+    from tfcolor.photographs.writing import Unsavable, saving
+
+    page = Page(lightness=np.zeros([1, 1], np.float32), alpha=None, dtype=np.uint8, metadata=Metadata())
+    fits, too_long = (
+        np.zeros([side, 1, 3] if axis == 0 else [1, side, 3], np.uint8) for side in (longest, longest + 1)
+    )
+    with saving(tmp_path / "fits", format, fits.nbytes) as add_page:
+        add_page(fits, page)
+    message = f"{format.upper()} has at most {longest:,} pixels a side; choose another `format`"
+    with pytest.raises(Unsavable, match=message), saving(tmp_path / "a", format, too_long.nbytes) as add_page:
+        add_page(too_long, page)
+    assert [path.name for path in tmp_path.iterdir()] == ["fits"]
 
 
 def test_a_name_may_lie_about_the_format(predict, tmp_path, results):

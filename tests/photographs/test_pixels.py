@@ -131,7 +131,7 @@ def png() -> bytes:
 BROKEN = {
     "a truncated JPEG": jpeg()[:-200],
     "a truncated PNG": png()[:-60],
-    "a header alone": png()[:40],
+    "only a header": png()[:40],
     "an empty file": b"",
     "a text": b"not a picture, though it is called one\n" * 9,
     "a PNG with a flipped bit": png()[:60] + bytes([png()[60] ^ 64]) + png()[61:],

@@ -151,7 +151,8 @@ class Colorizer:
         """
         _check_tile(tile)
         decoding, done = decoding or self.decoding, 0
-        for batch in batches(map(_checked_picture, pictures), _BATCH_PIXELS * self.network.stride):
+        around, most_pixels = self.network.context + border(decoding.smoothing), _BATCH_PIXELS * self.network.stride
+        for batch in batches(map(_checked_picture, pictures), most_pixels, around):
             dtype = batch[0].dtype
             lightness = np.stack([picture.lightness for picture in batch]) if batch[1:] else batch[0].lightness[None]
             results = [np.empty([*lightness.shape[1:], 3], dtype) for _ in batch]

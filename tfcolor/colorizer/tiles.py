@@ -25,8 +25,8 @@ class Uncolored(NamedTuple):
     dtype: type = np.uint8
 
 
-def batches(pictures: Iterable[Uncolored], most_pixels: int) -> Iterator[list[Uncolored]]:
-    """Group successive pictures of one size and type, up to a number of pixels.
+def batches(pictures: Iterable[Uncolored], most_pixels: int, around: int = 0) -> Iterator[list[Uncolored]]:
+    """Group successive pictures of one size and type, up to a number of pixels with `around` more on each side.
 
     A picture that is larger goes alone, and is yielded before the next one is even asked for, so that only one is in
     memory.
@@ -38,7 +38,8 @@ def batches(pictures: Iterable[Uncolored], most_pixels: int) -> Iterator[list[Un
             yield batch
             batch = []
         batch.append(picture)
-        is_full = (len(batch) + 1) * picture.lightness.size > most_pixels
+        height, width = (side + 2 * around for side in picture.lightness.shape)
+        is_full = (len(batch) + 1) * height * width > most_pixels
         del picture
         if is_full:
             yield batch

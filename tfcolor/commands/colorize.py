@@ -1,7 +1,8 @@
 """Colour photographs: python predict.py --T 0.38 photo.jpg
 
-Takes files, folders and globs, and writes results of the same name and format to a folder. Without any,
-it colours the photographs that scikit-image carries, to show what it does.
+Takes files, folders and globs, and writes results of the same name and format to a folder; where the format
+changes, its suffix is appended to the name. Without any file, it colours the photographs that scikit-image
+carries, to show what it does.
 """
 
 import sys
@@ -106,24 +107,24 @@ def main(arguments=None):
     started = time.perf_counter()
     task = (colorizer, work.jobs, decoding, outputs, tile or AUTO_TILE, round(args.max_megapixels * 1e6))
     for path, reason in work.failures:
-        print(f"cannot colour {console.shown(path)}: {reason}", file=sys.stderr)
+        print(f"cannot colour {console.shown(path)}: {console.shown(reason)}", file=sys.stderr)
     if outputs.are_looks:
         from tfcolor.commands.looks import look_at_files
 
-        account = look_at_files(*task)
+        report = look_at_files(*task)
     else:
         from tfcolor.commands.colorize_files import colorize_files
 
-        account = colorize_files(*task, args.workers)
-    failed = len(account.failed) + len(work.failures)
-    print(summary(account, work.skipped, failed, time.perf_counter() - started, folder))
+        report = colorize_files(*task, args.workers)
+    failed = len(report.failed) + len(work.failures)
+    print(summary(report, work.skipped, failed, time.perf_counter() - started, folder))
     return 1 if failed else 0
 
 
-def summary(account, skipped, failed, seconds, folder):
+def summary(report, skipped, failed, seconds, folder):
     """What became of the photographs, in one line."""
-    count = len(account.colored)
-    line = f"{count} {'photograph' if count == 1 else 'photographs'}, {account.num_pixels / 1e6:.1f} megapixels, "
+    count = len(report.colored)
+    line = f"{count} {'photograph' if count == 1 else 'photographs'}, {report.num_pixels / 1e6:.1f} megapixels, "
     line += f"coloured in {seconds:.1f} s: {console.shown(folder)}"
     line += f"; {skipped} skipped, their results exist" if skipped else ""
     return line + (f"; {failed} failed" if failed else "")

@@ -1,4 +1,4 @@
-"""Files to files: reading ahead, colouring, writing behind, and an account of what became of each."""
+"""Colour files: pages are read ahead, coloured, and written behind; a report says what became of each photograph."""
 
 import contextlib
 import errno
@@ -20,22 +20,23 @@ from tfcolor.photographs import formats
 from tfcolor.photographs.pixels import UnreadableImage, read_ahead, write_png
 from tfcolor.photographs.reading import Header, Page, read_header, read_page
 from tfcolor.photographs.writing import Unsavable, levels_of, rounded, saving
-from tfcolor.utils.console import Progress, shown
+from tfcolor.utils.console import Progress, as_options, shown
 from tfcolor.utils.errors import WorkError
 from tfcolor.utils.sheets import sheet
 
 UNWRITABLE = (OSError, Unsavable)
-_PIXELS_BEHIND = 32_000_000  # of results that wait to be written while others are coloured
+_PIXELS_BEHIND = 32_000_000  # of the results that wait to be written while others are coloured
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass
-class Account:
-    """What became of the photographs: each failure is said at once.
+class Report:
+    """What became of the photographs. Each failure is reported at once.
 
-    colored: those whose results are written.
-    failed: those without a result.
-    num_pixels: of all that were coloured.
+    progress: where failures and notes are printed.
+    colored: the photographs whose results are written.
+    failed: the photographs without a result.
+    num_pixels: of all photographs that were coloured.
     """
 
     progress: Progress
@@ -44,29 +45,29 @@ class Account:
     num_pixels: int = 0
 
     def fail(self, path: Path, reason: object) -> None:
-        """A photograph has no result."""
+        """Report that a photograph has no result. Only its first failure counts."""
         if path not in self.failed:
             self.failed.add(path)
-            self.progress.log(f"cannot colour {shown(path)}: {shown(reason)}")
+            self.progress.log(f"cannot colour {shown(path)}: {as_options(shown(reason))}")
 
     def fail_to_write(self, job: Job, error: Exception) -> None:
-        """A result cannot be written.
+        """Report that a result cannot be written.
 
         Raises:
-            WorkError: where no other could be either.
+            WorkError: no other result could be written either.
         """
         self.fail(job.source, write_error(job.targets[0], error))
         if getattr(error, "errno", None) in _NO_SPACE:
             raise WorkError(f"no space left for results in {shown(job.targets[0].parent)}; go on with --resume")
 
     def note(self, path: Path, note: str) -> None:
-        """Something that the user should know of a photograph, if anything."""
+        """Print what the user should know about a photograph, unless the note is empty."""
         if note:
             self.progress.log(f"note: {shown(path)}: {note}")
 
 
 def write_error(target: Path, error: Exception) -> str:
-    """Why a result cannot be written, in one line."""
+    """Say in one line why a result cannot be written."""
     if isinstance(error, OSError):
         return f"{shown(target)} cannot be written: {error.strerror or error}"
     return str(error)
@@ -80,56 +81,59 @@ def colorize_files(
     tile: int,
     max_pixels: int,
     workers: int,
-) -> Account:
-    """Colour and write photographs; those that cannot be read or written are said and left out.
+) -> Report:
+    """Colour and write photographs. Those that cannot be read or written are reported, and the others coloured.
 
     Args:
         colorizer: the model.
         jobs: from `worklist.find`.
-        decoding: how colours are made.
+        decoding: how a colour is chosen from a distribution.
         outputs: the results' format and quality, and whether comparisons are written.
-        tile: side of the tiles.
-        max_pixels: of a page.
-        workers: how many threads read, and how many write, while the network works.
+        tile: side of the tiles in pixels.
+        max_pixels: how many pixels a page may have.
+        workers: how many threads read, and how many write, while the network computes.
+
+    Returns:
+        What became of each photograph.
 
     Raises:
-        WorkError: where there is no space left for any result.
+        WorkError: there is no space left for any result.
     """
     with Progress("colouring", len(jobs), "photographs") as progress, ThreadPoolExecutor(workers) as pool:
-        account = Account(progress)
-        results = _Results(account, pool, workers, outputs)
-        waiting: deque[tuple[_Unit, Page]] = deque()  # pages that are being coloured
-        tiles_before = 0  # of the pages that are done
+        report = Report(progress)
+        results = _Results(report, pool, workers, outputs)
+        waiting: deque[tuple[_PageTask, Page]] = deque()  # pages that are being coloured
+        tiles_before = 0  # tiles of the pages that are done
 
         def pictures():
-            units = _units(jobs, outputs.format, max_pixels, account)
-            for unit, page in read_ahead(units, lambda unit: unit.read(outputs.compare), _Unit.num_pixels, workers):
+            tasks = _tasks(jobs, outputs.format, max_pixels, report)
+            for task, page in read_ahead(tasks, lambda task: task.read(outputs.compare), _PageTask.num_pixels, workers):
                 if isinstance(page, UnreadableImage):
-                    results.give_up(unit, page)
-                elif unit.job.source not in account.failed:
-                    unit.say_notes(page, account)
-                    waiting.append((unit, page))
+                    results.give_up(task, page)
+                elif task.job.source not in report.failed:
+                    task.note(page, report)
+                    waiting.append((task, page))
                     del page
-                    yield Uncolored(waiting[-1][1].lightness, levels_of(waiting[-1][1], unit.format))
+                    yield Uncolored(waiting[-1][1].lightness, levels_of(waiting[-1][1], task.format))
 
         def show(done):
-            unit, page = waiting[0]
-            share = min((done - tiles_before) / count_tiles(*page.lightness.shape, tile), 0.999)  # written it is 1
-            files = len(account.colored) + len(account.failed) + results.num_waiting
-            progress.update(files + (unit.index + share) / unit.header.num_pages, shown(unit.job.source.name))
+            task, page = waiting[0]
+            share = min((done - tiles_before) / count_tiles(*page.lightness.shape, tile), 0.999)  # 1 when it is written
+            files = len(report.colored) + len(report.failed) + results.num_waiting
+            progress.update(files + (task.index + share) / task.header.num_pages, shown(task.job.source.name))
 
         with contextlib.closing(results):
             for rgb in colorizer.colorize_all(pictures(), decoding, tile, show):
-                unit, page = waiting.popleft()
+                task, page = waiting.popleft()
                 tiles_before += count_tiles(*page.lightness.shape, tile)
-                results.add(unit, page, rgb)
+                results.add(task, page, rgb)
                 del page, rgb  # else they stay in memory while the next one is read
             results.finish()
         progress.update(len(jobs))
-    return account
+    return report
 
 
-class _Unit(NamedTuple):
+class _PageTask(NamedTuple):
     """A page to colour."""
 
     job: Job
@@ -143,38 +147,48 @@ class _Unit(NamedTuple):
     def num_pixels(self) -> int:
         return self.header.num_pixels
 
-    def say_notes(self, page: Page, account: Account) -> None:
+    def note(self, page: Page, report: Report) -> None:
         if self.index == 0:
-            account.note(self.job.source, self.header.note)
-            account.note(self.job.source, name_note(self.header))
-        account.note(self.job.source, page.note)
+            report.note(self.job.source, self.header.note)
+            report.note(self.job.source, name_note(self.header))
+        report.note(self.job.source, page.note)
 
 
-def _units(jobs: list[Job], chosen: str | None, max_pixels: int, account: Account) -> Iterator[_Unit]:
-    """The pages of all files that can be opened."""
+def _tasks(jobs: list[Job], chosen: str | None, max_pixels: int, report: Report) -> Iterator[_PageTask]:
+    """The pages of all files that can be opened and whose results can hold them."""
     for job in jobs:
         try:
             header = read_header(job.source, max_pixels)
         except UnreadableImage as error:
-            account.fail(job.source, error)
+            report.fail(job.source, error)
             continue
         format = result_format(job.targets[0], header, chosen)
         if header.num_pages > 1 and format != "tiff":
-            reason = f"{header.num_pages} pages, of which {format.upper()} holds one; take --format tiff"
-            account.fail(job.source, reason)
+            reason = f"{header.num_pages} pages, and {format.upper()} holds only one; take --format tiff"
+            report.fail(job.source, reason)
             continue
-        yield from (_Unit(job, header, index, format) for index in range(header.num_pages))
+        yield from (_PageTask(job, header, index, format) for index in range(header.num_pages))
 
 
 def result_format(target: Path, header: Header, chosen: str | None) -> str:
-    """The photograph's own format where its result has its name; else the one that the result's name says."""
+    """Choose the format of a result: a name in `formats.FORMATS`.
+
+    Args:
+        target: the result.
+        header: of the photograph.
+        chosen: the format that was asked for, or None.
+
+    Returns:
+        `chosen`; else the photograph's own format where the result has the same suffix, even a wrong one; else the
+        format that the result's suffix means.
+    """
     if not chosen and header.format and target.suffix == header.path.suffix:
         return header.format
     return chosen or formats.of_name(target) or "png"
 
 
 def name_note(header: Header) -> str:
-    """What is said of a file that is not what its name says; empty mostly."""
+    """Return a note on a file whose suffix means another format; usually an empty one."""
     named = formats.of_name(header.path)
     if not named or named == header.format:
         return ""
@@ -182,86 +196,84 @@ def name_note(header: Header) -> str:
 
 
 class _Results:
-    """Writes results: of single pictures in other threads, of a file of several pages one after the other."""
+    """Writes results: single pictures in other threads, the pages of one file one after the other."""
 
-    def __init__(self, account: Account, pool: ThreadPoolExecutor, workers: int, outputs: Outputs):
-        self._account, self._pool, self._workers, self._outputs = account, pool, workers, outputs
-        self._writing: deque[tuple[_Unit, int, Future]] = deque()  # with its pixels
-        self._pages = contextlib.ExitStack()  # the file of several pages that is open
-        self._open_job: Job | None = None
-        self._first: tuple[Page, np.ndarray] | None = None  # its first page, where that is compared
+    def __init__(self, report: Report, pool: ThreadPoolExecutor, workers: int, outputs: Outputs):
+        self._report, self._pool, self._workers, self._outputs = report, pool, workers, outputs
+        self._writing: deque[tuple[_PageTask, int, Future]] = deque()  # (page, its number of pixels, its writing)
+        self._pages = contextlib.ExitStack()  # holds the file of several pages that is open
+        self._open_job: Job | None = None  # of that file
+        self._first: tuple[Page, np.ndarray] | None = None  # its first page, if there will be a comparison
 
     @property
     def num_waiting(self) -> int:
-        """How many results wait to be written."""
+        """The number of results that wait to be written."""
         return len(self._writing)
 
-    def add(self, unit: _Unit, page: Page, rgb: np.ndarray) -> None:
-        """Take what came out for a page, in the order of the pages."""
-        if unit.job.source in self._account.failed:
+    def add(self, task: _PageTask, page: Page, rgb: np.ndarray) -> None:
+        """Write the colours of a page. Pages come in their order."""
+        if task.job.source in self._report.failed:
             return
-        if unit.header.num_pages > 1:
-            self._write_page(unit, page, rgb)
+        if task.header.num_pages > 1:
+            self._write_page(task, page, rgb)
             return
-        self._writing.append((unit, page.lightness.size, self._pool.submit(self._write, unit, page, rgb)))
+        self._writing.append((task, page.lightness.size, self._pool.submit(self._write, task, page, rgb)))
         while len(self._writing) > self._workers or sum(size for _, size, _ in self._writing) > _PIXELS_BEHIND:
-            self._settle()
+            self._finish_oldest()
 
-    def give_up(self, unit: _Unit, reason: UnreadableImage) -> None:
-        """A page cannot be read, so its file has no result."""
-        self._account.fail(
-            unit.job.source, reason if unit.header.num_pages == 1 else f"page {unit.index + 1}: {reason}"
-        )
-        if self._open_job is unit.job:
+    def give_up(self, task: _PageTask, reason: UnreadableImage) -> None:
+        """Report that a page cannot be read, so that its file has no result."""
+        self._report.fail(task.job.source, reason if task.header.num_pages == 1 else f"page {task.index + 1}: {reason}")
+        if self._open_job is task.job:
             self._discard(reason)
 
     def finish(self) -> None:
-        """Wait until all is written."""
+        """Wait until all results are written."""
         while self._writing:
-            self._settle()
+            self._finish_oldest()
 
     def close(self) -> None:
-        """Leave nothing half-written."""
+        """Remove an unfinished result."""
         if self._open_job:
             self._discard(Unsavable("unfinished"))
 
-    def _settle(self):
-        unit, num_pixels, future = self._writing.popleft()
+    def _finish_oldest(self):
+        task, num_pixels, future = self._writing.popleft()
         try:
             future.result()
         except UNWRITABLE as error:
-            self._account.fail_to_write(unit.job, error)
+            self._report.fail_to_write(task.job, error)
         else:
-            self._account.colored.append(unit.job.source)
-            self._account.num_pixels += num_pixels
+            self._report.colored.append(task.job.source)
+            self._report.num_pixels += num_pixels
 
-    def _write(self, unit, page, rgb):
-        with self._saving(unit) as add_page:
+    def _write(self, task, page, rgb):
+        with self._saving(task) as add_page:
             add_page(rgb, page)
-            self._compare(unit, page, rgb)  # before the result gets its name: where that is, all is done
+            self._compare(task, page, rgb)  # before the result gets its name: that says that both are complete
 
-    def _write_page(self, unit, page, rgb):
+    def _write_page(self, task, page, rgb):
         try:
-            if unit.index == 0:
-                self._add_page, self._open_job = self._pages.enter_context(self._saving(unit)), unit.job
-                self._first = (page, rgb) if unit.job.targets[1:] else None
+            if task.index == 0:
+                self._add_page, self._open_job = self._pages.enter_context(self._saving(task)), task.job
+                self._first = (page, rgb) if task.job.targets[1:] else None
             self._add_page(rgb, page)
-            self._account.num_pixels += page.lightness.size
-            if unit.index == unit.header.num_pages - 1:
+            self._report.num_pixels += page.lightness.size
+            if task.index == task.header.num_pages - 1:
                 if self._first:
-                    self._compare(unit, *self._first)
+                    self._compare(task, *self._first)
                 self._open_job = self._first = None
                 self._pages.close()
-                self._account.colored.append(unit.job.source)
+                self._report.colored.append(task.job.source)
         except UNWRITABLE as error:
             self._discard(error)
-            self._account.fail_to_write(unit.job, error)
+            self._report.fail_to_write(task.job, error)
 
-    def _saving(self, unit):
-        target = unit.job.targets[0]
+    def _saving(self, task):
+        target = task.job.targets[0]
         target.parent.mkdir(parents=True, exist_ok=True)
-        num_bytes = unit.header.num_pages * unit.header.num_pixels * 8  # RGBA of 16 bits
-        return saving(target, unit.format, num_bytes, self._outputs.quality)
+        num_bytes = task.header.num_pages * task.header.num_pixels * 8  # RGBA of 16 bits
+        return saving(target, task.format, num_bytes, self._outputs.quality)
 
     def _discard(self, error):
         self._open_job = self._first = None
@@ -269,9 +281,9 @@ class _Results:
             self._pages.__exit__(type(error), error, error.__traceback__)
         self._pages = contextlib.ExitStack()
 
-    def _compare(self, unit, page, rgb):
-        """Write a sheet of input, result and truth, where it is asked for."""
-        for target in unit.job.targets[1:]:
+    def _compare(self, task, page, rgb):
+        """Write a sheet of input, result and truth, if it was asked for."""
+        for target in task.job.targets[1:]:
             pictures = [("input", painted(page.lightness)), ("result", rounded(rgb, np.uint8))]
             pictures += [("truth", page.truth)] if page.truth is not None else []
             write_png(target, sheet([pictures]))

@@ -1,4 +1,4 @@
-"""Pictures that help to look at a prediction: a sheet of temperatures, candidates, and what a pixel was given."""
+"""Pictures that help to look at a prediction: a sheet of temperatures, candidates, and the distribution at a pixel."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tfcolor.colorizer import explain
 from tfcolor.colorizer.candidates import candidates
 from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.colorizer.painting import painted
-from tfcolor.commands.colorize_files import UNWRITABLE, Account, name_note, result_format
+from tfcolor.commands.colorize_files import UNWRITABLE, Report, name_note, result_format
 from tfcolor.commands.worklist import Job, Outputs
 from tfcolor.photographs.pixels import UnreadableImage, write_png
 from tfcolor.photographs.reading import Page, read_header, read_page
@@ -17,60 +17,63 @@ from tfcolor.photographs.writing import levels_of, saving
 from tfcolor.utils.console import Progress, shown
 from tfcolor.utils.sheets import reduced, sheet
 
-_SHEET_SIDE = 640  # pixels, the longest of a picture in a sheet
+_SHEET_SIDE = 640  # pixels: the longest side of a picture in a sheet
 
 
 def look_at_files(
     colorizer: Colorizer, jobs: list[Job], decoding: Decoding, outputs: Outputs, tile: int, max_pixels: int
-) -> Account:
-    """Write what `outputs` asks for of each photograph; of a file of several pages, of the first.
+) -> Report:
+    """Write the pictures in `outputs` for the first page of each photograph.
 
     Args:
         colorizer: the model.
         jobs: from `worklist.find`.
-        decoding: how colours are made; a sweep has temperatures of its own.
-        outputs: what is made.
-        tile: side of the tiles.
-        max_pixels: of a page.
+        decoding: how a colour is chosen from a distribution; a sweep has temperatures of its own.
+        outputs: which pictures are made.
+        tile: side of the tiles in pixels.
+        max_pixels: how many pixels a page may have.
+
+    Returns:
+        What became of each photograph.
 
     Raises:
-        WorkError: where there is no space left for any result.
+        WorkError: there is no space left for any result.
     """
     with Progress("looking at", len(jobs), "photographs") as progress:
-        account = Account(progress)
+        report = Report(progress)
         for done, job in enumerate(jobs, start=1):
             try:
-                _look(colorizer, job, decoding, outputs, tile, max_pixels, account)
+                _look(colorizer, job, decoding, outputs, tile, max_pixels, report)
             except UnreadableImage as error:
-                account.fail(job.source, error)
+                report.fail(job.source, error)
             except UNWRITABLE as error:
-                account.fail_to_write(job, error)
+                report.fail_to_write(job, error)
             progress.update(done, shown(job.source.name))
-    return account
+    return report
 
 
-def _look(colorizer, job, decoding, outputs, tile, max_pixels, account):
+def _look(colorizer, job, decoding, outputs, tile, max_pixels, report):
     header = read_header(job.source, max_pixels)
     page = read_page(header)
     if header.num_pages > 1:
-        account.note(job.source, f"only the first of its {header.num_pages} pages is looked at")
+        report.note(job.source, f"only the first of its {header.num_pages} pages is looked at")
     for note in (header.note, name_note(header), page.note):
-        account.note(job.source, note)
+        report.note(job.source, note)
     job.targets[0].parent.mkdir(parents=True, exist_ok=True)
-    works = []  # the first target last: where it is, all is done
+    plots = []  # functions that write the first targets
     if outputs.sweep:
-        works.append(lambda target: write_png(target, sweep(colorizer, page, decoding, outputs.sweep, tile)))
+        plots.append(lambda target: write_png(target, sweep(colorizer, page, decoding, outputs.sweep, tile)))
     if outputs.explain:
         point = _checked_point(outputs.explain, page)
-        works.append(lambda target: explain.plot(colorizer, page.lightness, point, decoding, target, tile))
-    others = job.targets[len(works) :]
+        plots.append(lambda target: explain.plot(colorizer, page.lightness, point, decoding, target, tile))
+    others = job.targets[len(plots) :]
     if others:
         format = result_format(others[0], header, outputs.format)
         _write_candidates(colorizer, page, decoding, outputs, tile, others, format)
-    for work, target in reversed(list(zip(works, job.targets, strict=False))):
-        work(target)
-    account.colored.append(job.source)
-    account.num_pixels += page.lightness.size
+    for plot, target in reversed(list(zip(plots, job.targets, strict=False))):  # the first target last, see `Job`
+        plot(target)
+    report.colored.append(job.source)
+    report.num_pixels += page.lightness.size
 
 
 def _checked_point(point, page):
@@ -83,7 +86,14 @@ def _checked_point(point, page):
 def sweep(
     colorizer: Colorizer, page: Page, decoding: Decoding, temperatures: tuple[float, ...], tile: int
 ) -> np.ndarray:
-    """A sheet of the gray picture and its colourings at several temperatures, reduced to be seen at a glance.
+    """Make a sheet of a page and its colourings at several temperatures, reduced in size.
+
+    Args:
+        colorizer: the model.
+        page: the page.
+        decoding: how a colour is chosen from a distribution, except the temperature.
+        temperatures: one for each colouring.
+        tile: side of the tiles in pixels.
 
     Returns:
         uint8 [H', W', 3].

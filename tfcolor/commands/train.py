@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tfcolor.data import datasets
 from tfcolor.training import preset as presets
-from tfcolor.training.options import add_options, load_bins, settle
+from tfcolor.training.options import TrainingOptions, add_options, load_bins, settle
 from tfcolor.training.run_folder import RunFolder
 from tfcolor.utils import cluster, console
 from tfcolor.utils.errors import InputError
@@ -108,13 +108,16 @@ def run_preset(given: dict, places: argparse.Namespace) -> None:
     output = Path(places.output or f"runs/{preset.name}")
     if (output / "model").exists() and not places.overwrite:
         raise InputError(f"{output / 'model'} exists; give --overwrite to replace all, or another --output")
+    for number in range(len(preset.stages)):  # what is wrong with a later stage is said before the first one
+        options = {k: v for k, v in preset.stage_options(number, given, output).items() if k != "init"}
+        datasets.find(TrainingOptions.of(**options).data.dataset, places.data_dir)
     for number in range(len(preset.stages)):
         folder = presets.stage_folder(output, number)
         stage = argparse.Namespace(**vars(places))
         stage.resume = places.resume and RunFolder(folder).config_path.exists()
         print(f"stage {number + 1} of {len(preset.stages)}: {folder}")
         train(preset.stage_options(number, given, output), stage, folder)
-    model = presets.write_model(preset, output, given.get("dataset"), places.data_dir, places.overwrite)
+    model = presets.write_model(preset, output, given.get("dataset"), places.data_dir)
     print(f"model written to {model}; use it with: python predict.py --model {model} FILES")
 
 

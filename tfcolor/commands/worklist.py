@@ -1,33 +1,38 @@
-"""Which photographs are coloured, and what is written for each. Nothing is decoded here.
+"""Which photographs are coloured, and which files are made of each. Nothing is decoded here.
 
-`os.path` answers where `pathlib` raises: for too long paths, behind closed folders, in loops of links; and `Path.glob`
-refuses absolute patterns.
+The names of results depend on no other photograph. A result keeps its photograph's name where it keeps the format.
+Otherwise the new suffix is appended: photo.gif becomes photo.gif.png. Where two photographs would still have a result
+of one name, neither is coloured; the others are.
+
+`os.path` answers where `pathlib` raises: for paths that are too long, closed folders, and links that form a circle.
+`Path.glob` refuses absolute patterns.
 """
 # ruff: noqa: PTH112, PTH207
 
 import glob
 import os
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from tfcolor.data import datasets
-from tfcolor.photographs.formats import result_name
+from tfcolor.photographs.folders import find_images
+from tfcolor.photographs.formats import is_image_name, result_name
 from tfcolor.utils import files
 from tfcolor.utils.errors import InputError
 
 MOST_CANDIDATES = 8
-SUFFIXES = (*datasets.SUFFIXES, ".jpe", ".jfif", ".mpo", ".pnm", ".pbm")
 
 
 @dataclass(frozen=True)
 class Outputs:
     """What is made of each photograph: a coloured file, or pictures that help to look at it.
 
-    format: one of `formats.FORMATS`; None for each photograph's own.
-    quality: 1 ... 100 of JPEG and WebP; None for the photograph's own, see `saving.saving`.
+    format: a name in `formats.FORMATS`, or None for each photograph's own format.
+    quality: 1 ... 100, of JPEG and WebP; None for the photograph's own, see `writing.saving`.
     compare: whether a sheet of input, result and truth is written beside the result.
-    sweep: temperatures of a sheet.
+    sweep: the temperatures of a sheet; none for no sheet.
     candidates: how many different colourings are written.
     explain: (x, y) of the pixel whose prediction is plotted, from the left and from the top.
     """
@@ -41,22 +46,30 @@ class Outputs:
 
     @property
     def are_looks(self) -> bool:
-        """Whether pictures to look at are written in place of the result."""
+        """Whether pictures to look at are written instead of the result."""
         return bool(self.sweep or self.candidates or self.explain)
 
     def names(self, name: str) -> list[str]:
-        """The names of the files made of a photograph: the sweep, the explanation and the candidates, or the result."""
-        result = PurePath(result_name(name, self.format))
+        """Name the files made of a photograph.
+
+        Args:
+            name: the photograph's file name.
+
+        Returns:
+            The result's name, and the comparison's where there is one. For pictures to look at: the names of the
+            sweep, the explanation and the candidates.
+        """
+        result = result_name(name, self.format)
         if not self.are_looks:
-            return [str(result), *([f"{result.stem}-compare.png"] if self.compare else [])]
-        looks = [f"{result.stem}-sweep.png"] if self.sweep else []
-        looks += [f"{result.stem}-explain.png"] if self.explain else []
-        return looks + [f"{result.stem}-{k}{result.suffix}" for k in range(1, self.candidates + 1)]
+            return [result, *([f"{name}-compare.png"] if self.compare else [])]
+        looks = [f"{name}-sweep.png"] if self.sweep else []
+        looks += [f"{name}-explain.png"] if self.explain else []
+        return looks + [f"{name}-{k}{PurePath(result).suffix}" for k in range(1, self.candidates + 1)]
 
 
 @dataclass(frozen=True)
 class Job:
-    """A photograph and the files to make of it; the first of them appears last, when all are done."""
+    """A photograph, and the files to make of it. The first of these is written last: it says that all are complete."""
 
     source: Path
     targets: tuple[Path, ...]
@@ -67,8 +80,8 @@ class Worklist:
     """What is to be done.
 
     jobs: in the order of the inputs.
-    skipped: how many others have their results already.
-    failures: what was asked for and is no photograph: (path, reason).
+    skipped: how many other photographs have their results already.
+    failures: inputs that cannot be coloured: (path, reason).
     """
 
     jobs: list[Job]
@@ -84,19 +97,20 @@ def find(
     shard: tuple[int, int] = (1, 1),
     existing: str = "refuse",
 ) -> Worklist:
-    """Find photographs, and name what is made of them.
+    """Find photographs, and name the files made of them.
 
     Args:
         inputs: files, folders and globs; none for the samples.
-        folder: of the results. The tree below a folder among the inputs is kept in it.
+        folder: of the results. They keep the tree below each folder among the inputs.
         outputs: what is made of each photograph.
         recursive: whether folders are searched to any depth.
-        shard: (i, n): the i-th of n shares, 1 <= i <= n. A photograph's place in the tree decides its
+        shard: (i, n) for the i-th of n shares, 1 <= i <= n. A photograph's place in the tree decides its
             share, whatever else is there.
-        existing: what is done about results that exist: 'refuse', 'skip' or 'replace'.
+        existing: what happens to results that exist: 'refuse', 'skip' or 'replace'.
 
     Raises:
-        InputError: where something is not there, or a result would replace what it must not.
+        InputError: an input is not there, a result exists and may not be replaced, or a result would be written over
+            an input.
     """
     found = _Found(recursive, folder)
     if inputs:
@@ -107,12 +121,15 @@ def find(
     if not found.files and found.failures:
         path, reason = found.failures[0]
         raise InputError(f"nothing to colour: {path} is {reason}")
-    jobs = [
+    jobs = _once_each(
         Job(path, tuple(folder / place.parent / name for name in outputs.names(place.name)))
         for path, place in found.files.items()
-    ]
-    jobs = _apart(jobs)
+    )
+    _check_inputs_stay(jobs)
+    clashes = _clashes(jobs)
     mine = [job for job in jobs if _share(job, folder, shard[1]) == shard[0] - 1]
+    failures = found.failures + [(job.source, clashes[job.source]) for job in mine if job.source in clashes]
+    mine = [job for job in mine if job.source not in clashes]
     if existing == "refuse":
         for target in (target for job in mine for target in job.targets):
             if os.path.lexists(target):
@@ -120,19 +137,19 @@ def find(
     missing = mine if existing == "replace" else [job for job in mine if not os.path.lexists(job.targets[0])]
     if existing == "skip":
         _remove_leftovers(mine)
-    return Worklist(missing, len(mine) - len(missing), found.failures)
+    return Worklist(missing, len(mine) - len(missing), failures)
 
 
 class _Found:
-    """Photographs -> their places in the tree of results, in order and without repetition."""
+    """Photographs -> their places in the tree of results, in the order of the inputs."""
 
     def __init__(self, recursive: bool, output: Path):
         self.files: dict[Path, PurePath] = {}
         self.failures: list[tuple[Path, str]] = []
-        self._recursive, self._output = recursive, os.path.realpath(output)
+        self._recursive, self._output = recursive, output
 
     def expand(self, text: str) -> None:
-        """Add what an argument means: a file, a folder's images, or a glob's matches."""
+        """Add the photographs that an argument stands for: a file, a folder or a glob."""
         if not text:
             raise InputError("a file name is empty; leave it out to colour the samples")
         path = Path(text)
@@ -142,30 +159,21 @@ class _Found:
             self._add(path, PurePath(path.name))
         else:
             matches = sorted(map(Path, glob.glob(text, recursive=True)))
-            matches = [match for match in matches if not os.path.isdir(match) or _is_image_name(match)]
+            matches = [match for match in matches if not os.path.isdir(match) or is_image_name(match.name)]
             if not matches:
                 raise InputError(f"{text} matches no file")
             for match in matches:
                 self._add(match, PurePath(match.name))
 
     def _add_folder(self, folder: Path) -> None:
-        before = len(self.files) + len(self.failures)
-        try:
-            for path in self._walk(folder) if self._recursive else sorted(folder.iterdir()):
-                if _is_image_name(path):
-                    self._add(path, path.relative_to(folder))
-        except OSError as error:
-            self.failures.append((folder, f"a folder that cannot be read ({error.strerror})"))
-        if len(self.files) + len(self.failures) == before:
+        num_failures = len(self.failures)
+        names = find_images(folder, self._recursive, excluded=self._output, on_unreadable=self._fail_to_read)
+        for name in names:
+            self._add(folder / name, PurePath(name))
+        if not names and len(self.failures) == num_failures:
             self.failures.append((folder, "a folder without images"))
 
-    def _walk(self, folder: Path) -> Iterator[Path]:
-        """The files below a folder, without those among the results."""
-        for place, folders, names in os.walk(folder, onerror=self._unreadable):
-            folders[:] = sorted(name for name in folders if os.path.realpath(Path(place, name)) != self._output)
-            yield from (Path(place, name) for name in sorted(names))
-
-    def _unreadable(self, error: OSError) -> None:
+    def _fail_to_read(self, error: OSError) -> None:
         self.failures.append((Path(error.filename), f"a folder that cannot be read ({error.strerror})"))
 
     def _add(self, path: Path, place: PurePath) -> None:
@@ -175,36 +183,42 @@ class _Found:
             self.files.setdefault(path, place)
 
 
-def _is_image_name(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES
-
-
 def _share(job: Job, folder: Path, num_shares: int) -> int:
     return datasets.share_of(job.targets[0].relative_to(folder).as_posix(), num_shares)
 
 
-def _apart(jobs: list[Job]) -> list[Job]:
-    """Leave out what was named twice, and refuse results that would be written over each other or over a photograph."""
-    sources, taken, apart = {os.path.realpath(job.source) for job in jobs}, {}, []
+def _once_each(jobs: Iterable[Job]) -> list[Job]:
+    """Leave out repetitions: jobs of one photograph whose results would be the same file."""
+    places = {}
     for job in jobs:
-        first = taken.get(os.path.realpath(job.targets[0]))
-        if first and os.path.realpath(first) == os.path.realpath(job.source):
-            continue
-        apart.append(job)
+        places.setdefault((os.path.realpath(job.source), os.path.realpath(job.targets[0])), job)
+    return list(places.values())
+
+
+def _check_inputs_stay(jobs: list[Job]) -> None:
+    """Raise InputError for a result that would be written over an input."""
+    inputs = {os.path.realpath(job.source) for job in jobs}
+    for target in (target for job in jobs for target in job.targets):
+        if os.path.realpath(target) in inputs:
+            raise InputError(f"{target} is an input, it cannot be a result as well; give another --output")
+
+
+def _clashes(jobs: list[Job]) -> dict[Path, str]:
+    """The photographs that would share a result with another one, each with the reason why it is not coloured."""
+    claims = defaultdict(list)  # real path of a result -> (photograph, result)
+    for job in jobs:
         for target in job.targets:
-            place = os.path.realpath(target)
-            if place in taken:
-                raise InputError(
-                    f"{job.source} and {taken[place]} would both be written to {target}; colour them apart"
-                )
-            if place in sources:
-                raise InputError(f"{target} is an input, it cannot be a result as well; give another --output")
-            taken[place] = job.source
-    return apart
+            claims[os.path.realpath(target)].append((job.source, target))
+    reasons: dict[Path, str] = {}
+    for claimed in claims.values():
+        for place, (source, target) in enumerate(claimed if len(claimed) > 1 else ()):
+            other, _ = claimed[0 if place else 1]
+            reasons.setdefault(source, f"{target} would also be a result of {other}; colour them apart")
+    return reasons
 
 
 def _remove_leftovers(jobs: list[Job]) -> None:
-    """Remove what a killed process had begun to write of these results; others may be writing others."""
+    """Remove what a killed process had begun to write of these results; other processes may be writing others."""
     prefixes = {files.temporary_prefix(target) for job in jobs for target in job.targets}
     for folder in {target.parent for job in jobs for target in job.targets}:
         for temporary in folder.glob(".*.tmp"):

@@ -1,6 +1,6 @@
-"""Dataset names -> photograph files; the scenes' download; the train / val / test split by name.
+"""Find the photographs of datasets, download the scenes, and split photographs into train / val / test by name.
 
-Only the standard library is imported here: a script answers a wrong name at once.
+Only the standard library is imported here, so that a command can refuse a wrong name at once.
 """
 
 import hashlib
@@ -8,7 +8,7 @@ import importlib.util
 import os
 import re
 import zlib
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -23,21 +23,24 @@ from tfcolor.data.scenes import (
     _scenes_files,
     download_scenes,
 )
+from tfcolor.photographs.folders import find_images
+from tfcolor.photographs.formats import SUFFIXES
 from tfcolor.utils.errors import InputError, WorkError
 
-SAMPLES = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")  # in scikit-image's own wheel
-GRAY_SAMPLES = ("camera.png", "grass.png")  # beside them: photographs to colour, not to learn from
+SAMPLES = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")  # part of scikit-image's wheel
+GRAY_SAMPLES = ("camera.png", "grass.png")  # in the same folder: photographs to colour, not to learn from
 NAMES = (*SCENES, "samples")
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 SPLITS = ("train", "val", "test", "all")
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The photographs of one dataset: POSIX paths relative to `folder`, sorted.
+    """The photographs of a dataset.
 
-    parts: the datasets that a joint one consists of; each splits its own photographs.
+    name: fit to be part of a file's name.
+    folder: holds all photographs.
+    files: their POSIX paths relative to `folder`, sorted.
+    parts: the datasets that a joint dataset consists of; each splits its own photographs.
     """
 
     name: str
@@ -47,12 +50,12 @@ class Dataset:
 
     @property
     def paths(self) -> list[Path]:
-        """The photographs' paths, in the order of `files`."""
+        """The paths of the photographs, in the order of `files`."""
         return [self.folder / file for file in self.files]
 
     @property
     def message(self) -> str:
-        """One line that says how many photographs are here, and for the scenes which are not."""
+        """One line that says how many photographs there are, and which categories of the scenes are missing."""
         if self.parts:
             return "; ".join(part.message for part in self.parts)
         if self.name == "samples" and self.files and set(self.files) <= set(SAMPLES):
@@ -70,16 +73,16 @@ class Dataset:
         return f"{line} ({here}{'; missing: ' if missing else ''}{missing})"
 
     def split(self, which: str) -> "Dataset":
-        """Select the photographs of one split, which their names decide (see `split_of`).
+        """Select the photographs of one split, see `split_of`.
 
         Args:
             which: 'train', 'val', 'test' or 'all'.
 
         Returns:
-            A dataset of the same name and folder. A small dataset may have no file in a split.
+            A dataset of the same name and folder. In a small dataset, a split may be empty.
 
         Raises:
-            InputError: another split was asked for.
+            InputError: there is no such split.
         """
         if which not in SPLITS:
             raise InputError(f"a split is one of {', '.join(SPLITS)}; got {which!r}")
@@ -87,23 +90,30 @@ class Dataset:
             return _joined(self.name, [part.split(which) for part in self.parts])
         return replace(self, files=tuple(file for file in self.files if which in ("all", split_of(file))))
 
-    def some_of(self, split: str, most: int) -> list[Path]:
-        """The paths of at most so many photographs of a split, spread over it.
+    def some_of(self, split: str, photographs: int) -> list[Path]:
+        """Choose photographs that are spread evenly over a split.
+
+        Args:
+            split: 'train', 'val', 'test' or 'all'.
+            photographs: how many at most.
+
+        Returns:
+            The paths of the photographs.
 
         Raises:
-            InputError: where the split has none, or `most` is below 1.
+            InputError: the split is empty, or `photographs` is below 1.
         """
-        if most < 1:
-            raise InputError(f"--photographs must be at least 1, got {most}")
+        if photographs < 1:
+            raise InputError(f"`photographs` must be at least 1, got {photographs}")
         paths = self.split(split).paths
         if not paths:
-            raise InputError(f"{self.name} has no photograph in its {split} split; take another --split")
-        return paths[:: -(-len(paths) // most)]
+            raise InputError(f"{self.name} has no photograph in its {split} split; choose another `split`")
+        return paths[:: -(-len(paths) // photographs)]
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of sorted names and sizes, not of contents: a million files stay quick."""
+        """Return the SHA-256 of sorted names and sizes. Contents are not read: a million files would take long."""
         digest = hashlib.sha256()
-        for part in self.parts:  # where one lies beside the other does not matter
+        for part in self.parts:  # their common folder does not matter
             digest.update(part.fingerprint().encode())
         if self.parts:
             return digest.hexdigest()
@@ -113,24 +123,24 @@ class Dataset:
 
 
 def split_of(file: str) -> str:
-    """Name the split of a file: 15 % of all names are 'test', 5 % 'val', the others 'train'.
+    """Return the split of a file: 'test' for 15 % of all names, 'val' for 5 %, 'train' for the others.
 
-    Only the name decides, so that a photograph keeps its split when others come or go.
+    Only the name decides, so that a photograph keeps its split when others are added or removed.
 
     Args:
-        file: POSIX path relative to the dataset's folder; its bytes (UTF-8 as a rule) are hashed.
+        file: POSIX path relative to the dataset's folder; its bytes (usually UTF-8) are hashed.
     """
     percent = int(hashlib.md5(os.fsencode(file), usedforsecurity=False).hexdigest(), 16) % 100
     return "test" if percent < 15 else "val" if percent < 20 else "train"
 
 
 def share_of(file: str, num_shares: int) -> int:
-    """The share of a file, 0 ... num_shares - 1: by its relative path, so that no other file matters."""
+    """Return the share of a file, 0 ... num_shares - 1. Only its relative path decides, no other file."""
     return zlib.crc32(os.fsencode(file)) % num_shares
 
 
 def category_of(dataset: Dataset, file: str) -> str:
-    """What kind of photograph a file is: the scenes' name it, elsewhere its folder does; '' where there is none."""
+    """Return the category of a photograph: a scene's name says it, elsewhere the file's folder; '' without a folder."""
     if SCENES_FILE.fullmatch(PurePosixPath(file).name):
         return _category(file)
     parent = PurePosixPath(file).parent
@@ -138,19 +148,19 @@ def category_of(dataset: Dataset, file: str) -> str:
 
 
 def data_root(data_dir: str | None = None) -> Path:
-    """Choose the folder of the downloaded data: `data_dir`, else $TFCOLOR_DATA, else ./data."""
+    """Return the folder of the downloaded data: `data_dir`, else $TFCOLOR_DATA, else ./data."""
     return Path(data_dir or os.environ.get("TFCOLOR_DATA") or "data")
 
 
 def check_name(name: str) -> str:
-    """Refuse a name that is neither a known dataset nor a folder, before any expensive work.
+    """Refuse a name that is neither a known dataset nor a folder.
 
     Args:
-        name: one of `NAMES`, which win over folders of the same name, or a folder's path; or several
-            of them with commas between.
+        name: one of `NAMES`, or the path of a folder, or several of these separated by commas. A known name wins over
+            a folder of the same name.
 
     Returns:
-        The name itself or the folder's own one, fit to be part of a file's name.
+        The name itself or the name of the folder, fit to be part of a file's name.
 
     Raises:
         InputError: it is neither; the message lists the known names.
@@ -159,7 +169,7 @@ def check_name(name: str) -> str:
         return "+".join(map(check_name, names))
     try:
         good = name in NAMES or (name != "" and Path(name).is_dir())
-    except OSError as error:  # a name too long, or a folder on the way that cannot be searched
+    except OSError as error:  # the name is too long, or a folder in the path cannot be searched
         raise InputError(f"dataset {name!r} cannot be read: {error.strerror}") from error
     if not good:
         raise InputError(f"unknown dataset {name!r}: neither a folder nor one of {', '.join(NAMES)}")
@@ -167,21 +177,22 @@ def check_name(name: str) -> str:
 
 
 def find(name: str, data_dir: str | None = None, download: bool = True) -> Dataset:
-    """Find a dataset's photographs, and download the scenes where they are not there.
+    """Find the photographs of a dataset, and download the scenes if they are missing.
 
     Args:
-        name: 'scenes', one of its categories, 'samples', or a path to a folder of images; or several
-            of them with commas between, for all their photographs.
-        data_dir: where the scenes' folder is or goes (default: see `data_root`).
-        download: whether scenes that are not there may be downloaded.
+        name: 'scenes', one of its categories, 'samples', or the path of a folder of images; or several
+            of these separated by commas, for all their photographs.
+        data_dir: the folder that holds the scenes' folder, or will (default: see `data_root`).
+        download: whether missing scenes may be downloaded.
 
     Returns:
         The dataset, with at least one file.
 
     Raises:
-        InputError: unknown name, a folder without images, a category that is not there, or a photograph
-            that is in two of several datasets.
+        InputError: the name is unknown, the folder holds no images, the category is missing, or two of several
+            datasets hold the same photograph.
         WorkError: the scenes could not be downloaded, or scikit-image lacks its photographs.
+        OSError: a folder cannot be read.
     """
     own_name = check_name(name)
     if len(names := _part_names(name)) > 1:
@@ -191,14 +202,14 @@ def find(name: str, data_dir: str | None = None, download: bool = True) -> Datas
     if name == "samples":
         return _find_samples()
     folder = Path(name)
-    files = _image_files(folder)
+    files = tuple(find_images(folder, only_files=True))
     if not files:
         raise InputError(f"no images in folder {name!r} (looked for {' '.join(SUFFIXES)})")
     return Dataset(own_name, folder, files)
 
 
 def sample_photographs() -> list[Path]:
-    """List all photographs that scikit-image carries, also those without colour.
+    """List the photographs that scikit-image carries, with and without colour.
 
     Raises:
         WorkError: scikit-image lacks them.
@@ -221,13 +232,13 @@ def _find_scenes(name: str, root: Path, download: bool) -> Dataset:
 
 
 def _part_names(name: str) -> list[str]:
-    """The datasets that a name joins; a folder's name may hold a comma itself."""
+    """The names that commas separate, unless a folder's own name holds the comma."""
     parts = name.split(",")
     return [name] if len(parts) == 1 or "" in parts or Path(name).is_dir() else parts
 
 
 def _joined(name: str, parts: list[Dataset]) -> Dataset:
-    """All photographs of several datasets as one, below the folder that holds them all."""
+    """Join several datasets to one, whose folder is the nearest that holds them all."""
     folders = [part.folder.resolve() for part in parts]
     common = Path(os.path.commonpath(folders))
     files = [
@@ -242,30 +253,8 @@ def _joined(name: str, parts: list[Dataset]) -> Dataset:
 
 
 def _find_samples() -> Dataset:
-    package = importlib.util.find_spec("skimage")  # finds the folder; importing it would take a second
+    package = importlib.util.find_spec("skimage")  # finds the folder; an import would take a second
     folder = Path(package.origin).parent / "data" if package else None
     if not folder or not all((folder / file).is_file() for file in SAMPLES + GRAY_SAMPLES):
         raise WorkError("the samples come with scikit-image: pip install --force-reinstall scikit-image")
     return Dataset("samples", folder, SAMPLES)
-
-
-def _image_files(folder: Path) -> tuple[str, ...]:
-    """List the images below a folder; each folder is read once, however many links lead to it."""
-    files, seen = [], set(folder.resolve().parents)  # a link to a parent is a loop as well
-    waiting = deque([""])  # prefixes of paths relative to `folder`, links to folders last
-    while waiting:
-        prefix = waiting.popleft()
-        real = (folder / prefix).resolve()
-        if real in seen:
-            continue
-        seen.add(real)
-        with os.scandir(folder / prefix) as entries:
-            shown = sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
-        for entry in shown:
-            link = entry.is_symlink()
-            target = Path(entry) if link else entry  # on a link to itself an entry raises, a path does not
-            if entry.name.lower().endswith(SUFFIXES) and target.is_file():
-                files.append(prefix + entry.name)
-            elif target.is_dir():
-                (waiting.append if link else waiting.appendleft)(f"{prefix}{entry.name}/")
-    return tuple(sorted(files))

@@ -18,7 +18,7 @@ from PIL import Image
 
 from tfcolor.data.datasets import Dataset
 from tfcolor.data.windows import cut_window
-from tfcolor.photographs.pixels import UnreadableImage, read_photo, refusing
+from tfcolor.photographs.pixels import UnreadableImage, opened, read_photo
 from tfcolor.utils.errors import InputError, WorkError
 from tfcolor.utils.files import read_json, write_json
 
@@ -195,7 +195,7 @@ def _example(path: Path) -> bytes:
 
 def _as_it_is(path: Path) -> bytes | None:
     """The bytes of a file that TensorFlow decodes to the same picture as Pillow."""
-    with refusing(), Image.open(path) as image:
+    with opened(path) as image:
         is_plain = image.format in ("JPEG", "PNG") and image.mode == "RGB" and not image.has_transparency_data
         upright = image.getexif().get(_ORIENTATION) in _UPRIGHT
     return path.read_bytes() if is_plain and upright else None

@@ -1,4 +1,4 @@
-"""The formats that results can have, and how a result is called. No pixels here."""
+"""File formats: what results can be, which suffixes photographs have, and how results are named. No pixels here."""
 
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -8,7 +8,7 @@ from pathlib import PurePath
 class Format:
     """What a file format can hold.
 
-    suffixes: of its files' names; a result of another format gets the first one.
+    suffixes: of its file names; the first one is given to results that are converted to this format.
     has_alpha: whether it holds transparency.
     has_16_bits: whether it holds 16 bits a channel.
     """
@@ -18,6 +18,7 @@ class Format:
     has_16_bits: bool
 
 
+# The formats that results can have.
 FORMATS = {
     "jpeg": Format((".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"), has_alpha=False, has_16_bits=False),
     "png": Format((".png",), has_alpha=True, has_16_bits=True),
@@ -26,28 +27,39 @@ FORMATS = {
     "bmp": Format((".bmp",), has_alpha=False, has_16_bits=False),
     "ppm": Format((".ppm", ".pnm"), has_alpha=False, has_16_bits=True),
 }
-_KIN = {".pgm": ".ppm", ".pbm": ".ppm"}  # a gray format -> the one of the same family that has colours
+# Suffixes of photographs whose format is read and never written -> the suffix of their results. PGM and PBM have no
+# colours, PPM is of the same family; the 256 colours of a GIF are not enough.
+_READ_ONLY = {".pgm": ".ppm", ".pbm": ".ppm", ".gif": ".png"}
+# The suffixes by which photographs are found in folders, in lower case.
+SUFFIXES = (*(suffix for format in FORMATS.values() for suffix in format.suffixes), *_READ_ONLY)
+
+
+def is_image_name(name: str) -> bool:
+    """Tell whether a file name has a photograph's suffix, in upper or lower case."""
+    return PurePath(name).suffix.lower() in SUFFIXES
 
 
 def of_name(path: PurePath) -> str | None:
-    """The format that a name's suffix stands for, None for any other."""
-    return next((name for name, f in FORMATS.items() if path.suffix.lower() in f.suffixes), None)
+    """Return the name in `FORMATS` that a path's suffix stands for, or None for any other suffix."""
+    return next((name for name, format in FORMATS.items() if path.suffix.lower() in format.suffixes), None)
 
 
 def result_name(name: str, chosen: str | None = None) -> str:
-    """The name of the coloured file.
+    """Name the coloured file.
+
+    The name depends on no other file, and two different names never give the same result unless one of them is the
+    other with a suffix appended.
 
     Args:
-        name: of the photograph.
-        chosen: the format asked for; None for the photograph's own.
+        name: the photograph's.
+        chosen: a name in `FORMATS`, or None for the photograph's own format.
 
     Returns:
-        The same name, with another suffix where the format is another: `.ppm` for PGM and PBM, `.png` for
-        what has no format here, such as GIF (256 colours are not enough).
+        The same name where the format stays the same. Otherwise the suffix of the new format is appended: `.ppm` for
+        PGM and PBM, `.png` for other formats that are not in `FORMATS`, and for names without a suffix.
     """
     path = PurePath(name)
-    if chosen:
-        return name if of_name(path) == chosen else str(path.with_suffix(FORMATS[chosen].suffixes[0]))
-    if of_name(path):
-        return name
-    return str(path.with_suffix(_KIN.get(path.suffix.lower(), ".png")))
+    own = of_name(path)
+    if chosen and chosen != own:
+        return name + FORMATS[chosen].suffixes[0]
+    return name if own else name + _READ_ONLY.get(path.suffix.lower(), ".png")

@@ -1,6 +1,6 @@
 """ICC profiles: from a picture's own colours to light, and from sRGB back to its own colours.
 
-Little CMS does the work, through imagecodecs: Pillow's binding of it knows 8 bits alone.
+Little CMS converts, through imagecodecs: Pillow's binding of it handles only 8 bits.
 """
 
 import functools
@@ -10,8 +10,8 @@ import imagecodecs
 import numpy as np
 from PIL import ImageCms
 
-# The linear counterpart of sRGB: IEC 61966-2-1, primaries and white point as x, y, Y. Values are not cut
-# to [0, 1] there, so that what lies beyond sRGB keeps its lightness.
+# Linear sRGB: primaries and white point of IEC 61966-2-1 as x, y, Y. Its values are not clipped to [0, 1], so colours
+# outside sRGB keep their lightness.
 _LINEAR = imagecodecs.cms_profile(
     "rgb",
     whitepoint=[0.3127, 0.3290, 1.0],
@@ -23,13 +23,13 @@ _SPACES = {1: "gray", 3: "rgb", 4: "cmyk"}  # by the number of channels
 
 @functools.cache
 def srgb() -> bytes:
-    """The profile of sRGB itself."""
+    """Return the profile of sRGB."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-@functools.lru_cache(64)  # a folder's files share a few profiles
+@functools.lru_cache(64)  # the files of a folder share a few profiles
 def is_usable(profile: bytes, num_channels: int) -> bool:
-    """Whether Little CMS can read a profile, and it is one of pictures of so many channels."""
+    """Tell whether Little CMS can read a profile, and the profile is for pictures with `num_channels` channels."""
     try:
         to_linear(np.zeros([1, 1, num_channels], np.uint8), profile)
     except ValueError:
@@ -39,7 +39,7 @@ def is_usable(profile: bytes, num_channels: int) -> bool:
 
 @functools.lru_cache(64)
 def is_target(profile: bytes) -> bool:
-    """Whether sRGB can be converted to a profile of RGB: those of scanners and cameras may lead to light alone."""
+    """Tell whether sRGB can be converted to an RGB profile; profiles of scanners and cameras may lead only to light."""
     try:
         from_srgb(np.zeros([1, 1, 3], np.uint16), profile, np.uint16)
     except ValueError:
@@ -49,7 +49,7 @@ def is_target(profile: bytes) -> bool:
 
 @functools.lru_cache(64)
 def is_srgb(profile: bytes) -> bool:
-    """Whether a profile of RGB means sRGB, whatever it is called: within half of an 8-bit level everywhere."""
+    """Tell whether an RGB profile equals sRGB, within half of an 8-bit level everywhere, whatever its name is."""
     levels = np.linspace(0, 65535, 9).round().astype(np.uint16)
     colors = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(1, -1, 3)
     try:
@@ -64,27 +64,35 @@ def to_linear(pixels: np.ndarray, profile: bytes) -> np.ndarray:
 
     Args:
         pixels: uint8 or uint16 [H, W, C]: gray, RGB, or CMYK (0 is no ink).
-        profile: the ICC profile of these.
+        profile: the picture's ICC profile.
 
     Returns:
-        Linear sRGB, float32 [H, W, 3], 1 is white; colours beyond sRGB have values outside [0, 1].
+        Linear sRGB, float32 [H, W, 3]; 1 is white. Colours outside sRGB have values outside [0, 1].
 
     Raises:
-        ValueError: where the profile is broken, or not one of such pictures.
+        ValueError: the profile is broken, or is not for such pictures.
     """
     return _transform(pixels, profile, _LINEAR, _SPACES[pixels.shape[-1]], np.float32)
 
 
 def to_srgb(pixels: np.ndarray, profile: bytes) -> np.ndarray:
-    """Convert as `to_linear` does, to sRGB uint8 [H, W, 3]; colours beyond sRGB are cut."""
+    """Convert like `to_linear`, to sRGB uint8 [H, W, 3]; colours outside sRGB are clipped."""
     return _transform(pixels, profile, srgb(), _SPACES[pixels.shape[-1]], np.uint8)
 
 
 def from_srgb(rgb: np.ndarray, profile: bytes, dtype: type) -> np.ndarray:
-    """Convert sRGB uint16 [H, W, 3] to the RGB of another profile, uint8 or uint16; colours beyond that are cut.
+    """Convert sRGB to the RGB of another profile.
+
+    Args:
+        rgb: sRGB, uint16 [H, W, 3].
+        profile: the other ICC profile.
+        dtype: of the result: uint8 or uint16.
+
+    Returns:
+        `dtype` [H, W, 3]; colours that the profile cannot express are clipped.
 
     Raises:
-        ValueError: where the profile is broken, cannot be converted to, or is not one of RGB.
+        ValueError: the profile is broken, cannot be converted to, or is not an RGB profile.
     """
     return _transform(rgb, srgb(), profile, "rgb", dtype)
 

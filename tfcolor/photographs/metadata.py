@@ -1,4 +1,4 @@
-"""What a picture file holds beside its pixels, and must survive."""
+"""What a picture file holds beside its pixels; results keep it."""
 
 import functools
 import io
@@ -11,33 +11,36 @@ import numpy as np
 import tifffile
 from PIL import ExifTags, Image, ImageOps, JpegImagePlugin
 
-_XMP_KEYS = ("xmp", "XML:com.adobe.xmp")  # Pillow's, by format
-_RAW_EXIF = "Raw profile type exif"  # where ImageMagick put EXIF before PNG had a chunk for it
-_MOST_DPI = 65_535  # JPEG has 16 bits for it
+from tfcolor.photographs.quiet import no_pillow_limit
+
+_XMP_KEYS = ("xmp", "XML:com.adobe.xmp")  # Pillow's keys, which depend on the format
+_RAW_EXIF = "Raw profile type exif"  # the text chunk in which ImageMagick kept EXIF before PNG had a chunk for it
+_MAX_DPI = 65_535  # JPEG has 16 bits for it
 _PHOTOSHOP = "APP13"  # the JPEG segment that holds IPTC captions and keywords
-# TIFF 6.0, and Adobe's supplements: tags that describe how pixels lie in the file. They are the writer's own.
+# Tags of TIFF 6.0 and Adobe's supplements that describe how pixels lie in the file. Whoever writes a file sets its own.
 LAYOUT_TAGS = {
     *range(254, 260), 262, 263, 264, 265, 266, 273, 274, *range(277, 285), *range(288, 293), 296, 297, 301,
     *range(317, 326), 330, 332, 334, 336, 338, 339, 340, 341, 347, *range(512, 522), *range(529, 533),
 }  # fmt: skip
-_BLOCK_TAGS = {700, 34675, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop}  # XMP and ICC: kept as such
+# Tags that hold XMP (700), ICC (34675), or the place of a block of EXIF: their contents are kept separately.
+_BLOCK_TAGS = {700, 34675, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop}
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What is kept; what a file does not have is empty.
+    """What is kept of a file; fields that the file does not have are empty.
 
-    exif: an EXIF block as JPEG has it, with 'Exif' in front; nothing in it turns the picture.
+    exif: an EXIF block as in JPEG, with 'Exif' in front, without an orientation.
     xmp: an XMP packet.
     icc: the ICC profile.
     dpi: dots per inch, horizontal and vertical, of the upright picture.
-    texts: PNG's text chunks.
+    texts: the text chunks of a PNG.
     comment: of a JPEG or GIF.
-    photoshop: JPEG's APP13 segments, where IPTC captions are.
-    tags: TIFF's tags but those of the pixels' layout: (code, type, count, value).
-    quality: of a JPEG, 1 ... 100; None elsewhere.
+    photoshop: the APP13 segments of a JPEG, which hold IPTC captions.
+    tags: the tags of a TIFF except `LAYOUT_TAGS`: (code, type, count, value).
+    quality: of a JPEG, 1 ... 100; None for other formats.
     progressive: whether it is a progressive JPEG.
-    compression: of a TIFF, by tifffile's name.
+    compression: of a TIFF, as tifffile names it.
     """
 
     exif: bytes = b""
@@ -53,19 +56,19 @@ class Metadata:
     compression: str | None = None
 
     def with_icc(self, icc: bytes) -> "Metadata":
-        """The same with another ICC profile, or none."""
+        """Return the same metadata with another ICC profile, or with none (b"")."""
         return replace(self, icc=icc)
 
 
 def of_image(image: Image.Image) -> tuple[Metadata, int]:
-    """The metadata of a picture that Pillow has loaded, and its EXIF orientation, 1 ... 8.
+    """Return the metadata of a picture that Pillow has loaded, and its EXIF orientation, 1 ... 8.
 
-    In what is kept that orientation is taken back: whoever keeps it turns the pixels.
+    The metadata describe the upright picture: the caller turns the pixels.
     """
     info = dict(image.info)
     orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     orientation = orientation if orientation in range(1, 9) else 1
-    exif, xmp = _upright(info, orientation)
+    exif, xmp = _upright_blocks(info, orientation)
     is_jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
     metadata = Metadata(
         exif=exif,
@@ -81,8 +84,8 @@ def of_image(image: Image.Image) -> tuple[Metadata, int]:
     return metadata, orientation
 
 
-def _upright(info, orientation):
-    """EXIF and XMP that turn nothing, and show no small picture of what was gray."""
+def _upright_blocks(info, orientation):
+    """The EXIF and XMP of the upright picture, without the EXIF thumbnail, which would show the gray picture."""
     stub = Image.new("L", (1, 1))
     stub.info.update(info)
     ImageOps.exif_transpose(stub, in_place=True)
@@ -99,25 +102,25 @@ def _upright(info, orientation):
 
 
 def _swap(tags, one, other):
-    """Let the values of two tags change places."""
+    """Exchange the values of two tags."""
     values = {one: tags.pop(other, None), other: tags.pop(one, None)}
     tags.update({tag: value for tag, value in values.items() if value is not None})
 
 
 def _checked_dpi(dpi, orientation):
-    """Both resolutions as numbers that any format can hold, of the upright picture; None for nonsense."""
+    """The resolutions of the upright picture, as numbers that every format can hold; None for nonsense."""
     try:
         sides = tuple(float(side) for side in dpi)
     except (TypeError, ValueError, ArithmeticError):
         return None
-    if len(sides) != 2 or not all(0 < side <= _MOST_DPI for side in sides):
+    if len(sides) != 2 or not all(0 < side <= _MAX_DPI for side in sides):
         return None
     return sides[::-1] if orientation >= 5 else sides
 
 
 @functools.cache
 def _luma_tables() -> list[list[int]]:
-    """The luma quantization table of each JPEG quality from 1 to 100, as libjpeg makes them."""
+    """The luma quantization tables that libjpeg makes for the JPEG qualities 1 to 100."""
     tables = []
     for quality in range(1, 101):
         file = io.BytesIO()
@@ -128,13 +131,19 @@ def _luma_tables() -> list[list[int]]:
 
 
 def _quality(quantization: Mapping[int, list[int]]) -> int:
-    """The quality whose luma table is nearest to a JPEG's own."""
+    """The quality whose luma table is nearest to that in a JPEG."""
     own = np.array(quantization[min(quantization)])
     return 1 + int(np.argmin(np.abs(np.array(_luma_tables()) - own).sum(axis=1)))
 
 
 def of_tiff_page(page: tifffile.TiffPage, path: Path, index: int) -> tuple[Metadata, int]:
-    """The metadata of a TIFF's page, and its orientation, 1 ... 8."""
+    """Return the metadata of a page of a TIFF, and its orientation, 1 ... 8.
+
+    Args:
+        page: the page, in a file that is open.
+        path: of the file; Pillow reads EXIF from it.
+        index: of the page, from 0.
+    """
     tags = tuple(
         (tag.code, int(tag.dtype), tag.count, tag.value)
         for tag in page.tags
@@ -157,7 +166,7 @@ def of_tiff_page(page: tifffile.TiffPage, path: Path, index: int) -> tuple[Metad
 
 
 def _describes_layout(tag):
-    """Whether a description is a program's account of channels and frames, which the result does not have."""
+    """Whether a tag is a description that a program made of channels and frames, which the result does not have."""
     return tag.code == 270 and str(tag.value).lstrip().startswith(('{"shape"', "ImageJ=", "<?xml", "<OME"))
 
 
@@ -173,20 +182,20 @@ def _tiff_dpi(page, orientation):
 
 
 def _number(value):
-    """A rational as tifffile gives it, or, in files that are a little wrong, a plain number."""
+    """The value of a rational as tifffile returns it, or of a plain number, which some files hold instead."""
     numerator, *denominator = value if isinstance(value, tuple) else (value,)
     return numerator / denominator[0] if denominator else float(numerator)
 
 
 def _exif_of_tiff(path, index):
-    """A page's tags and the EXIF and GPS blocks they lead to, without those of its layout."""
+    """The EXIF block of a page: its tags without `LAYOUT_TAGS`, and the EXIF and GPS blocks that they point to."""
     try:
-        with Image.open(path) as image:
+        with no_pillow_limit, Image.open(path) as image:
             image.seek(index)
             exif = image.getexif()
             for tag in (LAYOUT_TAGS | _BLOCK_TAGS) - {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo}:
                 exif.pop(tag, None)
-            exif.bigtiff = False  # whatever the file is, an EXIF block is not
+            exif.bigtiff = False  # an EXIF block never is, whatever the file is
             return exif.tobytes() if len(exif) else b""
     except (OSError, ValueError, SyntaxError, EOFError):
-        return b""  # what Pillow cannot open has no EXIF that it could read
+        return b""  # Pillow cannot open the file

@@ -1,6 +1,7 @@
-"""A photograph file -> 8-bit pixels to learn and measure from. Pillow decodes; `scan` equals it.
+"""Photograph files -> 8-bit pixels to learn from and to measure with, decoded by Pillow.
 
-What is coloured is read by `originals`, which keeps more.
+Photographs to colour are read by `reading`, which keeps more of them. `data.scan` decodes JPEG by TensorFlow, to the
+same pixels.
 """
 
 import contextlib
@@ -16,12 +17,13 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from tfcolor.photographs.quiet import no_pillow_limit
 from tfcolor.utils.files import replacing
 
-MAX_PIXELS = 300_000_000  # larger pictures are more likely bombs than photographs
-READERS = 4  # threads that decode at once, and pictures that wait decoded, small ones
-_PIXELS_AHEAD = 64_000_000  # of all pictures in memory, the one in use included, for another to be read ahead
-# What Pillow's decoders let through for a broken file; each format has its own ways.
+MAX_PIXELS = 300_000_000  # a larger picture is more likely a decompression bomb than a photograph
+READERS = 4  # threads that decode at once; as many small pictures wait decoded
+_PIXELS_AHEAD = 64_000_000  # of all pictures in memory, with the one in use; beyond it, none is read ahead
+# What Pillow's decoders raise for broken files, which differs from format to format.
 _BROKEN_IMAGE = (
     OSError,
     ValueError,
@@ -37,11 +39,10 @@ _BROKEN_IMAGE = (
     struct.error,
     zlib.error,
 )
-Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit warns first; ours is one clear error
 
 
 class UnreadableImage(Exception):
-    """A file that is no image, or a broken one. The message says why, without the path."""
+    """A file that is not an image, or a broken one. The message says why, without the path."""
 
 
 @dataclass(frozen=True)
@@ -62,38 +63,54 @@ class Photo:
 
 
 def read_photo(path: str | Path) -> Photo:
-    """Decode an image file of any kind that Pillow knows, upright by its EXIF orientation.
+    """Decode an image file of any kind that Pillow reads, and turn it upright by its EXIF orientation.
 
     Args:
         path: the file.
 
     Returns:
-        The photograph. 16-bit grays are rounded to 8 bits; of an animation, the first frame.
+        The photograph. 16-bit grays are rounded to 8 bits. Of an animation it is the first frame.
 
     Raises:
-        UnreadableImage: for anything that cannot be decoded, truncated files included.
+        UnreadableImage: the file cannot be decoded, is truncated, or has more than `MAX_PIXELS` pixels.
     """
-    return _opened(path, _upright)
+    with opened(path) as image:
+        check_size(*image.size, MAX_PIXELS)
+        ImageOps.exif_transpose(image, in_place=True)  # a copy of 100 megapixels would be 400 MB
+        return _photo(image)
 
 
 def read_size(path: str | Path) -> tuple[int, int]:
     """Read an image file's width and height from its header, before any EXIF rotation.
 
     Raises:
-        UnreadableImage: for anything that is no image or larger than can be read.
+        UnreadableImage: the file is not an image, or has more than `MAX_PIXELS` pixels.
     """
-    return _opened(path, lambda image: image.size)
-
-
-def _opened(path, use):
-    with refusing(), Image.open(path) as image:
+    with opened(path) as image:
         check_size(*image.size, MAX_PIXELS)
-        return use(image)
+        return image.size
+
+
+@contextlib.contextmanager
+def opened(path: str | Path) -> Iterator[Image.Image]:
+    """Open an image file with Pillow, without Pillow's own limit of its size: see `check_size`.
+
+    Args:
+        path: the file.
+
+    Yields:
+        The picture, whose pixels are not loaded yet.
+
+    Raises:
+        UnreadableImage: the file cannot be opened, or a decoder failed inside the block.
+    """
+    with refusing(), no_pillow_limit, Image.open(path) as image:
+        yield image
 
 
 @contextlib.contextmanager
 def refusing() -> Iterator[None]:
-    """Turn whatever a decoder raises for a broken file into an UnreadableImage that says why in one line."""
+    """Turn what decoders raise for broken files into an UnreadableImage that says why in one line."""
     try:
         yield
     except UnreadableImage:
@@ -106,16 +123,11 @@ def refusing() -> Iterator[None]:
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:
-    """Raise UnreadableImage for a picture that declares more pixels than may be, or none."""
+    """Raise UnreadableImage for a picture that declares more than `max_pixels` pixels, or none."""
     if width * height > max_pixels:
         raise UnreadableImage(f"{width}x{height} pixels, more than {max_pixels:,}")
     if width < 1 or height < 1:
         raise UnreadableImage(f"{width}x{height} pixels, so there is nothing in it")
-
-
-def _upright(image: Image.Image) -> Photo:
-    ImageOps.exif_transpose(image, in_place=True)  # a copy of 100 megapixels would be 400 MB
-    return _photo(image)
 
 
 def _photo(image: Image.Image) -> Photo:
@@ -131,7 +143,7 @@ def _photo(image: Image.Image) -> Photo:
 
 
 def _deep_gray(image: Image.Image) -> np.ndarray:
-    """Round 16-bit gray (Pillow's modes I;16 and I) to uint8; Pillow itself would clip it at 255."""
+    """Round 16-bit gray (Pillow's modes I;16 and I) to uint8; Pillow itself clips it at 255."""
     gray = np.asarray(image).astype(np.float64)
     if image.mode == "F" or gray.min() < 0 or gray.max() > 65535:
         raise UnreadableImage(f"gray values of mode {image.mode} without a known range")
@@ -146,10 +158,10 @@ def read_photos(paths: Iterable[Path]) -> Iterator[tuple[Path, Photo | Unreadabl
     """Decode many files in parallel, in order, a few at a time in memory.
 
     Args:
-        paths: any number of files.
+        paths: the files.
 
     Yields:
-        Each path with its photograph, or with the error that says why there is none. See `read_ahead`.
+        Each path with its photograph, or with the error that says why there is none.
     """
     return read_ahead(paths, read_photo, _num_pixels)
 
@@ -159,15 +171,16 @@ def read_ahead(
 ) -> Iterator[tuple[Any, Any]]:
     """Read pictures in parallel, in order.
 
+    Meanwhile the next pictures are read, as long as all in memory have at most 64 megapixels together.
+
     Args:
-        items: whatever stands for a picture.
+        items: objects that stand for pictures.
         read: makes a picture of an item; may raise UnreadableImage.
-        num_pixels: of an item's picture, known before it is read.
-        readers: how many threads read, and at most as many pictures wait.
+        num_pixels: returns the size of an item's picture before it is read.
+        readers: how many threads read, and how many pictures wait at most.
 
     Yields:
-        Each item with its picture, or with the UnreadableImage. Meanwhile others are read, as long as all
-        of them together are no larger than 64 megapixels.
+        Each item with its picture, or with the UnreadableImage.
     """
 
     def attempt(item):
@@ -210,7 +223,7 @@ def write_png(path: Path, rgb: np.ndarray) -> None:
         rgb: uint8 [H, W, 3], sRGB.
 
     Raises:
-        OSError: where the file cannot be written.
+        OSError: the file cannot be written.
     """
     with replacing(path) as file:
         Image.fromarray(rgb).save(file, format="PNG")

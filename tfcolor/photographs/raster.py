@@ -1,4 +1,4 @@
-"""Pixels as a file holds them."""
+"""Pixels as they lie in a file."""
 
 from dataclasses import dataclass, replace
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from tfcolor.photographs.metadata import Metadata
 
-# EXIF 2.32, tag 0x0112: what makes a picture upright, by its orientation. Axes 0 and 1 are height and width.
+# What turns a picture upright, by its orientation (EXIF 2.32, tag 0x0112). Axes 0 and 1 are height and width.
 _UPRIGHT = {
     1: lambda x: x,
     2: lambda x: x[:, ::-1],
@@ -24,9 +24,9 @@ class Raster:
     """A decoded picture in its own colours.
 
     pixels: uint8 or uint16 [H, W, C]: 1 channel of gray, 3 of RGB, or 4 of CMYK (0 is no ink).
-    alpha: of the same type [H, W], or None.
-    metadata: what is kept.
-    orientation: 1 ... 8, as EXIF has it.
+    alpha: [H, W] of the same type, or None.
+    metadata: what the file holds beside the pixels.
+    orientation: 1 ... 8, as in EXIF.
     """
 
     pixels: np.ndarray
@@ -35,7 +35,7 @@ class Raster:
     orientation: int = 1
 
     def upright(self) -> "Raster":
-        """The picture turned as its orientation says."""
+        """Return the picture turned upright by its orientation."""
         turn = _UPRIGHT[self.orientation]
         alpha = None if self.alpha is None else np.ascontiguousarray(turn(self.alpha))
         return replace(self, pixels=np.ascontiguousarray(turn(self.pixels)), alpha=alpha, orientation=1)

@@ -1,4 +1,4 @@
-"""Photographs as people have them: every page of a file, at its own depth, with all that must survive."""
+"""Read photographs to colour: every page of a file at its own depth, with its metadata."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,11 +12,11 @@ from PIL import Image
 from tfcolor.color.lab import levels_to_lightness, linear_to_lightness
 from tfcolor.photographs import icc, metadata, tiff
 from tfcolor.photographs.metadata import Metadata
-from tfcolor.photographs.pixels import UnreadableImage, check_size, refusing
+from tfcolor.photographs.pixels import UnreadableImage, check_size, opened, refusing
 from tfcolor.photographs.raster import Raster
 from tfcolor.utils.strips import by_rows
 
-# Pillow's names of formats -> ours. Whatever else it reads has none, and becomes PNG.
+# Pillow's names of formats -> names in `formats.FORMATS`. Results of other formats become PNG.
 _FORMATS = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": "webp", "BMP": "bmp", "PPM": "ppm"}
 
 
@@ -25,11 +25,11 @@ class Header:
     """What is known of a file before its pixels are decoded.
 
     path: the file.
-    format: one of `formats.FORMATS`, or None for others.
-    num_pages: of a TIFF; else 1.
-    num_pixels: of its largest page.
-    pillow_format: what Pillow calls the format.
-    note: what the user should know of how it is read; empty mostly.
+    format: a name in `formats.FORMATS`, or None for other formats.
+    num_pages: how many pages a TIFF has; 1 for other formats.
+    num_pixels: of the largest page.
+    pillow_format: Pillow's name of the format.
+    note: what the user should know about how the file is read; usually empty.
     """
 
     path: Path
@@ -45,13 +45,13 @@ class Page:
     """A decoded page, upright.
 
     lightness: float32 [H, W], L* in [0, 100].
-    alpha: [H, W] of `dtype`, as in the file; None where there is none.
-    dtype: of its levels, uint8 or uint16.
-    metadata: what is kept. Its ICC profile is the result's: the page's own where that is one of RGB,
-        sRGB's in place of one of gray or CMYK.
-    is_srgb: whether the result's colours are sRGB; else they are to be converted to that profile.
-    truth: uint8 [H, W, 3], sRGB, the page's own colours, where they are asked for and not gray.
-    note: what the user should know; empty mostly.
+    alpha: [H, W] of type `dtype`, as in the file; None for an opaque page.
+    dtype: of the page's levels: uint8 or uint16.
+    metadata: what the result keeps. The ICC profile in it is the result's: the page's own RGB profile, or sRGB's in
+        place of a gray or CMYK profile.
+    is_srgb: whether the result's colours are sRGB; otherwise they must be converted to the profile in `metadata`.
+    truth: the page's own colours, sRGB, uint8 [H, W, 3]; None where they were not asked for or are gray.
+    note: what the user should know about the page; usually empty.
     """
 
     lightness: np.ndarray
@@ -64,30 +64,30 @@ class Page:
 
 
 def read_header(path: Path, max_pixels: int) -> Header:
-    """Look at a file without decoding its pixels.
+    """Read what a file says about its pictures, without decoding pixels.
 
     Args:
         path: the file.
-        max_pixels: of a page.
+        max_pixels: how many pixels a page may have.
 
     Raises:
-        UnreadableImage: for anything that is no picture, or too large a one.
+        UnreadableImage: the file is not a picture, or a page is too large.
     """
     with refusing():
         _check_file(path)
         if tiff.is_tiff(path):
             num_pages, num_pixels = tiff.measure(path, max_pixels)
             return Header(path, "tiff", num_pages, num_pixels)
-        with Image.open(path) as image:
+        with opened(path) as image:
             check_size(*image.size, max_pixels)
-            if image.format == "EPS":  # Pillow would start Ghostscript
+            if image.format == "EPS":  # Pillow would start Ghostscript to decode it
                 raise UnreadableImage("an EPS drawing, not a photograph")
             format, num_pixels = _FORMATS.get(image.format), image.width * image.height
             return Header(path, format, 1, num_pixels, image.format, _frames_note(image))
 
 
 def _check_file(path: Path) -> None:
-    """Refuse what is no file, before opening it can hang."""
+    """Refuse everything except regular files: opening a pipe would hang."""
     if path.is_dir():
         raise UnreadableImage("a folder, not a photograph")
     if path.is_symlink() and not path.exists():
@@ -100,7 +100,7 @@ def _check_file(path: Path) -> None:
 
 def _frames_note(image: Image.Image) -> str:
     frames = getattr(image, "n_frames", 1)
-    if frames == 1 or image.format == "MPO":  # a phone's second picture is its depth or its small preview
+    if frames == 1 or image.format == "MPO":  # a phone's second picture is a depth map or a small preview
         return ""
     return f"only the first of its {frames} frames is coloured"
 
@@ -109,12 +109,12 @@ def read_page(header: Header, index: int = 0, with_truth: bool = False) -> Page:
     """Decode a page.
 
     Args:
-        header: of the file.
+        header: what `read_header` returned for the file.
         index: of the page, from 0.
-        with_truth: whether its own colours are wanted, too.
+        with_truth: whether the page's own colours are needed, too.
 
     Raises:
-        UnreadableImage: for whatever is broken, truncated, or has no defined colours.
+        UnreadableImage: the page is broken or truncated, or has no defined colours.
     """
     with refusing():
         raster = tiff.read_page(header.path, index) if header.format == "tiff" else _read_raster(header.path)
@@ -122,22 +122,22 @@ def read_page(header: Header, index: int = 0, with_truth: bool = False) -> Page:
 
 
 def _read_raster(path: Path) -> Raster:
-    """The pixels of a picture at their full depth. Pillow's own copy of them, 4 bytes each, is gone afterwards."""
-    with Image.open(path) as image:
+    """The pixels of a picture at full depth. Pillow's copy of them, 4 bytes a pixel, is freed at the end."""
+    with opened(path) as image:
         return _raster(path, image)
 
 
 def _raster(path, image):
     rawmode = _rawmode(image)
     is_scaled = image.format == "PNG" and rawmode in ("L;2", "L;4") and "transparency" in image.info
-    # Of 2 and 4 bits Pillow scales the samples, and not the level that is transparent.
+    # Pillow scales samples of 2 and 4 bits, and does not scale the transparent level.
     pixels, alpha = (_deep if rawmode.endswith(";16B") or is_scaled else _shallow)(path, image, rawmode)
-    image.load()  # some formats hold metadata behind the pixels
+    image.load()  # some formats hold metadata after the pixels
     return Raster(pixels, alpha, *metadata.of_image(image))
 
 
 def _rawmode(image: Image.Image) -> str:
-    """How Pillow would unpack pixels: 'RGB;16B' for 16-bit PNG and PPM, which it would cut to 8 bits."""
+    """How Pillow unpacks pixels: '...;16B' for 16-bit PNG and PPM, which it reduces to 8 bits."""
     if not image.tile:
         return ""
     args = image.tile[0].args
@@ -152,14 +152,14 @@ def _deep(path, image, rawmode):
         return _split_alpha(pixels if pixels.ndim == 3 else pixels[..., None])
     if rawmode == "PPM;16B":
         return _deep_ppm(path, image), None
-    return _shallow(path, image, rawmode)  # 16-bit PGM, which Pillow reads whole
+    return _shallow(path, image, rawmode)  # 16-bit PGM, which Pillow reads at full depth
 
 
 def _deep_ppm(path, image):
-    """RGB of more than 8 bits: Pillow has read the header, the rest is big-endian numbers."""
+    """RGB of more than 8 bits: big-endian numbers after the header, which Pillow has read."""
     tile = image.tile[0]
     if tile.codec_name != "ppm":
-        raise UnreadableImage("a PPM of more than 8 bits in plain text; make it a binary one")
+        raise UnreadableImage("a PPM of more than 8 bits in plain text; convert it to a binary one")
     shape, highest = (image.height, image.width, 3), tile.args[1]
     values = np.fromfile(path, ">u2", count=np.prod(shape), offset=tile.offset)
     if values.size < np.prod(shape):
@@ -193,14 +193,14 @@ def _split_alpha(pixels):
 
 
 def _page(raster: Raster, with_truth: bool) -> Page:
-    """Lightness, and what the result's profile is."""
+    """Compute the lightness, and choose the result's profile."""
     pixels, profile, note = raster.pixels, raster.metadata.icc, ""
     if profile and pixels.shape[-1] == 1 and not icc.is_usable(profile, 1) and icc.is_usable(profile, 3):
-        pixels = np.repeat(pixels, 3, axis=-1)  # grays of an RGB profile, as scanners write them
+        pixels = np.repeat(pixels, 3, axis=-1)  # gray with an RGB profile, which some scanners write
     if profile and not icc.is_usable(profile, pixels.shape[-1]):
         note, profile = "its ICC profile cannot be used, so it is taken for sRGB", b""
     num_channels = pixels.shape[-1]
-    # A scanner's profile may lead to light and not back; the result is sRGB then, too.
+    # A scanner's profile may convert only to light and not back; then the result is sRGB, too.
     is_own = bool(profile) and num_channels == 3 and icc.is_target(profile)
     is_plain = not profile or (is_own and icc.is_srgb(profile))
     if is_plain and num_channels == 4:
@@ -218,7 +218,7 @@ def _page(raster: Raster, with_truth: bool) -> Page:
 
 
 def _lightness(profile: bytes | None) -> Callable[[np.ndarray], np.ndarray]:
-    """What maps pixels [h, W, 1, 3 or 4] to L* [h, W]."""
+    """A function from pixels [h, W, C] to L* [h, W]."""
 
     def plain(pixels):
         return levels_to_lightness(tf.constant(np.broadcast_to(pixels, [*pixels.shape[:2], 3])))
@@ -230,7 +230,7 @@ def _lightness(profile: bytes | None) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _without_ink(cmyk):
-    """CMYK without a profile -> RGB of 16 bits: each ink takes its share of what the others leave."""
+    """Convert CMYK without a profile to 16-bit RGB: each ink absorbs its share of the light that the others leave."""
     rest = 1 - cmyk.astype(np.float32) / np.iinfo(cmyk.dtype).max
     return np.round(rest[..., :3] * rest[..., 3:] * 65535).astype(np.uint16)
 

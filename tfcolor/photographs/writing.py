@@ -1,4 +1,4 @@
-"""Coloured pages -> a file, whole or not at all, with what is kept of the original."""
+"""Write coloured pages to a file, whole or not at all, with the metadata of the original."""
 
 import contextlib
 import io
@@ -18,9 +18,9 @@ from tfcolor.photographs.reading import Page
 from tfcolor.utils.files import WithoutDescriptor, replacing
 from tfcolor.utils.strips import by_rows
 
-DEFAULT_QUALITY = 95  # of a JPEG that was no JPEG before
+DEFAULT_QUALITY = 95  # of a JPEG made from another format
 _PNG_HEADER = 33  # bytes: the signature and the first chunk, IHDR (PNG specification, 5.2 and 11.2.2)
-_SIDES = {"jpeg": 65_535, "webp": 16_383}  # the longest side that a format can have
+_MAX_SIDES = {"jpeg": 65_500, "webp": 16_383}  # pixels; libjpeg writes a little less than JPEG's 65,535
 
 
 class Unsavable(ValueError):
@@ -28,9 +28,13 @@ class Unsavable(ValueError):
 
 
 def levels_of(page: Page, format: str) -> type:
-    """The type of the levels that the colorizer should give for a page: uint8 or uint16.
+    """Return the type that a page's colours should have when they are handed to `saving`: uint8 or uint16.
 
-    A profile that is not sRGB's is converted to in 16 bits, so that rounding happens once.
+    Colours that will be converted to another profile than sRGB have 16 bits, so that they are rounded only once.
+
+    Args:
+        page: the page.
+        format: of the result: a name in `formats.FORMATS`.
     """
     return _depth(page, format) if page.is_srgb else np.uint16
 
@@ -43,18 +47,21 @@ def _depth(page, format):
 def saving(
     path: Path, format: str, num_bytes: int, quality: int | None = None
 ) -> Iterator[Callable[[np.ndarray, Page], None]]:
-    """Open a result; it takes its name at the end of the block, unless something was raised there.
+    """Open a result. It gets its name at the end of the block, unless the block raises.
 
     Args:
         path: of the result, in a folder that exists.
-        format: one of `formats.FORMATS`; all but TIFF take one page.
-        num_bytes: about how large it would be uncompressed.
-        quality: 1 ... 100 of a JPEG or WebP; None for the original's, and for a WebP that loses nothing.
+        format: a name in `formats.FORMATS`; each except TIFF takes one page.
+        num_bytes: the approximate size of the uncompressed result.
+        quality: 1 ... 100, of JPEG and WebP; None for the quality of the original, and for a lossless WebP.
 
     Yields:
-        A function of a page's colours, uint8 or uint16 [H, W, 3] as `levels_of` asks, and of the page.
-        It raises Unsavable for what the format cannot hold, and OSError where writing fails; so does the end
-        of the block.
+        A function that adds a page. Its arguments are the colours, [H, W, 3] of the type `levels_of` returns, and the
+        page.
+
+    Raises:
+        Unsavable: the format cannot hold a page. The function raises it, too.
+        OSError: the file cannot be written. The function raises it, too.
     """
     with _encoding(), replacing(path) as file:
         if format == "tiff":
@@ -67,7 +74,7 @@ def saving(
 
 @contextlib.contextmanager
 def _encoding() -> Iterator[None]:
-    """Turn what encoders raise for what they cannot write, such as broken metadata, into Unsavable."""
+    """Turn what encoders raise for pages that they cannot write, such as broken metadata, into Unsavable."""
     try:
         yield
     except (Unsavable, OSError):
@@ -77,10 +84,10 @@ def _encoding() -> Iterator[None]:
 
 
 def _pixels(rgb: np.ndarray, page: Page, format: str) -> np.ndarray:
-    """Colours and alpha of the format's depth in the result's profile: [H, W, 3 or 4]."""
-    longest = _SIDES.get(format)
+    """Colours in the result's profile, and alpha, at the format's depth: [H, W, 3 or 4]."""
+    longest = _MAX_SIDES.get(format)
     if longest and max(rgb.shape[:2]) > longest:
-        raise Unsavable(f"{format.upper()} has at most {longest:,} pixels a side; choose another --format")
+        raise Unsavable(f"{format.upper()} has at most {longest:,} pixels a side; choose another `format`")
     dtype = _depth(page, format)
     if not page.is_srgb:
         rgb = by_rows(lambda strip: icc.from_srgb(strip, page.metadata.icc, dtype), rgb)
@@ -92,18 +99,23 @@ def _pixels(rgb: np.ndarray, page: Page, format: str) -> np.ndarray:
         return np.dstack([rgb, alpha])
     if (alpha == np.iinfo(dtype).max).all():
         return rgb
-    raise Unsavable(f"{format.upper()} cannot hold its transparency; choose another --format, such as png")
+    raise Unsavable(f"{format.upper()} cannot hold its transparency; choose another `format`, such as png")
 
 
 def rounded(levels: np.ndarray, dtype: type) -> np.ndarray:
-    """Levels of 8 or 16 bits in no more than those of `dtype`."""
+    """Round levels to fewer bits.
+
+    Args:
+        levels: uint8 or uint16, of any shape.
+        dtype: of the result: uint8, or the type of `levels`.
+    """
     if levels.dtype == dtype:
         return levels
     return by_rows(lambda strip: np.round(strip / np.float32(257)).astype(dtype), levels)  # 65535 = 257 * 255
 
 
 def _save_jpeg(file: IO[bytes], pixels: np.ndarray, kept: Metadata, quality: int | None) -> None:
-    """Full chroma, always: it is what the whole was about."""
+    """Write a JPEG with full chroma resolution, whatever the original has: colour is what was added."""
     options = _blocks(kept)
     if kept.dpi:
         options["dpi"] = tuple(round(side) for side in kept.dpi)
@@ -133,10 +145,10 @@ def _save_png(file: IO[bytes], pixels: np.ndarray, kept: Metadata, quality: int 
     if pixels.dtype == np.uint8:
         Image.fromarray(pixels).save(file, "PNG", **options)
         return
-    # Pillow has no 16-bit colours: it writes the chunks of metadata, imagecodecs all others.
+    # Pillow has no 16-bit colours, so it writes the chunks with metadata, and imagecodecs the others.
     stub = io.BytesIO()
     Image.new("RGB", (1, 1)).save(stub, "PNG", **options)
-    chunks = stub.getvalue()[_PNG_HEADER:].partition(b"IDAT")[0][:-4]  # the last four are IDAT's length
+    chunks = stub.getvalue()[_PNG_HEADER:].partition(b"IDAT")[0][:-4]  # the last 4 bytes are IDAT's length
     deep = memoryview(imagecodecs.png_encode(pixels))
     for part in (deep[:_PNG_HEADER], chunks, deep[_PNG_HEADER:]):
         file.write(part)
@@ -158,7 +170,7 @@ def _save_ppm(file: IO[bytes], pixels: np.ndarray, kept: Metadata, quality: int 
 
 
 def _blocks(kept):
-    """Pillow's options for the blocks that are there."""
+    """Pillow's options for the blocks that are not empty."""
     blocks = {"exif": kept.exif, "xmp": kept.xmp, "icc_profile": kept.icc}
     return {name: block for name, block in blocks.items() if block}
 

@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ from tfcolor.color.decoding_options import Decoding
 from tfcolor.data import datasets
 from tfcolor.training import presets
 from tfcolor.utils.errors import InputError
-from tfcolor.utils.files import new_folder
 
 _CALIBRATION_PHOTOS = 200  # at most
 
@@ -39,7 +39,7 @@ class Preset:
             output: folder of the whole; the model before is the one to start from.
         """
         own = dict(self.stages[number])
-        if given.keys() & {"steps", "minutes"}:
+        if {"steps", "minutes"} & given.keys():
             own = {name: value for name, value in own.items() if name not in ("steps", "minutes")}
         if number:
             own["init"] = str(stage_folder(output, number - 1))
@@ -76,12 +76,13 @@ def stage_folder(output: Path, number: int) -> Path:
     return output / f"stage-{number + 1}"
 
 
-def write_model(preset: Preset, output: Path, dataset: str | None, data_dir: str | None) -> Path:
-    """Make the model of the last stage's: calibrated, with its decoding, in 16 bits, as the preset says.
+def write_model(preset: Preset, output: Path, dataset: str | None = None, data_dir: str | None = None) -> Path:
+    """Make the model: that of the last stage, calibrated, with its decoding and in 16 bits as the preset says.
 
     Args:
         preset: whose stages are finished.
-        output: folder of the whole; the model is written to `model` in it, whole or not at all.
+        output: folder of the whole; the model is written to `model` in it, whole or not at all, in place of an
+            earlier one.
         dataset: whose validation photographs calibrate it; None for the preset's own.
         data_dir: see `datasets.find`.
 
@@ -91,23 +92,23 @@ def write_model(preset: Preset, output: Path, dataset: str | None, data_dir: str
     from tfcolor.colorizer.export import write_half
     from tfcolor.evaluation import calibration, decoding_choice
 
-    target = output / "model"
-    if target.exists():
-        return target
-    with new_folder(target) as unfinished:
-        step, model = 0, stage_folder(output, len(preset.stages) - 1)
+    target, last = output / "model", stage_folder(output, len(preset.stages) - 1)
+    with tempfile.TemporaryDirectory(dir=output, prefix=".", suffix=".tmp") as folder:
+        made = Path(folder)
         if preset.calibration:
             found = datasets.find(dataset or preset.calibration, data_dir)
             paths = found.some_of("val", _CALIBRATION_PHOTOS)
-            model = calibration.calibrate(model, unfinished / f"{step}", paths, f"val split of {found.name}").folder
-            step += 1
+            calibration.calibrate(last, made / "calibrated", paths, f"val split of {found.name}")
+            last = made / "calibrated"
         if preset.half:
-            write_half(model, unfinished / f"{step}")
-            model = unfinished / f"{step}"
+            write_half(last, made / "half")
+            last = made / "half"
+        (made / "model").mkdir()
         for name in ("bins.npz", "weights.npz", "model.json"):
-            shutil.copyfile(model / name, unfinished / name)
-        for made in unfinished.glob("[0-9]"):
-            shutil.rmtree(made)
+            shutil.copyfile(last / name, made / "model" / name)
         if preset.decoding:
-            decoding_choice.write(unfinished, preset.decoding, f"the preset {preset.name}")
+            decoding_choice.write(made / "model", preset.decoding, f"the preset {preset.name}")
+        if target.exists():
+            shutil.rmtree(target)
+        (made / "model").rename(target)
     return target

@@ -35,7 +35,7 @@ def measure(network: Network, objective: Objective, dataset: Dataset, xla: str) 
         for T in (1.0, 0.38):
             predictors[f"T = {T:g}"] = functools.partial(colorizer.predict_ab, temperature=T)
     else:
-        predictors["regression"] = colorizer.predict_ab
+        predictors[type(objective).__name__.lower()] = colorizer.predict_ab
     with Progress("measuring", len(paths), "photographs") as progress:
         aucs = raw_aucs(predictors, paths, progress.update)
     return {"split": "val", "photographs": len(paths), "raw_auc_percent": aucs}
