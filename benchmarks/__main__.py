@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = console.Parser(__doc__)
     parser.prog = "python -m benchmarks"
     parser.add_argument("part", choices=(*PARTS, "growth", "all"), help="all: every part except growth")
-    parser.add_argument("--quick", action="store_true", help="fewer repetitions and smaller pictures: a few minutes in all")
+    parser.add_argument("--quick", action="store_true", help="fewer and smaller runs: a few minutes in all")
     parser.add_argument("--output", type=Path, help="folder for results and figures (default as said above)")
     args = parser.parse_args(arguments)
     if not has_torch():

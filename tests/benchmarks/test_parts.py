@@ -17,7 +17,12 @@ from benchmarks.rivals import has_torch
 from tfcolor.utils import console
 
 WITH_PROCESSES = ("growth", "predict", "scan", "start")
-WITHOUT_PROCESSES = ("ops", "pack", *(pytest.param(part, marks=pytest.mark.slow) for part in ("train", "zhang")))
+WITHOUT_PROCESSES = ("ops", "pack", "train", "zhang")
+_SLOW = ("growth", "train", "zhang")  # they trace several training steps
+
+
+def marked(parts):
+    return [pytest.param(part, marks=[pytest.mark.slow] * (part in _SLOW)) for part in parts]
 
 
 @pytest.fixture
@@ -74,12 +79,12 @@ def folders(tmp_path):
     return tmp_path / "work", tmp_path / "output"
 
 
-@pytest.mark.parametrize("part", WITHOUT_PROCESSES)
+@pytest.mark.parametrize("part", marked(WITHOUT_PROCESSES))
 def test_a_part_measures_what_its_published_results_say(part, folders):
     check(part, *folders)
 
 
-@pytest.mark.parametrize("part", WITH_PROCESSES)
+@pytest.mark.parametrize("part", marked(WITH_PROCESSES))
 def test_a_part_that_starts_processes_measures_what_its_published_results_say(part, folders, run_here):
     rows = check(part, *folders)
     if part == "growth":

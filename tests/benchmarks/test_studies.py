@@ -188,7 +188,7 @@ class TestMlp:
         np.testing.assert_allclose(curves[0].training_loss, curves[1].training_loss, rtol=1e-4)
         np.testing.assert_allclose(curves[0].test_accuracy, curves[1].test_accuracy, atol=0.011)
 
-    @pytest.mark.parametrize("activation", ["RReLU(3, 8)", "PReLU"])
+    @pytest.mark.parametrize("activation", ["RReLU(3, 8)", pytest.param("PReLU", marks=pytest.mark.slow)])
     def test_a_run_learns_and_repeats_whatever_came_before(self, digits, activation):
         training = MlpTraining(activation, True, *digits)
         first = training.run(seed=1, epochs=5)
