@@ -1,1 +1,1 @@
-"""What is fast, against whom, as a command: python -m benchmarks scan|train|ops|predict|start|growth|all."""
+"""How fast tfcolor is beside other ways to do the same work: `python -m benchmarks`. Studies are in `studies`."""

@@ -1,40 +1,46 @@
-"""Run benchmarks: python -m benchmarks scan|train|pack|ops|predict|zhang|start|growth|all [--quick]
+"""Measure how fast tfcolor is: python -m benchmarks scan|train|pack|ops|predict|zhang|start|growth|all
 
-Prints tables and writes benchmarks/results/<name>.json. Needs the rivals:
+Prints tables, and writes benchmarks/results/<part>.json; growth also draws docs/growth-*.png. It needs the rivals:
 pip install -r benchmarks/rivals/requirements.txt
 """
 
-import argparse
 import importlib
-import importlib.util
 import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.rivals import has_torch
 from tfcolor.utils import console
 from tfcolor.utils.errors import InputError
+from tfcolor.utils.files import make_folder, replacing
 
 PARTS = ("scan", "train", "pack", "ops", "predict", "zhang", "start")
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Run the parts asked for, one after the other."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("part", choices=(*PARTS, "growth", "all"), help="all: all but growth")
-    parser.add_argument("--quick", action="store_true", help="fewer repetitions: under five minutes in all")
-    args = parser.parse_args()
-    if not importlib.util.find_spec("torch"):
-        raise InputError("a rival is missing: pip install -r benchmarks/rivals/requirements.txt")
-    parts = PARTS if args.part == "all" else (args.part,)
+    parser = console.Parser(__doc__)
+    parser.prog = "python -m benchmarks"
+    parser.add_argument("part", choices=(*PARTS, "growth", "all"), help="all: every part except growth")
+    parser.add_argument("--quick", action="store_true", help="fewer and smaller runs: a few minutes in all")
+    parser.add_argument("--output", type=Path, help="folder for results and figures (default as said above)")
+    args = parser.parse_args(arguments)
+    if not has_torch():
+        raise InputError("PyTorch is not installed: pip install -r benchmarks/rivals/requirements.txt")
+    if args.output:
+        make_folder(args.output)
     console.load_tensorflow()
-    from benchmarks.measure import report
+    from benchmarks.measure import RESULTS, ROOT, Scale, report
 
-    for part in parts:
-        with tempfile.TemporaryDirectory() as folder:
-            rows = importlib.import_module(f"benchmarks.{part}").measure(Path(folder), args.quick)
-        report(part, rows, args.quick)
+    scale = Scale.QUICK if args.quick else Scale.FULL
+    for part in PARTS if args.part == "all" else (args.part,):
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            rows = importlib.import_module(f"benchmarks.{part}").measure(folder, scale)
+            for figure in folder.glob(f"{part}-*.png"):
+                with replacing((args.output or ROOT / "docs") / figure.name) as file:
+                    file.write(figure.read_bytes())
+        report(part, rows, scale, args.output or RESULTS)
 
 
 if __name__ == "__main__":

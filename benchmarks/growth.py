@@ -1,29 +1,27 @@
 """How cost grows: with images to scan, with windows and bins in training, with megapixels to colour.
 
-Writes docs/growth-*.png as well; `docs/performance.md` explains the shapes.
+Draws growth-*.png as well; `docs/performance.md` explains the shapes.
 """
 
 import json
 import statistics
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 from PIL import Image
 
 from benchmarks import material
-from benchmarks.measure import RESULTS, ROOT, Row, python, row, run_process
-from benchmarks.predict import LARGE_MEMORY, LARGE_SECONDS, MODEL, PRECISION
-from benchmarks.train import RATE, make_trainer
-from tfcolor.colorizer.colorizer import Colorizer
+from benchmarks.measure import RESULTS, Row, Scale, python, row, run_process
+from benchmarks.predict import LARGE_MEMORY, LARGE_SECONDS, MODEL, PRECISION, load
+from benchmarks.train import RATE, best_dtype, make_trainer
 from tfcolor.data.scan import scan
 from tfcolor.networks.valid8 import Valid8
-from tfcolor.objectives.targets import TargetMaker
+from tfcolor.objectives.classification import Classification
+from tfcolor.objectives.targets import batch_maker
 
 IMAGES = (100, 1_000, 5_000, 20_000, 50_000)
 WINDOWS = (17, 24, 32, 48, 64, 112)
@@ -33,19 +31,20 @@ MEGAPIXELS = (1, 3, 10)
 TILES = (32, 64, 128, 256, 512)
 
 
-def measure(folder: Path, quick: bool) -> list[Row]:
-    """Measure, and draw."""
+def measure(folder: Path, scale: Scale) -> list[Row]:
+    """Measure, and draw into the folder."""
     return [
-        *scan_rows(folder, IMAGES[:3] if quick else IMAGES),
-        *training_rows(quick),
-        *tile_rows(quick),
-        *prediction_rows(folder, MEGAPIXELS[:2] if quick else MEGAPIXELS, quick),
+        *scan_rows(folder, scale),
+        *training_rows(folder, scale),
+        *tile_rows(scale),
+        *prediction_rows(folder, scale),
     ]
 
 
-def scan_rows(folder: Path, numbers: tuple[int, ...]) -> list[Row]:
-    """Seconds against the number of images, by repeating files."""
-    paths = material.photographs(folder)
+def scan_rows(folder: Path, scale: Scale) -> list[Row]:
+    """Time scans of more and more images, by repeating files."""
+    numbers = scale.of(full=IMAGES, quick=IMAGES[:3], tiny=(20,))
+    paths = material.photographs(folder, scale).paths
     scan(paths[:20])
     seconds = []
     for number in numbers:
@@ -53,81 +52,95 @@ def scan_rows(folder: Path, numbers: tuple[int, ...]) -> list[Row]:
         started = time.perf_counter()
         scan(many)
         seconds.append(time.perf_counter() - started)
-    draw("growth-scan", "images", "seconds", {"scan": (numbers, seconds)})
+    draw(folder / "growth-scan.png", "images", "seconds", numbers, seconds)
     return [row(f"scan of {n:,} images", [s], "s") for n, s in zip(numbers, seconds, strict=True)]
 
 
-def training_rows(quick: bool) -> list[Row]:
-    """Coloured pixels per second against the window and Q, with about as many pixels in every step."""
-    by_window = [step_rate(window, 200, quick) for window in WINDOWS]
-    by_bins = [step_rate(32, num_bins, quick) for num_bins in BINS]
-    draw("growth-window", "window in pixels (16 less are coloured)", "coloured pixels/s", {"": (WINDOWS, by_window)})
-    draw("growth-bins", "Q, bins", "coloured pixels/s", {"": (BINS, by_bins)})
-    rows = [row(f"training, window {w}, Q = 200", [r], "pixels/s") for w, r in zip(WINDOWS, by_window, strict=True)]
-    return rows + [row(f"training, window 32, Q = {q}", [r], "pixels/s") for q, r in zip(BINS, by_bins, strict=True)]
+def training_rows(folder: Path, scale: Scale) -> list[Row]:
+    """Measure coloured pixels per second for windows and for numbers of bins, with about as many in every step."""
+    windows = scale.of(full=WINDOWS, quick=WINDOWS, tiny=(17,))
+    numbers = scale.of(full=BINS, quick=BINS, tiny=(16,))
+    num_bins, window = scale.of(full=(200, 32), quick=(200, 32), tiny=(8, 17))
+    colored = scale.of(full=COLORED, quick=COLORED // 4, tiny=4)
+    repeats = scale.of(full=4, quick=2, tiny=1)
+    by_window = [step_rate(each, num_bins, colored, repeats) for each in windows]
+    by_bins = [step_rate(window, each, colored, repeats) for each in numbers]
+    rate = "coloured pixels/s"
+    draw(folder / "growth-window.png", "window in pixels (16 less are coloured)", rate, windows, by_window)
+    draw(folder / "growth-bins.png", "Q, bins", rate, numbers, by_bins)
+    cases = [(each, num_bins, value) for each, value in zip(windows, by_window, strict=True)]
+    cases += [(window, each, value) for each, value in zip(numbers, by_bins, strict=True)]
+    return [row(f"training, window {w}, Q = {q}", [value], "pixels/s") for w, q, value in cases]
 
 
-def step_rate(window: int, num_bins: int, quick: bool) -> float:
-    """Coloured pixels per second of the bare step."""
-    colored = (window - 2 * Valid8.context) ** 2
-    size = max(1, COLORED // (4 if quick else 1) // colored)
-    trainer = make_trainer(size, num_bins)
+def step_rate(window: int, num_bins: int, colored: int, repeats: int) -> float:
+    """Measure the coloured pixels per second of the bare step.
+
+    Args:
+        window: side of the windows in pixels.
+        num_bins: Q, of the network.
+        colored: about so many pixels are coloured in a step.
+        repeats: steps that are timed.
+    """
+    of_window = (window - 2 * Valid8.context) ** 2
+    batch_size = max(1, colored // of_window)
+    bins, dtype = material.bins(num_bins), best_dtype()
+    trainer = make_trainer(lambda: Valid8(num_bins, compute_dtype=dtype), bins, batch_size)
     rng = np.random.default_rng(0)
-    rgb = tf.constant(rng.integers(0, 256, [size, window, window, 3]), tf.uint8)
-    batch = TargetMaker(material.bins(num_bins), "soft", Valid8.context)(rgb)
+    rgb = tf.constant(rng.integers(0, 256, [batch_size, window, window, 3]), tf.uint8)
+    batch = batch_maker(Classification(bins), Valid8)(rgb)
     trainer.step(batch, RATE, 0).loss.numpy()
     seconds = []
-    for _ in range(2 if quick else 4):
+    for _ in range(repeats):
         started = time.perf_counter()
         trainer.step(batch, RATE, 0).loss.numpy()
         seconds.append(time.perf_counter() - started)
-    return size * colored / statistics.median(seconds)
+    return batch_size * of_window / statistics.median(seconds)
 
 
-def tile_rows(quick: bool) -> list[Row]:
-    """Megapixels per second against the size of the tiles, on one picture."""
-    colorizer, rgb = Colorizer.load(MODEL), material.photograph(1)[:512, :512]
+def tile_rows(scale: Scale) -> list[Row]:
+    """Measure megapixels per second for sizes of tiles, on one picture."""
+    side = scale.of(full=512, quick=512, tiny=32)
+    colorizer, rgb = load(), material.photograph(1)[:side, :side]
     colorizer.colorize(rgb[:64, :64])
-    rates: dict[int, list[float]] = {tile: [] for tile in TILES}
-    for _ in range(1 if quick else 2):
-        for tile in TILES:
+    rates: dict[int, list[float]] = {tile: [] for tile in scale.of(full=TILES, quick=TILES, tiny=(32,))}
+    for _ in range(scale.of(full=2, quick=1, tiny=1)):
+        for tile, values in rates.items():
             started = time.perf_counter()
             colorizer.colorize(rgb, tile=tile)
-            rates[tile].append(rgb.size / 3e6 / (time.perf_counter() - started))
+            values.append(rgb.size / 3e6 / (time.perf_counter() - started))
     return [row(f"colorize, tiles of {tile}", values, "megapixels/s") for tile, values in rates.items()]
 
 
-def prediction_rows(folder: Path, megapixels: tuple[int, ...], quick: bool) -> list[Row]:
-    """Seconds and peak memory of `predict.py` from file to file; that of 100 is `predict`'s own."""
-    measured = []
-    for size in megapixels:
+def prediction_rows(folder: Path, scale: Scale) -> list[Row]:
+    """Measure seconds and peak memory of `predict.py` from file to file; `predict` has measured 100 megapixels."""
+    measured = {}
+    for size in scale.of(full=MEGAPIXELS, quick=MEGAPIXELS[:2], tiny=(0.002,)):
         photo = folder / f"{size}.jpg"
         Image.fromarray(material.photograph(size)).save(photo, quality=85)
-        measured.append(run_process(python("predict.py", photo, *PRECISION, "--output", folder / "colored")))
-    sizes, seconds, megabytes = list(megapixels), *map(list, zip(*measured, strict=True))
-    if not quick and (RESULTS / "predict.json").exists():
+        options = ["--model", MODEL, *PRECISION, "--output", folder / "colored"]
+        measured[size] = run_process(python("predict.py", photo, *options))
+    if scale is Scale.FULL and (RESULTS / "predict.json").exists():
         known = json.loads((RESULTS / "predict.json").read_text())
-        values = {r["name"]: r["value"] for r in known["rows"]}
+        values = {each["name"]: each["value"] for each in known["rows"]}
         if not known["quick"]:
-            sizes.append(100)
-            seconds.append(values[LARGE_SECONDS])
-            megabytes.append(values[LARGE_MEMORY])
-    draw("growth-predict", "megapixels", "seconds", {"predict.py": (sizes, seconds)})
-    draw("growth-memory", "megapixels", "peak resident MB", {"predict.py": (sizes, megabytes)})
-    rows = [row(f"predict.py, {size} megapixels", [s], "s") for size, s in zip(sizes, seconds, strict=True)]
+            measured[100] = values[LARGE_SECONDS], values[LARGE_MEMORY]
+    seconds, megabytes = zip(*measured.values(), strict=True)
+    draw(folder / "growth-predict.png", "megapixels", "seconds", measured, seconds)
+    draw(folder / "growth-memory.png", "megapixels", "peak resident MB", measured, megabytes)
+    rows = [row(f"predict.py, {size} megapixels", [s], "s") for size, s in zip(measured, seconds, strict=True)]
     return rows + [
-        row(f"its peak memory, {size} megapixels", [m], "MB") for size, m in zip(sizes, megabytes, strict=True)
+        row(f"its peak memory, {size} megapixels", [m], "MB") for size, m in zip(measured, megabytes, strict=True)
     ]
 
 
-def draw(name: str, x_label: str, y_label: str, lines: dict[str, tuple]) -> None:
-    """Plot lines from zero, so that a straight one is a constant cost per unit."""
-    figure, axes = plt.subplots(figsize=(5, 3.2), layout="constrained")
-    for label, (x, y) in lines.items():
-        axes.plot(x, y, marker="o", label=label)
+def draw(path: Path, x_label: str, y_label: str, x: Iterable[float], y: Iterable[float]) -> None:
+    """Plot a line, on axes from zero so that a straight one means a constant cost per unit."""
+    figure = Figure(figsize=(5, 3.2), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(list(x), list(y), marker="o")
     axes.set(xlabel=x_label, ylabel=y_label)
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
-    figure.savefig(ROOT / "docs" / f"{name}.png", dpi=110)
-    plt.close(figure)
+    figure.savefig(path, dpi=110)

@@ -1,26 +1,48 @@
-"""What the benchmarks work on: photographs, models, bins."""
+"""What the benchmarks work on: photographs and colour bins."""
 
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from benchmarks.measure import Scale
 from tfcolor.color.bins import Bins, count_bins
 from tfcolor.data import datasets
+from tfcolor.data.datasets import Dataset
 from tfcolor.photographs.pixels import read_photo
 from tfcolor.utils.errors import InputError
 
 
-def photographs(folder: Path, count: int = 400) -> list[Path]:
-    """The scenes where they are at hand, else squares of 256 pixels from scikit-image's photographs."""
-    try:
-        return datasets.find("scenes", download=False).paths
-    except InputError:
-        return squares(folder, count)
+def photographs(folder: Path, scale: Scale) -> Dataset:
+    """Find or make photographs.
+
+    Args:
+        folder: for those that are made.
+        scale: of the benchmark.
+
+    Returns:
+        The scenes where they are at hand, otherwise 400 squares of 256 pixels; 24 of 64 pixels at the scale TINY.
+    """
+    if scale is not Scale.TINY:
+        try:
+            return datasets.find("scenes", download=False)
+        except InputError:
+            pass
+    paths = squares(folder, *scale.of(full=(400, 256), quick=(400, 256), tiny=(24, 64)))
+    return Dataset("made", folder, tuple(path.name for path in paths))
 
 
 def squares(folder: Path, count: int, side: int = 256) -> list[Path]:
-    """Write JPEGs of random squares from scikit-image's photographs."""
+    """Cut random squares out of scikit-image's photographs.
+
+    Args:
+        folder: for the files, which are JPEGs.
+        count: how many.
+        side: of each in pixels, at most 300.
+
+    Returns:
+        The paths of the files.
+    """
     rng = np.random.default_rng(0)
     sources = [read_photo(path).rgb for path in datasets.find("samples").paths]
     paths = []
@@ -33,7 +55,11 @@ def squares(folder: Path, count: int, side: int = 256) -> list[Path]:
 
 
 def photograph(megapixels: float) -> np.ndarray:
-    """A 4:3 photograph of some size, uint8 [H, W, 3]: scikit-image's coffee cup, mirrored side by side."""
+    """Make a 4:3 photograph of any size: scikit-image's coffee cup with its mirror images side by side.
+
+    Returns:
+        uint8 [H, W, 3], sRGB.
+    """
     source = read_photo(datasets.find("samples").folder / "coffee.png").rgb
     height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
     width = round(megapixels * 1e6 / height)
@@ -43,7 +69,7 @@ def photograph(megapixels: float) -> np.ndarray:
 
 
 def bins(num_bins: int) -> Bins:
-    """Bins of window 10 around gray, or of window 5 where there are many; all equally likely."""
+    """Make the bins nearest to gray, all equally likely: of window 10, or 5 where there are more than 300."""
     window = 10 if num_bins <= 300 else 5
     axis = np.arange(-110 + window / 2, 110, window)
     plane = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)

@@ -1,5 +1,6 @@
-"""Times in turn, rows with a bar, and the files they are written to."""
+"""Runs timed in turn, rows with a bar, and the files that they are written to."""
 
+import enum
 import os
 import platform
 import statistics
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from tfcolor import __version__
 from tfcolor.utils.console import print_table
@@ -16,8 +18,9 @@ from tfcolor.utils.errors import WorkError
 from tfcolor.utils.files import write_json
 
 ROOT = Path(__file__).parent.parent
+RESULTS = Path(__file__).parent / "results"
 
-# A process starts with the peak of the one that started it, so a small one stands between.
+# A process inherits the peak memory of the one that starts it, so a small one stands between.
 _WRAPPER = """
 import resource, subprocess, sys, time
 started = time.perf_counter()
@@ -25,7 +28,18 @@ status = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subproc
 print(time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 sys.exit(status)
 """
-RESULTS = Path(__file__).parent / "results"
+
+
+class Scale(enum.Enum):
+    """How much is measured: all of it, less of it in a few minutes, or just enough to see that it runs."""
+
+    FULL = enum.auto()
+    QUICK = enum.auto()
+    TINY = enum.auto()
+
+    def of(self, *, full: Any, quick: Any, tiny: Any) -> Any:
+        """The value for this scale."""
+        return {Scale.FULL: full, Scale.QUICK: quick, Scale.TINY: tiny}[self]
 
 
 @dataclass(frozen=True)
@@ -33,11 +47,11 @@ class Row:
     """One measurement.
 
     name: what was measured.
-    value: the median; of ratios that of the pairs of runs.
+    value: the median of the runs, or of the ratios of pairs of runs.
     unit: 'x' for ratios.
-    bar: what is aimed at, '>= 0.7' or '< 1000'; None where the row only informs.
-    holds: whether it is reached.
-    low, high: the spread of the runs.
+    bar: the aim, such as '>= 0.7' or '< 1000'; None where the row only informs.
+    holds: whether the value reaches the bar; None without one.
+    low, high: the smallest and the largest value of the runs.
     note: how it was measured, where that is not obvious.
     """
 
@@ -52,7 +66,12 @@ class Row:
 
 
 def row(name: str, values: list[float], unit: str, bar: str | None = None, note: str = "") -> Row:
-    """Summarize measurements against a bar."""
+    """Summarize the values of some runs.
+
+    Args:
+        name, unit, bar, note: see `Row`.
+        values: of the runs, at least one.
+    """
     values = [float(value) for value in values]
     value = statistics.median(values)
     holds = None
@@ -63,15 +82,20 @@ def row(name: str, values: list[float], unit: str, bar: str | None = None, note:
 
 
 def ratios(ours: list[float], theirs: list[float]) -> list[float]:
-    """Pair by pair: runs that followed each other saw the machine in the same mood."""
+    """Divide pair by pair: runs that followed each other saw the machine in the same state."""
     return [a / b for a, b in zip(ours, theirs, strict=True)]
 
 
 def alternate(contestants: dict[str, Callable[[], object]], repeats: int, warm_up: bool = True) -> dict[str, list]:
-    """Time contestants in turn, A B C A B C ..., after one uncounted run of each.
+    """Time contestants in turn: A B C A B C ...
+
+    Args:
+        contestants: what to run, by name.
+        repeats: runs of each that are timed.
+        warm_up: whether each runs once before that.
 
     Returns:
-        Seconds of each run by name.
+        The seconds of each run, by name.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for repeat in range(repeats + warm_up):
@@ -84,10 +108,16 @@ def alternate(contestants: dict[str, Callable[[], object]], repeats: int, warm_u
 
 
 def run_process(command: list[str]) -> tuple[float, float]:
-    """Run a command in the project's folder; returns its wall seconds and its peak resident megabytes.
+    """Run a command in the project's folder.
+
+    Args:
+        command: the program and its arguments.
+
+    Returns:
+        Its seconds by the wall clock, and its peak resident memory in megabytes.
 
     Raises:
-        WorkError: where it failed.
+        WorkError: where it fails.
     """
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"}
     wrapped = [sys.executable, "-S", "-c", _WRAPPER, *command]
@@ -104,7 +134,7 @@ def python(*arguments: object) -> list[str]:
 
 
 def machine() -> dict[str, object]:
-    """What the numbers depend on."""
+    """Describe the machine and the versions on which the numbers depend."""
     import tensorflow as tf
 
     cpu = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
@@ -123,8 +153,16 @@ def machine() -> dict[str, object]:
     }
 
 
-def report(name: str, rows: list[Row], quick: bool) -> None:
-    """Print a table and write `results/<name>.json`."""
+def report(name: str, rows: list[Row], scale: Scale, folder: Path) -> None:
+    """Print a table of a part's rows, and write them to `<name>.json`.
+
+    Args:
+        name: of the part.
+        rows: what it measured.
+        scale: at which it ran.
+        folder: for the file; it exists.
+    """
+    quick = scale is not Scale.FULL
     lines = []
     for r in rows:
         spread = f"{r.low:.3g} ... {r.high:.3g}" if r.low != r.high else ""
@@ -133,6 +171,5 @@ def report(name: str, rows: list[Row], quick: bool) -> None:
     print_table(f"{name}{' (quick)' if quick else ''}", ["", "median", "spread", "unit", "bar", "holds"], lines)
     for number, note in enumerate(dict.fromkeys(f"{r.name}: {r.note}" for r in rows if r.note), start=1):
         print(f"  {number}. {note}")
-    RESULTS.mkdir(exist_ok=True)
     content = {"machine": machine(), "quick": quick, "rows": [asdict(r) for r in rows]}
-    write_json(RESULTS / f"{name}.json", content)
+    write_json(folder / f"{name}.json", content)

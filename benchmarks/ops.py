@@ -1,18 +1,18 @@
-"""Activation ops: what rrelu costs beside a leaky ReLU without randomness."""
+"""Activations: the time of rrelu beside a leaky ReLU, which draws nothing."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import tensorflow as tf
 
-from benchmarks.measure import Row, alternate, ratios, row
+from benchmarks.measure import Row, Scale, alternate, ratios, row
 from tfcolor.ops.rrelu import rrelu
 
-ELEMENTS = 10**7
 
-
-def measure(folder: Path, quick: bool) -> list[Row]:
-    """Measure forward and backward of 10^7 elements, in a graph as training does."""
-    x, by_y = (tf.random.stateless_normal([ELEMENTS], [1, k]) for k in (2, 3))
+def measure(folder: Path, scale: Scale) -> list[Row]:
+    """Measure the forward and backward pass of 10^7 elements in a graph, as in training."""
+    elements = scale.of(full=10**7, quick=10**7, tiny=10**3)
+    x, by_y = (tf.random.stateless_normal([elements], [1, k]) for k in (2, 3))
     seed = tf.constant([4, 5])
     steps = {"rrelu": both_ways(lambda x: rrelu(x, seed)), "leaky_relu": both_ways(tf.nn.leaky_relu)}
 
@@ -21,9 +21,9 @@ def measure(folder: Path, quick: bool) -> list[Row]:
             result[0].numpy()  # waits
 
     contestants = {name: lambda step=step: run(step) for name, step in steps.items()}
-    seconds = alternate(contestants, 9 if quick else 25)
-    rates = {name: [ELEMENTS / s / 1e6 for s in runs] for name, runs in seconds.items()}
-    note = f"forward and backward of {ELEMENTS:,} float32"
+    seconds = alternate(contestants, scale.of(full=25, quick=9, tiny=2))
+    rates = {name: [elements / s / 1e6 for s in runs] for name, runs in seconds.items()}
+    note = f"forward and backward of {elements:,} float32"
     return [
         row("rrelu", rates["rrelu"], "M elements/s", note=note),
         row("tf.nn.leaky_relu", rates["leaky_relu"], "M elements/s"),
@@ -31,8 +31,8 @@ def measure(folder: Path, quick: bool) -> list[Row]:
     ]
 
 
-def both_ways(activation):
-    """A graph of an activation and its gradient."""
+def both_ways(activation: Callable[[tf.Tensor], tf.Tensor]) -> tf.types.experimental.PolymorphicFunction:
+    """Make a graph of an activation and its gradient: (x, gradient by y) -> (y, gradient by x)."""
 
     @tf.function(autograph=False)
     def step(x, by_y):

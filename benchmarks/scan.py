@@ -1,4 +1,4 @@
-"""Counting colours: against the bare decoder, and against scikit-image."""
+"""Counting colours: beside the bare decoder, and beside scikit-image."""
 
 import os
 from pathlib import Path
@@ -6,56 +6,52 @@ from pathlib import Path
 import tensorflow as tf
 
 from benchmarks import material
-from benchmarks.measure import Row, alternate, python, ratios, row, run_process
+from benchmarks.measure import Row, Scale, alternate, python, ratios, row, run_process
 from benchmarks.rivals import skimage_scan
 from tfcolor.data.scan import scan
 
-GRAYS = "it puts those 0.003 beside the axis, and a cell's edge runs along it"
-SCAN_PROCESS = """
+_SCAN_PROCESS = """
 import sys
 from pathlib import Path
-from tfcolor.scan import scan
+from tfcolor.data.scan import scan
 found = scan([Path(line) for line in Path(sys.argv[1]).read_text().splitlines()])
 assert found.num_images
 """
 
 
-def measure(folder: Path, quick: bool) -> list[Row]:
-    """Measure; the files are read once before, so that the disk plays no part."""
-    paths = material.photographs(folder)
-    many = (paths * 100)[: 2000 if quick else 10_000]
-    few = paths[:: len(paths) // 40][:40]
-    repeats = 2 if quick else 5
+def measure(folder: Path, scale: Scale) -> list[Row]:
+    """Measure; every file is read once before that, so that the disk does not matter."""
+    paths = material.photographs(folder, scale).paths
+    many = (paths * 100)[: scale.of(full=10_000, quick=2000, tiny=48)]
+    num_few = scale.of(full=40, quick=40, tiny=4)
+    few = paths[:: len(paths) // num_few][:num_few]
+    repeats = scale.of(full=5, quick=2, tiny=1)
     seconds = alternate({"ours": lambda: scan(many), "decoder": lambda: decode(many)}, repeats)
     theirs = alternate({"scikit-image": lambda: skimage_scan.count(few, 10)}, 2)["scikit-image"]
     ours, decoder = ([len(many) / s for s in seconds[name]] for name in ("ours", "decoder"))
     rival = [len(few) / s for s in theirs]
-    agreement = difference(few)
-    numbers = (400, 3200) if quick else (1000, 20_000)
+    elsewhere = difference(few)
+    numbers = scale.of(full=(1000, 20_000), quick=(400, 3200), tiny=(24, 48))
     small, large = (peak(folder, (paths * 100)[:number]) for number in numbers)
+    faster = [rate / max(rival) for rate in ours]
+    grays = "scikit-image puts grays 0.003 ab units beside the axis, along which the edges of cells run"
     return [
         row("scan", ours, "images/s"),
         row("bare tf.io.decode_jpeg", decoder, "images/s"),
         row("scikit-image and bincount", rival, "images/s"),
         row("scan / bare decoder", ratios(ours, decoder), "x", ">= 0.7"),
-        row(
-            "scan / scikit-image",
-            [o / max(rival) for o in ours],
-            "x",
-            ">= 10",
-            "one core there, all here",
-        ),
-        row("pixels that it counts elsewhere, exact grays aside", [agreement], "share", "< 0.01", GRAYS),
+        row("scan / scikit-image", faster, "x", ">= 10", "one core there, all cores here"),
+        row("pixels that it counts elsewhere, exact grays aside", [elsewhere], "share", "< 0.01", grays),
         row("peak memory", [large], "MB", "< 1000"),
         row("peak memory, many images / few", [large / small], "x", "< 1.05", f"{numbers[1]:,} / {numbers[0]:,}"),
     ]
 
 
 def decode(paths: list[Path]) -> None:
-    """The bare decoder in tf.data, as fast as it goes, every picture handed to Python."""
+    """Decode files with tf.data and nothing else, as fast as possible, and hand every picture to Python."""
     names = tf.constant([os.fsencode(path) for path in paths])
     options = tf.data.Options()
-    options.autotune.enabled = False  # with it, up to half of the time is spent waiting for its end
+    options.autotune.enabled = False  # its thread takes up to half of the time to end
 
     def read(path):
         return tf.io.decode_jpeg(tf.io.read_file(path), channels=3, dct_method="INTEGER_ACCURATE")
@@ -66,7 +62,7 @@ def decode(paths: list[Path]) -> None:
 
 
 def difference(paths: list[Path]) -> float:
-    """The share of pixels for which the rival finds another cell, less that of exact grays."""
+    """Compute the share of pixels that scikit-image counts in another cell, less the share of exact grays."""
     found = scan(paths)
     counts = found.bins(10, "few", "train").counts
     gray = found.pixels[(found.ab == 0).all(axis=1)].sum()
@@ -75,7 +71,7 @@ def difference(paths: list[Path]) -> float:
 
 
 def peak(folder: Path, paths: list[Path]) -> float:
-    """Peak resident megabytes of a process that scans."""
+    """Measure the peak resident memory of a process that scans, in megabytes."""
     names = folder / "names.txt"
     names.write_text("\n".join(map(str, map(Path.absolute, paths))))
-    return run_process(python("-c", SCAN_PROCESS, names))[1]
+    return run_process(python("-c", _SCAN_PROCESS, names))[1]

@@ -1,26 +1,26 @@
-"""How long until something happens."""
+"""How long a command takes until it shows something."""
 
 from pathlib import Path
 
 from benchmarks import material
-from benchmarks.measure import Row, alternate, python, ratios, row, run_process
+from benchmarks.measure import Row, Scale, alternate, python, ratios, row, run_process
 
 
-def measure(folder: Path, quick: bool) -> list[Row]:
+def measure(folder: Path, scale: Scale) -> list[Row]:
     """Measure whole processes."""
-    (photo,) = material.squares(folder, 1)
-    color = python("predict.py", photo, "--output", folder / "colored", "--overwrite")
-    contestants = {
+    (photo,) = material.squares(folder, 1, scale.of(full=256, quick=256, tiny=32))
+    commands = {
         "help": python("predict.py", "--help"),
         "import": python("-c", "import tensorflow"),
-        "first": color,
+        "photograph": python("predict.py", photo, "--output", folder / "colored", "--overwrite"),
     }
-    runs = {name: (lambda command=command: run_process(command)) for name, command in contestants.items()}
-    seconds = alternate(runs, 2 if quick else 9)
-    first = ratios(seconds["first"], seconds["import"])
+    contestants = {name: lambda command=command: run_process(command) for name, command in commands.items()}
+    repeats = scale.of(full=9, quick=2, tiny=1)
+    seconds = alternate(contestants, repeats, warm_up=scale is not Scale.TINY)
+    started = ratios(seconds["photograph"], seconds["import"])
     return [
         row("predict.py --help", seconds["help"], "s", "< 0.3"),
         row("import tensorflow", seconds["import"], "s"),
-        row("predict.py, one photograph of 256x256 written", seconds["first"], "s"),
-        row("one photograph / import tensorflow", first, "x", "< 1.6"),
+        row("predict.py, one photograph of 256x256 written", seconds["photograph"], "s"),
+        row("one photograph / import tensorflow", started, "x", "< 1.6"),
     ]

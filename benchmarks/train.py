@@ -1,94 +1,133 @@
-"""Training: the loop against its bare step, and the step against Keras, PyTorch and the blog's loop."""
+"""Training: the loop beside its bare step, and the step beside Keras, PyTorch and the blog's loop."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from benchmarks import material
-from benchmarks.measure import Row, alternate, ratios, row
-from benchmarks.rivals import blog, keras_model, torch_model
+from benchmarks.measure import Row, Scale, alternate, ratios, row
+from benchmarks.rivals import blog, has_torch, keras_model
 from tfcolor.color.bins import Bins
 from tfcolor.data.batches import training_batches
 from tfcolor.data.datasets import Dataset
 from tfcolor.data.windows import Windows
+from tfcolor.networks.layers import Network
 from tfcolor.networks.valid8 import Valid8
-from tfcolor.objectives.targets import TargetMaker
-from tfcolor.training.experiment import Experiment
+from tfcolor.objectives.classification import Classification
+from tfcolor.objectives.targets import batch_maker
+from tfcolor.training.experiment import prepare, train_model
 from tfcolor.training.loop import REPORT_STEPS
 from tfcolor.training.options import TrainingOptions
-from tfcolor.training.run_folder import Run
-from tfcolor.training.trainer import Trainer
+from tfcolor.training.recorder import Recorder
+from tfcolor.training.run_folder import RunFolder
+from tfcolor.training.state import TrainingState
+from tfcolor.training.trainer import Trainer, learners_of
 from tfcolor.utils import precision
 
 PATCH, NUM_BINS, RATE = 32, 200, 1e-3
 COLORED = (PATCH - 2 * Valid8.context) ** 2  # pixels of a window
+# By rival, the aim for its seconds over ours.
+_BARS = {"Keras float32": ">= 4", "PyTorch float32": ">= 1.1", "PyTorch bfloat16 channels_last": ">= 1.1"}
 
 
-def measure(folder: Path, quick: bool) -> list[Row]:
-    """Measure with windows of 32 -> 16, 200 bins, and batches of 64, or 16 where it is to be quick."""
-    bins = material.bins(NUM_BINS)
-    size = 16 if quick else 64
-    windows = Windows(material.photographs(folder), PATCH)
-    batch = next(iter(batches(windows, bins, "hard", size)))
-    return [*loop_rows(folder, bins, size, quick), *rival_rows(windows, bins, batch, quick)]
+def measure(folder: Path, scale: Scale) -> list[Row]:
+    """Measure with windows of 32 pixels, of which 16x16 are coloured, 200 bins, and batches of 64."""
+    bins = material.bins(scale.of(full=NUM_BINS, quick=NUM_BINS, tiny=16))
+    batch_size = scale.of(full=64, quick=16, tiny=2)
+    dataset = material.photographs(folder, scale)
+    windows = Windows(dataset.paths, PATCH)
+    return [*loop_rows(folder, dataset, bins, batch_size, scale), *rival_rows(windows, bins, batch_size, scale)]
 
 
-def batches(windows: Windows, bins: Bins, encoding: str, size: int) -> tf.data.Dataset:
-    """What `train.py` trains on."""
-    maker = TargetMaker(bins, encoding, Valid8.context)
-    return training_batches(windows, maker, seed=0, first_step=0, global_batch=size)
+def batches(windows: Windows, bins: Bins, encoding: str, batch_size: int) -> tf.data.Dataset:
+    """Make the batches on which `train.py` trains, with 'soft' or 'hard' targets."""
+    make_batch = batch_maker(Classification(bins, encoding=encoding), Valid8)
+    return training_batches(windows, make_batch, seed=0, first_step=0, global_batch=batch_size)
 
 
 def best_dtype() -> tf.DType:
-    """What `--precision auto` takes here."""
+    """Choose what `--precision auto` takes on this machine."""
     return precision.choose("auto", lambda: precision.bfloat16_gain(training=True))
 
 
-def make_trainer(batch_size: int, num_bins: int = NUM_BINS) -> Trainer:
-    """Our network and step at their best."""
-    dtype = best_dtype()
-    return Trainer(lambda: Valid8(num_bins, compute_dtype=dtype), batch_size, tf.distribute.get_strategy())
+def make_trainer(make_network: Callable[[], Network], bins: Bins, batch_size: int) -> Trainer:
+    """Make our step for a network that classifies colours."""
+
+    def make():
+        network = make_network()
+        return network, learners_of(Classification(bins), network)
+
+    return Trainer(make, batch_size, tf.distribute.get_strategy())
 
 
-class Timed(Experiment):
-    """The whole of a run of `train.py`, but for the measurement of its model at the end.
+class PairedRecorder(Recorder):
+    """Records a run, and takes ten bare steps after every ten of the loop, so that both see the same machine.
 
-    After every ten steps of the loop come a few of the bare step, so that both see the same machine.
+    loop, bare: steps per second of each ten.
     """
 
-    def time_between(self, batch: tuple, steps: int) -> tuple[list[float], list[float]]:
-        """Run; returns the loop's and the bare step's steps per second, pair by pair."""
-        self._batch, self._steps, self._pause = batch, steps, 0.0
-        self._loop, self._bare = [], []
-        self.run()
-        return self._loop[1:], self._bare[:-1]  # the first ten steps trace, and fill the cache of photographs
+    def __init__(self, *arguments: object, trainer: Trainer, batch: tuple):
+        """Begin.
 
-    def _report(self, position, numbers):
-        self._loop.append(1 / (numbers["seconds_per_step"] - self._pause / REPORT_STEPS))
-        super()._report(position, numbers)
+        Args:
+            arguments: those of `Recorder`.
+            trainer: of the run.
+            batch: constant tensors for the bare steps.
+        """
+        super().__init__(*arguments)
+        self.loop: list[float] = []
+        self.bare: list[float] = []
+        self._bare_trainer, self._batch, self._pause = trainer, batch, 0.0
+
+    def report(self, state: TrainingState, numbers: dict[str, float]) -> None:
+        """Report as `Recorder` does, then take the bare steps."""
+        self.loop.append(1 / (numbers["seconds_per_step"] - self._pause / REPORT_STEPS))
+        super().report(state, numbers)
         started = time.perf_counter()
-        for _ in range(self._steps):
-            result = self._trainer.step(self._batch, RATE, 0)
+        for _ in range(REPORT_STEPS):
+            result = self._bare_trainer.step(self._batch, RATE, 0)
         result.loss.numpy()  # waits, as the loop does after as many
         self._pause = time.perf_counter() - started
-        self._bare.append(self._steps / self._pause)
-
-    def _finish(self):
-        pass
+        self.bare.append(REPORT_STEPS / self._pause)
 
 
-def loop_rows(folder: Path, bins: Bins, size: int, quick: bool) -> list[Row]:
-    """The loop with its pipeline, checkpoints and logs, against its step alone."""
-    paths = material.photographs(folder)
-    dataset = Dataset("made", paths[0].parent, tuple(path.name for path in paths))
-    steps = REPORT_STEPS * (2 if quick else 8)
-    options = TrainingOptions(dataset="made", steps=steps, batch_size=size, patch=PATCH)
-    experiment = Timed(options, Run(folder / "run"), dataset, bins, resume=False)
-    batch = next(iter(batches(Windows(paths[:size], PATCH), bins, "soft", size)))
-    loop, bare = ([size * COLORED * rate for rate in rates] for rates in experiment.time_between(batch, REPORT_STEPS))
-    pipeline = pipeline_rate(folder, bins, size, 40)
+def loop_and_step(
+    options: TrainingOptions, folder: Path, dataset: Dataset, bins: Bins, batch: tuple, pack: Path | None = None
+) -> tuple[list[float], list[float]]:
+    """Do a whole run of `train.py` except measuring and writing its model, and time it beside its bare step.
+
+    Args:
+        options: of the run, of at most 240 steps: the first preview would upset the clock.
+        folder: for the run.
+        dataset, bins, pack: see `experiment.prepare`.
+        batch: for the bare steps.
+
+    Returns:
+        The steps per second of the loop and of the bare step, pair by pair, each over ten steps. The first ten are
+        left out: they trace, and fill the cache of photographs.
+    """
+    experiment = prepare(options, RunFolder(folder), dataset, bins, resume=False, pack=pack)
+    recorders = []
+
+    def make_recorder(*arguments):
+        recorders.append(PairedRecorder(*arguments, trainer=experiment.trainer, batch=batch))
+        return recorders[0]
+
+    train_model(experiment, make_recorder)
+    return recorders[0].loop[1:], recorders[0].bare[:-1]
+
+
+def loop_rows(folder: Path, dataset: Dataset, bins: Bins, batch_size: int, scale: Scale) -> list[Row]:
+    """Time the loop with its pipeline, checkpoints and logs, beside its step alone."""
+    steps = REPORT_STEPS * scale.of(full=8, quick=2, tiny=2)
+    options = TrainingOptions.of(dataset=dataset.name, steps=steps, batch_size=batch_size, patch=PATCH)
+    batch = next(iter(batches(Windows(dataset.paths[:batch_size], PATCH), bins, "soft", batch_size)))
+    rates = loop_and_step(options, folder / "run", dataset, bins, batch)
+    loop, bare = ([batch_size * COLORED * rate for rate in each] for each in rates)
+    pipeline = pipeline_rate(dataset.paths[:batch_size], bins, batch_size, scale.of(full=40, quick=40, tiny=4))
     return [
         row("train.py's loop", loop, "pixels/s"),
         row("its bare step on constant tensors", bare, "pixels/s"),
@@ -97,51 +136,58 @@ def loop_rows(folder: Path, bins: Bins, size: int, quick: bool) -> list[Row]:
     ]
 
 
-def pipeline_rate(folder: Path, bins: Bins, size: int, steps: int) -> float:
-    """Coloured pixels per second of the batches alone, once the photographs are in memory."""
-    windows = Windows(material.photographs(folder)[:size], PATCH)
-    ready = iter(batches(windows, bins, "soft", size))
+def pipeline_rate(paths: list[Path], bins: Bins, batch_size: int, steps: int) -> float:
+    """Measure the coloured pixels per second of the batches alone, once the photographs are in memory."""
+    ready = iter(batches(Windows(paths, PATCH), bins, "soft", batch_size))
     for _ in range(4):
         next(ready)
     started = time.perf_counter()
     for _ in range(steps):
         next(ready)
-    return steps * size * COLORED / (time.perf_counter() - started)
+    return steps * batch_size * COLORED / (time.perf_counter() - started)
 
 
-def rival_rows(windows: Windows, bins: Bins, batch: tuple, quick: bool) -> list[Row]:
-    """One step on one batch with hard targets, for all."""
-    import torch
-
-    size = len(batch[0])
-    pixels = size * COLORED
-    trainer = make_trainer(size)
-    network = Valid8(NUM_BINS)
+def rival_rows(windows: Windows, bins: Bins, batch_size: int, scale: Scale) -> list[Row]:
+    """Time one step on one batch with hard targets, for all."""
+    batch = next(iter(batches(windows, bins, "hard", batch_size)))
+    pixels = batch_size * COLORED
+    dtype, num_bins = best_dtype(), bins.num_bins
+    trainer = make_trainer(lambda: Valid8(num_bins, compute_dtype=dtype), bins, batch_size)
+    network = Valid8(num_bins)
     keras = keras_model.build(network, bins, RATE)
-    once = keras_model.examples(tf.data.Dataset.from_tensors(batch))
-    arrays = [torch.tensor(t.numpy()) for t in (batch[0], batch[1][..., 0], batch[3])]
-    plain = torch_model.Training(torch_model.Valid8(network), RATE)
-    best = torch_model.Training(torch_model.Valid8(network, channels_last=True, bfloat16=True), RATE)
-    author = blog.Training(Valid8(NUM_BINS), bins, RATE)
+    examples = keras_model.examples(tf.data.Dataset.from_tensors(batch))
+    author = blog.Training(Valid8(num_bins), bins, RATE)
     window = windows.cut(np.int64(0), np.array([0.5, 0.5]))[None]
-    blog_seconds = alternate({"blog": lambda: author.step(window)}, 3)["blog"]
+    blog_seconds = alternate({"blog": lambda: author.step(window)}, scale.of(full=3, quick=3, tiny=1))["blog"]
     blog_rate = COLORED / min(blog_seconds)
-    seconds = alternate(
-        {
-            "ours": lambda: trainer.step(batch, RATE, 0).loss.numpy(),
-            "Keras": lambda: keras.fit(once, shuffle=False, verbose=0),
-            "PyTorch": lambda: plain.step(*arrays),
-            "PyTorch best": lambda: best.step(*arrays),
-        },
-        2 if quick else 7,
-    )
-    ours = seconds["ours"]
+    contestants = {
+        "ours": lambda: trainer.step(batch, RATE, 0).loss.numpy(),
+        "Keras float32": lambda: keras.fit(examples, shuffle=False, verbose=0),
+    }
+    if has_torch():
+        contestants |= _torch_steps(network, batch)
+    seconds = alternate(contestants, scale.of(full=7, quick=2, tiny=1))
+    ours = seconds.pop("ours")
     rate = [pixels / s for s in ours]
-    note = f"ours in {best_dtype().name}, batches of {size}"
+    note = f"ours in {dtype.name}, batches of {batch_size}"
+    notes = {"Keras float32": f"{note}; a fit of one step"}
     return [
         row("step", rate, "pixels/s", note=note),
-        row("step / Keras float32", ratios(seconds["Keras"], ours), "x", ">= 4", f"{note}; a fit of one step"),
         row("step / the blog's loop", [r / blog_rate for r in rate], "x", ">= 500", "one window a step there"),
-        row("step / PyTorch float32", ratios(seconds["PyTorch"], ours), "x", ">= 1.1", note),
-        row("step / PyTorch bfloat16 channels_last", ratios(seconds["PyTorch best"], ours), "x", ">= 1.1", note),
+        *(row(f"step / {n}", ratios(seconds[n], ours), "x", _BARS[n], notes.get(n, note)) for n in seconds),
     ]
+
+
+def _torch_steps(network: Valid8, batch: tuple) -> dict[str, Callable[[], float]]:
+    """By name, the steps of two copies of a network in PyTorch."""
+    import torch
+
+    from benchmarks.rivals import torch_model
+
+    arrays = [torch.tensor(tensor.numpy()) for tensor in (batch[0], batch[1][..., 0], batch[3])]
+    plain = torch_model.Training(torch_model.Valid8(network), RATE)
+    best = torch_model.Training(torch_model.Valid8(network, channels_last=True, bfloat16=True), RATE)
+    return {
+        "PyTorch float32": lambda: plain.step(*arrays),
+        "PyTorch bfloat16 channels_last": lambda: best.step(*arrays),
+    }

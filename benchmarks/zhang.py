@@ -1,36 +1,37 @@
-"""Zhang's network: forward and training against PyTorch, its arithmetic, and its loop on packed photographs."""
+"""Zhang's network: forward pass and training beside PyTorch, its arithmetic, and its loop on packed photographs."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from benchmarks import material
-from benchmarks.measure import Row, alternate, ratios, row
-from benchmarks.rivals import torch_model
-from benchmarks.train import RATE, Timed, best_dtype
-from tfcolor.color.bins import Bins
-from tfcolor.data.datasets import Dataset
+from benchmarks.measure import Row, Scale, alternate, ratios, row
+from benchmarks.rivals import has_torch
+from benchmarks.train import RATE, best_dtype, loop_and_step, make_trainer
 from tfcolor.data.packs import write_pack
 from tfcolor.networks.zhang import BLOCKS, Zhang
 from tfcolor.training.loop import REPORT_STEPS
 from tfcolor.training.options import TrainingOptions
-from tfcolor.training.run_folder import Run
-from tfcolor.training.trainer import Trainer
 
 NUM_BINS, SIDE = 313, 256
 PATCH, BATCH = 128, 8  # of training
-MATRIX_SIDE = 4096
 LOOP_WIDTH = 0.25
 
 
-def measure(folder: Path, quick: bool) -> list[Row]:
-    """Measure at the paper's width; the loop at a quarter of it, where a step leaves least time to read."""
-    return [*forward_rows(quick), *training_rows(quick), *loop_rows(folder, quick)]
+def measure(folder: Path, scale: Scale) -> list[Row]:
+    """Measure at the paper's width; the loop at a quarter of it, where a step leaves the least time to read."""
+    return [*forward_rows(scale), *training_rows(scale), *loop_rows(folder, scale)]
 
 
 def multiplications(width: float, side: int) -> float:
-    """Of one forward pass over a square, those of convolutions, worked out from the table."""
+    """Compute how many multiplications the convolutions of one forward pass take, from the table of blocks.
+
+    Args:
+        width: of the network.
+        side: of a square input, in pixels.
+    """
     total, before = 0.0, 1
     for block, (channels, depth, stride, _) in BLOCKS.items():
         side = 2 * side if block == "conv8" else side
@@ -41,109 +42,118 @@ def multiplications(width: float, side: int) -> float:
     return total + before * NUM_BINS * side**2
 
 
-def forward_rows(quick: bool) -> list[Row]:
-    """One photograph of 256x256."""
-    import torch
-
-    networks = {dtype: Zhang(NUM_BINS, compute_dtype=dtype) for dtype in (tf.float32, tf.bfloat16)}
+def forward_rows(scale: Scale) -> list[Row]:
+    """Time the forward pass of one photograph of 256x256 pixels."""
+    width, side = scale.of(full=(1.0, SIDE), quick=(1.0, SIDE), tiny=(1 / 16, 32))
+    networks = {dtype: Zhang(NUM_BINS, width=width, compute_dtype=dtype) for dtype in (tf.float32, tf.bfloat16)}
     for network in networks.values():
         network.freeze()  # as `Colorizer.load` does
     signature = [tf.TensorSpec([None, None, None, 1])]
     ours = {d: tf.function(network, input_signature=signature, autograph=False) for d, network in networks.items()}
-    plain = torch_model.Zhang(networks[tf.float32]).eval()
-    best = torch_model.Zhang(networks[tf.float32], channels_last=True, bfloat16=True).eval()
-    lightness = tf.random.stateless_uniform([1, SIDE, SIDE, 1], [0, 0], 0, 100)
-    array = torch.tensor(lightness.numpy())
-
-    def rival(model):
-        with torch.inference_mode():
-            model(array)
-
-    seconds = alternate(
-        {
-            "bfloat16": lambda: ours[tf.bfloat16](lightness).numpy(),
-            "float32": lambda: ours[tf.float32](lightness).numpy(),
-            "PyTorch": lambda: rival(plain),
-            "PyTorch best": lambda: rival(best),
-        },
-        3 if quick else 25,
-    )
-    gigaflops = 2 * multiplications(1.0, SIDE) / 1e9
-    note = f"width 1, {NUM_BINS} bins, {SIDE}x{SIDE} pixels, {gigaflops:.0f} GFLOP"
+    lightness = tf.random.stateless_uniform([1, side, side, 1], [0, 0], 0, 100)
+    contestants = {
+        "bfloat16": lambda: ours[tf.bfloat16](lightness).numpy(),
+        "float32": lambda: ours[tf.float32](lightness).numpy(),
+    }
+    if has_torch():
+        contestants |= _torch_passes(networks[tf.float32], lightness)
+    seconds = alternate(contestants, scale.of(full=25, quick=3, tiny=1))
+    gigaflops = 2 * multiplications(width, side) / 1e9
+    note = f"width {width:g}, {NUM_BINS} bins, {side}x{side} pixels, {gigaflops:.0f} GFLOP"
+    pairs = [("bfloat16", "PyTorch float32", ">= 2"), ("float32", "PyTorch float32", None)]
+    pairs += [("bfloat16", "PyTorch bfloat16 channels_last", ">= 1")]
     return [
         row("forward, bfloat16", [gigaflops / 1e3 / s for s in seconds["bfloat16"]], "TFLOP/s", note=note),
         row("forward, float32", [gigaflops / 1e3 / s for s in seconds["float32"]], "TFLOP/s", note=note),
-        row("forward, bfloat16 / PyTorch float32", ratios(seconds["PyTorch"], seconds["bfloat16"]), "x", ">= 2"),
-        row("forward, float32 / PyTorch float32", ratios(seconds["PyTorch"], seconds["float32"]), "x"),
-        row(
-            "forward, bfloat16 / PyTorch bfloat16 channels_last",
-            ratios(seconds["PyTorch best"], seconds["bfloat16"]),
-            "x",
-            ">= 1",
+        *(
+            row(f"forward, {our} / {rival}", ratios(seconds[rival], seconds[our]), "x", bar)
+            for our, rival, bar in pairs
+            if rival in seconds
         ),
     ]
 
 
-def training_rows(quick: bool) -> list[Row]:
-    """A step on windows of 128, and what the machine could do."""
+def _torch_passes(network: Zhang, lightness: tf.Tensor) -> dict[str, Callable[[], None]]:
+    """By name, the forward passes of two copies of a network in PyTorch."""
     import torch
 
+    from benchmarks.rivals import torch_model
+
+    plain = torch_model.Zhang(network).eval()
+    best = torch_model.Zhang(network, channels_last=True, bfloat16=True).eval()
+    array = torch.tensor(lightness.numpy())
+
+    def run(model):
+        with torch.inference_mode():
+            model(array)
+
+    return {"PyTorch float32": lambda: run(plain), "PyTorch bfloat16 channels_last": lambda: run(best)}
+
+
+def training_rows(scale: Scale) -> list[Row]:
+    """Time a step on windows of 128 pixels, and what the machine can do at most."""
     dtype = best_dtype()
-    batch = made_batch(BATCH)
-    trainer = Trainer(lambda: Zhang(NUM_BINS, compute_dtype=dtype), BATCH, tf.distribute.get_strategy())
-    model = torch_model.Zhang(Zhang(NUM_BINS), channels_last=True, bfloat16=True)
-    rival = torch_model.Training(model, RATE)
-    arrays = [torch.tensor(t.numpy()) for t in (batch[0], batch[1][..., 0], batch[3])]
-    square = tf.cast(tf.random.stateless_uniform([MATRIX_SIDE] * 2, [0, 0], -1, 1), dtype)
-    seconds = alternate(
-        {
-            "ours": lambda: trainer.step(batch, RATE, 0).loss.numpy(),
-            "PyTorch": lambda: rival.step(*arrays),
-            "matrices": lambda: tf.matmul(square, square).numpy(),
-        },
-        2 if quick else 5,
-    )
-    teraflops = 3 * 2 * multiplications(1.0, PATCH) * BATCH / 1e12
-    note = f"width 1, {BATCH} windows of {PATCH} a step, {dtype.name}; backward counts twice"
-    return [
-        row("training step", [teraflops / s for s in seconds["ours"]], "TFLOP/s", ">= 0.8", note),
-        row("training step / PyTorch bfloat16 channels_last", ratios(seconds["PyTorch"], seconds["ours"]), "x"),
-        row(
-            "a product of two matrices",
-            [2 * MATRIX_SIDE**3 / 1e12 / s for s in seconds["matrices"]],
-            "TFLOP/s",
-            note=f"{MATRIX_SIDE}x{MATRIX_SIDE}, {dtype.name}: what this machine can do at all",
-        ),
-    ]
+    width, patch, batch_size = scale.of(full=(1.0, PATCH, BATCH), quick=(1.0, PATCH, BATCH), tiny=(1 / 16, 32, 2))
+    matrix_side = scale.of(full=4096, quick=4096, tiny=64)
+    batch = made_batch(patch, batch_size)
+    make_network = lambda: Zhang(NUM_BINS, width=width, compute_dtype=dtype)  # noqa: E731
+    trainer = make_trainer(make_network, material.bins(NUM_BINS), batch_size)
+    square = tf.cast(tf.random.stateless_uniform([matrix_side] * 2, [0, 0], -1, 1), dtype)
+    rival = "PyTorch bfloat16 channels_last"
+    contestants = {"ours": lambda: trainer.step(batch, RATE, 0).loss.numpy()}
+    if has_torch():
+        contestants[rival] = _torch_step(Zhang(NUM_BINS, width=width), batch)
+    contestants["matrices"] = lambda: tf.matmul(square, square).numpy()
+    seconds = alternate(contestants, scale.of(full=5, quick=2, tiny=1))
+    teraflops = 3 * 2 * multiplications(width, patch) * batch_size / 1e12
+    note = f"width {width:g}, {batch_size} windows of {patch} a step, {dtype.name}; backward counts twice"
+    rows = [row("training step", [teraflops / s for s in seconds["ours"]], "TFLOP/s", ">= 0.8", note)]
+    if rival in seconds:
+        rows.append(row(f"training step / {rival}", ratios(seconds[rival], seconds["ours"]), "x"))
+    product = [2 * matrix_side**3 / 1e12 / s for s in seconds["matrices"]]
+    note = f"{matrix_side}x{matrix_side}, {dtype.name}: the most that this machine can do"
+    return [*rows, row("a product of two matrices", product, "TFLOP/s", note=note)]
 
 
-def made_batch(size: int) -> tuple[tf.Tensor, ...]:
-    """Random lightness and targets."""
-    rng, side = np.random.default_rng(0), PATCH // Zhang.stride
+def _torch_step(network: Zhang, batch: tuple) -> Callable[[], float]:
+    """The step of a copy of a network in PyTorch."""
+    import torch
+
+    from benchmarks.rivals import torch_model
+
+    training = torch_model.Training(torch_model.Zhang(network, channels_last=True, bfloat16=True), RATE)
+    arrays = [torch.tensor(tensor.numpy()) for tensor in (batch[0], batch[1][..., 0], batch[3])]
+    return lambda: training.step(*arrays)
+
+
+def made_batch(patch: int, batch_size: int) -> tuple[tf.Tensor, ...]:
+    """Make a batch of random lightness and targets, as `Classification.batch` gives it."""
+    rng, side = np.random.default_rng(0), patch // Zhang.stride
     return (
-        tf.constant(rng.uniform(0, 100, [size, PATCH, PATCH, 1]), tf.float32),
-        tf.constant(rng.integers(0, NUM_BINS, [size, side, side, 5]), tf.int32),
-        tf.fill([size, side, side, 5], 0.2),
-        tf.ones([size, side, side]),
+        tf.constant(rng.uniform(0, 100, [batch_size, patch, patch, 1]), tf.float32),
+        tf.constant(rng.integers(0, NUM_BINS, [batch_size, side, side, 5]), tf.int32),
+        tf.fill([batch_size, side, side, 5], 0.2),
+        tf.ones([batch_size, side, side]),
     )
 
 
-def loop_rows(folder: Path, quick: bool) -> list[Row]:
-    """`train.py --pack` with its pipeline, checkpoints and logs, against its step alone."""
-    paths = material.photographs(folder)
-    dataset = Dataset("made", paths[0].parent, tuple(path.name for path in paths))
-    (folder / "zhang-pack").mkdir()
-    write_pack(dataset, "train", folder / "zhang-pack", 16, lambda done, reason: None)
-    bins: Bins = material.bins(NUM_BINS)
-    steps = REPORT_STEPS * (2 if quick else 24)  # before the first preview, after which the loop's clock starts anew
-    options = TrainingOptions(
-        dataset="made", network="zhang", width=LOOP_WIDTH, steps=steps, batch_size=BATCH, patch=PATCH
+def loop_rows(folder: Path, scale: Scale) -> list[Row]:
+    """Time the loop of `train.py --pack` with its pipeline, checkpoints and logs, beside its step alone."""
+    width, patch, batch_size = scale.of(
+        full=(LOOP_WIDTH, PATCH, BATCH), quick=(LOOP_WIDTH, PATCH, BATCH), tiny=(1 / 16, 32, 2)
     )
-    run = Run(folder / "zhang-run")
-    experiment = Timed(options, run, dataset, bins, resume=False, pack=folder / "zhang-pack")
-    loop, bare = experiment.time_between(made_batch(BATCH), REPORT_STEPS)
-    note = f"width {LOOP_WIDTH}, {BATCH} windows of {PATCH} a step, from TFRecord shards; ten steps each, in turn"
+    dataset = material.photographs(folder, scale)
+    pack = folder / "zhang-pack"
+    pack.mkdir()
+    write_pack(dataset, "train", pack, 16, lambda done, reason: None)
+    steps = REPORT_STEPS * scale.of(full=24, quick=2, tiny=2)
+    options = TrainingOptions.of(
+        dataset=dataset.name, network="zhang", width=width, steps=steps, batch_size=batch_size, patch=patch
+    )
+    bins, batch = material.bins(NUM_BINS), made_batch(patch, batch_size)
+    loop, bare = loop_and_step(options, folder / "zhang-run", dataset, bins, batch, pack)
+    note = f"width {width:g}, {batch_size} windows of {patch} a step, from TFRecord shards; ten steps each, in turn"
     return [
-        row("train.py --pack", [BATCH * rate for rate in loop], "windows/s", note=note),
+        row("train.py --pack", [batch_size * rate for rate in loop], "windows/s", note=note),
         row("loop on packed photographs / bare step", ratios(loop, bare), "x", ">= 0.9", note),
     ]

@@ -14,8 +14,8 @@ TILE = 16  # pixels on a side: what is left of 32 after eight 3x3 VALID convolut
 def encode(rgb: np.ndarray, bins: Bins) -> np.ndarray:
     """Encode each pixel as the bin whose centre is nearest to its colour.
 
-    By scikit-image a gray is (-0.002, 0.005) at most from ab = (0, 0), on the other side of a cell's edge: its bin
-    may be a neighbour of the one that `tfcolor.encoding.Encoder` finds.
+    scikit-image puts grays up to (-0.002, 0.005) away from ab = (0, 0), on the other side of a cell's edge: their bin
+    may be a neighbour of the one that `tfcolor.color.encoding.Encoder` finds.
 
     Args:
         rgb: uint8 [h, w, 3], sRGB.
@@ -35,7 +35,7 @@ def encode(rgb: np.ndarray, bins: Bins) -> np.ndarray:
 
 
 def decode(ab_logits: np.ndarray, bins: Bins, temperature: float) -> np.ndarray:
-    """Decode each pixel's distribution to its mean colour after sharpening by T.
+    """Decode each pixel's distribution to its mean colour, once T has sharpened it.
 
     Args:
         ab_logits: float32 [h, w, Q].
@@ -59,7 +59,7 @@ def predict_ab(network: tf.Module, bins: Bins, lightness: np.ndarray, temperatur
     """Predict the colours of a picture tile by tile.
 
     Args:
-        network: of `tfcolor.networks`.
+        network: a `tfcolor.networks.valid8.Valid8`.
         bins: of its outputs.
         lightness: float32 [H, W], L* in [0, 100]; extended by reflection at its borders.
         temperature: T in (0, 1].
@@ -80,10 +80,10 @@ def predict_ab(network: tf.Module, bins: Bins, lightness: np.ndarray, temperatur
 
 
 def colorize(network: tf.Module, bins: Bins, rgb: np.ndarray, temperature: float) -> np.ndarray:
-    """Colour a photograph, keeping its lightness where sRGB has the colour, and clipping RGB where it has not.
+    """Colour a photograph; RGB is clipped where sRGB does not have the colour at this lightness.
 
     Args:
-        network: of `tfcolor.networks`.
+        network: a `tfcolor.networks.valid8.Valid8`.
         bins: of its outputs.
         rgb: uint8 [H, W, 3], sRGB, of any size; only its lightness is looked at.
         temperature: T in (0, 1].
@@ -98,13 +98,13 @@ def colorize(network: tf.Module, bins: Bins, rgb: np.ndarray, temperature: float
 
 
 class Training:
-    """A plain training loop's step: targets pixel by pixel, an eager gradient, Adam written out."""
+    """The step of a plain training loop: targets pixel by pixel, an eager gradient, Adam written out."""
 
     def __init__(self, network: tf.Module, bins: Bins, learning_rate: float):
         """Start with zero moments; the steps change the network's own weights.
 
         Args:
-            network: of `tfcolor.networks`.
+            network: a `tfcolor.networks.valid8.Valid8` without batch normalization.
             bins: of its outputs, with the rebalancing weights to use.
             learning_rate: of every step.
         """

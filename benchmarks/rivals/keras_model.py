@@ -1,4 +1,4 @@
-"""The network as a Keras 3 model on TensorFlow, trained by `fit` as Keras's own guides show."""
+"""The network as a Keras 3 model on TensorFlow, trained with `fit` as in Keras's own guides."""
 
 from typing import TYPE_CHECKING
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 def build(network: tf.Module, bins: Bins, learning_rate: float, *, bfloat16: bool = False) -> "keras.Model":
     """Build and compile the model with a copy of a network's weights.
 
-    Keras adds Adam's epsilon before the second moment's correction (Kingma and Ba 2015, before section 2.1), tfcolor
-    after it (algorithm 1): the same unless a gradient is about as small as epsilon.
+    Keras adds Adam's epsilon before it corrects the second moment (Kingma and Ba 2015, before section 2.1), tfcolor
+    after that (algorithm 1). The two agree unless a gradient is about as small as epsilon.
 
     Args:
-        network: a `Valid8` with relu.
+        network: a `Valid8` with relu, without batch normalization.
         bins: of its outputs.
         learning_rate: of every step.
         bfloat16: whether to convolve in bfloat16; variables, logits and loss stay float32.
 
     Returns:
-        lightness float32 [B, H, W, 1] in [0, 100] -> ab_logits float32 [B, H-16, W-16, Q]. `fit` takes a dataset
-        made by `examples`; its loss is the weighted cross-entropy, mean over pixels, nats.
+        A model of lightness, float32 [B, H, W, 1] in [0, 100], that gives ab_logits, float32 [B, H-16, W-16, Q].
+        `fit` takes a dataset made by `examples`; its loss is the weighted cross-entropy, mean over pixels, nats.
     """
     import keras
 
@@ -46,7 +46,7 @@ def build(network: tf.Module, bins: Bins, learning_rate: float, *, bfloat16: boo
         optimizer=keras.optimizers.Adam(
             learning_rate, beta_1=BETA1, beta_2=BETA2, epsilon=EPSILON, global_clipnorm=CLIP_NORM
         ),
-        # The default reduction divides by the number of pixels, not by the sum of their weights, as tfcolor does.
+        # By default it divides by the number of pixels, as tfcolor does, not by the sum of their weights.
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     return model
@@ -56,9 +56,10 @@ def examples(batches: tf.data.Dataset) -> tf.data.Dataset:
     """Turn tfcolor's batches of hard targets into what `fit` takes, with `shuffle=False`: they are in order.
 
     Args:
-        batches: of what `tfcolor.batches.TargetMaker` makes with `encoding="hard"`.
+        batches: from `Classification.batch` with hard targets.
 
     Returns:
-        (lightness float32 [B, P, P, 1] in [0, 100], indices int32 [B, p, p], pixel_weights float32 [B, p, p]).
+        Tuples of lightness, float32 [B, P, P, 1] in [0, 100]; indices, int32 [B, p, p]; and pixel_weights, float32
+        [B, p, p].
     """
     return batches.map(lambda lightness, indices, shares, pixel_weights: (lightness, indices[..., 0], pixel_weights))

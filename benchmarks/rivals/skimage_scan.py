@@ -1,4 +1,4 @@
-"""Counting colours the plain way: scikit-image reads and converts each photograph whole, NumPy counts; one core."""
+"""Counting colours the plain way, on one core: scikit-image reads and converts a whole photograph, NumPy counts."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,8 +14,8 @@ from tfcolor.color.bins import EXTENT, cells_per_axis
 def count(paths: Iterable[Path], window: int) -> np.ndarray:
     """Count the pixels of photographs in each cell of the ab plane.
 
-    The same as `tfcolor.bins.Bins.counts`, but for pixels on a cell's edge. Grays are such pixels: by scikit-image
-    they are (-0.002, 0.005) at most from ab = (0, 0), and a is negative.
+    The same as `tfcolor.color.bins.Bins.counts`, except for pixels on a cell's edge. Grays are such pixels:
+    scikit-image puts them up to (-0.002, 0.005) away from ab = (0, 0), and a is negative.
 
     Args:
         paths: photographs of 8-bit RGB.

@@ -5,6 +5,7 @@ import tensorflow as tf
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from tfcolor.color.bins import Bins
 from tfcolor.networks.layers import NORM_EPSILON
@@ -14,10 +15,10 @@ from tfcolor.training.trainer import CLIP_NORM
 
 
 class Valid8(nn.Module):
-    """A copy of a tfcolor `Valid8` with relu."""
+    """A copy of a tfcolor `Valid8` with relu, with or without batch normalization."""
 
     def __init__(self, network: tf.Module, *, channels_last: bool = False, bfloat16: bool = False):
-        """Copy the weights.
+        """Copy the weights, and the averages of normalization.
 
         Args:
             network: a `tfcolor.networks.valid8.Valid8` with relu.
@@ -28,13 +29,27 @@ class Valid8(nn.Module):
         self.context = network.context
         self._bfloat16 = bfloat16
         self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        weights = [torch.tensor(weight.numpy()) for weight in network.weights.values()]
-        self.layers = nn.ModuleList()
-        for filters, biases in zip(weights[::2], weights[1::2], strict=True):
-            layer = nn.Conv2d(filters.shape[2], filters.shape[3], kernel_size=3)
-            layer.load_state_dict({"weight": filters.permute(3, 2, 0, 1), "bias": biases})
-            self.layers.append(layer)
+        arrays = {name: torch.tensor(variable.numpy()) for name, variable in network.saved.items()}
+        layers: list[nn.Module] = []
+        for k in range(1, network.num_layers + 1):
+            layers.append(_convolution(arrays, f"conv{k}"))
+            if f"conv{k}/scale" in arrays:
+                layers.append(_normalization(arrays, f"conv{k}"))
+            if k < network.num_layers:
+                layers.append(nn.ReLU(inplace=True))
+        self.layers = nn.Sequential(*layers)
         self.to(memory_format=self._memory_format)
+
+    def for_prediction(self) -> "Valid8":
+        """Fold normalization into the convolutions, as tfcolor does too; returns the model itself."""
+        layers: list[nn.Module] = []
+        for layer in self.eval().layers:
+            if isinstance(layer, nn.BatchNorm2d):
+                layers[-1] = fuse_conv_bn_eval(layers[-1], layer)
+            else:
+                layers.append(layer)
+        self.layers = nn.Sequential(*layers)
+        return self.to(memory_format=self._memory_format)
 
     def forward(self, lightness: torch.Tensor) -> torch.Tensor:
         """Predict the colour of each pixel that has its whole context.
@@ -48,9 +63,7 @@ class Valid8(nn.Module):
         x = (lightness / 50 - 1).permute(0, 3, 1, 2)  # [B, 1, H, W], [-1, 1]
         x = x.contiguous(memory_format=self._memory_format)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self._bfloat16):
-            for layer in self.layers[:-1]:
-                x = functional.relu(layer(x), inplace=True)  # [B, k * (Q // 8), H-2k, W-2k]
-            return self.layers[-1](x).float()
+            return self.layers(x).float()
 
 
 class Zhang(nn.Module):
@@ -61,7 +74,7 @@ class Zhang(nn.Module):
 
         Args:
             network: a `tfcolor.networks.zhang.Zhang` with relu.
-            channels_last, bfloat16: as of `Valid8`.
+            channels_last, bfloat16: see `Valid8`.
         """
         super().__init__()
         self._bfloat16 = bfloat16
@@ -71,23 +84,31 @@ class Zhang(nn.Module):
         for block, (_, depth, stride, dilation) in BLOCKS.items():
             layers += [nn.Upsample(scale_factor=2)] if block == "conv8" else []
             for k in range(1, depth + 1):
-                move = {"stride": stride if k == depth else 1, "dilation": dilation, "padding": dilation}
-                layers += [_convolution(arrays, f"{block}_{k}", **move), nn.ReLU(inplace=True)]
+                geometry = {"stride": stride if k == depth else 1, "dilation": dilation, "padding": dilation}
+                layers += [_convolution(arrays, f"{block}_{k}", **geometry), nn.ReLU(inplace=True)]
             layers.append(_normalization(arrays, block))
         self.layers = nn.Sequential(*layers, _convolution(arrays, "logits"))
         self.to(memory_format=self._memory_format)
 
     def forward(self, lightness: torch.Tensor) -> torch.Tensor:
-        """Lightness float32 [B, H, W, 1], L* in [0, 100] -> ab_logits float32 [B, Q, H/4, W/4]."""
+        """Predict the colour of each block of 4x4 pixels.
+
+        Args:
+            lightness: float32 [B, H, W, 1], L* in [0, 100]; H and W multiples of 8.
+
+        Returns:
+            ab_logits, float32 [B, Q, H/4, W/4].
+        """
         x = (lightness / 50 - 1).permute(0, 3, 1, 2).contiguous(memory_format=self._memory_format)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self._bfloat16):
             return self.layers(x).float()
 
 
-def _convolution(arrays, name, **move):
-    filters = arrays[f"{name}/filter"]
-    layer = nn.Conv2d(filters.shape[2], filters.shape[3], filters.shape[0], **move)
-    layer.load_state_dict({"weight": filters.permute(3, 2, 0, 1), "bias": arrays[f"{name}/bias"]})
+def _convolution(arrays, name, **geometry):
+    filters, bias = arrays[f"{name}/filter"], arrays.get(f"{name}/bias")
+    layer = nn.Conv2d(filters.shape[2], filters.shape[3], filters.shape[0], bias=bias is not None, **geometry)
+    state = {"weight": filters.permute(3, 2, 0, 1)}
+    layer.load_state_dict(state if bias is None else state | {"bias": bias})
     return layer
 
 
@@ -100,7 +121,7 @@ def _normalization(arrays, name):
 
 
 class Training:
-    """A training step as PyTorch's own tutorials write it, with Adam's fused kernel."""
+    """A training step written as in PyTorch's own tutorials, with Adam's fused kernel."""
 
     def __init__(self, model: nn.Module, learning_rate: float):
         """Start with zero moments; the steps change the model's own parameters.
@@ -119,7 +140,7 @@ class Training:
 
         Args:
             lightness: float32 [B, P, P, 1], L* in [0, 100].
-            indices: int32 or int64 [B, p, p], each pixel's bin; p = P - 16, or P / 4.
+            indices: int32 or int64 [B, p, p], each pixel's bin; p is P - 16 for `Valid8`, P / 4 for `Zhang`.
             pixel_weights: float32 [B, p, p], of the pixels' bins.
 
         Returns:

@@ -1,32 +1,34 @@
-"""What each choice does to the 8-convolution network: runs on forests that differ from a base in one thing.
+"""The effect of each choice on the 8-convolution network: runs on forests that differ from a base in one thing.
 
-python -m tfcolor.studies.ablation            run what is missing, then the table
-python -m tfcolor.studies.ablation report     the table from what is saved
+python -m benchmarks.studies.ablation            do the missing runs, then make the table
+python -m benchmarks.studies.ablation report     make the table from the saved results
 
-Measured on validation photographs. All runs cost the same arithmetic, so smaller networks take more steps.
+Runs are measured on validation photographs. All cost the same arithmetic, so smaller networks take more steps.
 """
 
 import argparse
+import functools
 import itertools
 import os
 import re
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from benchmarks.studies.options import RunOptions
 from benchmarks.studies.processes import run_in_processes
-from benchmarks.studies.settings import Setting
 from tfcolor.data import datasets
 from tfcolor.utils import console
 from tfcolor.utils.errors import InputError
 from tfcolor.utils.files import make_folder, read_json, remove_leftovers, replacing, write_json
 
 TEMPERATURES = (1.0, 0.38)
-BASE = Setting(uniform_share=1.0, min_count=1700, patch=32, batch=16)
+BASE = RunOptions(uniform_share=1.0, min_count=1700, patch=32, batch=16)
 BASE_BINS = 104  # occupied by at least 1,700 of the 17.1 million pixels of the forests' training split
-CHOICES: dict[str, Setting] = {
+CHOICES: dict[str, RunOptions] = {
     "base": BASE,
     "lambda 0.5": replace(BASE, uniform_share=0.5),
     "hard targets": replace(BASE, encoding="hard"),
@@ -46,9 +48,9 @@ _LONGER = 4
 
 @dataclass(frozen=True)
 class AblationRun:
-    """A choice with a seed, and the file of its result.
+    """A run of one choice with one seed, and the file of its result.
 
-    steps: of the base; a run takes as many as cost the same arithmetic.
+    steps: of the base; the run takes as many as cost the same arithmetic.
     """
 
     choice: str
@@ -57,8 +59,8 @@ class AblationRun:
     folder: Path
 
     @property
-    def setting(self) -> Setting:
-        """What the run is made of."""
+    def options(self) -> RunOptions:
+        """Of the run."""
         return CHOICES.get(self.choice, BASE)
 
     @property
@@ -69,46 +71,55 @@ class AblationRun:
     @property
     def settings(self) -> dict:
         """What the result depends on."""
-        return {"study": "ablation", "choice": self.choice, "seed": self.seed, "base_steps": self.steps} | asdict(
-            self.setting
-        )
+        run = {"study": "ablation", "choice": self.choice, "seed": self.seed, "base_steps": self.steps}
+        return run | asdict(self.options)
 
     def own_steps(self, num_bins: int) -> int:
-        """As many as cost what the base's steps cost."""
+        """The number of steps that cost as much as those of the base."""
         longer = _LONGER if self.choice == LONGER else 1
-        return round(longer * self.steps * step_cost(BASE, BASE_BINS) / step_cost(self.setting, num_bins))
+        return round(longer * self.steps * step_cost(BASE, BASE_BINS) / step_cost(self.options, num_bins))
 
 
-def step_cost(setting: Setting, num_bins: int) -> int:
-    """Multiplications of the convolutions in one step, forward: 9 c_in c_out for each pixel of each layer."""
+def step_cost(options: RunOptions, num_bins: int) -> int:
+    """Count the multiplications of the convolutions in a step's forward pass: 9 c_in c_out for each pixel of a layer.
+
+    Args:
+        options: of the run.
+        num_bins: Q, of the network.
+    """
     unit = num_bins // 8
     channels = [1, *(k * unit for k in range(1, 8)), num_bins]
     layers = itertools.pairwise(channels)
-    return setting.batch * sum(
-        9 * before * after * (setting.patch - 2 * k) ** 2 for k, (before, after) in enumerate(layers, 1)
+    return options.batch * sum(
+        9 * before * after * (options.patch - 2 * k) ** 2 for k, (before, after) in enumerate(layers, 1)
     )
 
 
-_FORESTS: dict = {}  # of this process
+@functools.cache
+def _forest(data_dir: str | None) -> Any:
+    """Made once in each process."""
+    from benchmarks.studies.forest import Forest
+
+    return Forest(datasets.find("forest", data_dir), "val")
 
 
 def _train(run: AblationRun, data_dir: str | None) -> str:
-    from benchmarks.studies.forest import Forest
-
-    if data_dir not in _FORESTS:
-        _FORESTS[data_dir] = Forest(datasets.find("forest", data_dir), "val")
-    forest = _FORESTS[data_dir]
-    num_bins = forest.bins(run.setting).num_bins
+    forest = _forest(data_dir)
+    num_bins = forest.bins(run.options).num_bins
     steps = run.own_steps(num_bins)
-    losses, measured, seconds = forest.run(run.setting, run.seed, steps, TEMPERATURES)
-    found = {f"{T:g}": numbers.to_json() for T, numbers in measured.items()}
-    result = {"bins": num_bins, "steps": steps, "seconds": seconds, "training_loss": losses[-1], "measured": found}
+    found = forest.run(run.options, run.seed, steps, TEMPERATURES)
+    result = {"bins": num_bins, "steps": steps, "seconds": found.seconds, "training_loss": found.losses[-1]}
+    result["measured"] = {f"{T:g}": errors.to_json() for T, errors in found.measured.items()}
     write_json(run.path, run.settings | result)
-    return f"raw AuC {measured[1.0].raw_auc:.2f} %"
+    return f"raw AuC {found.measured[1.0].raw_auc:.2f} %"
 
 
 def report(folder: Path) -> None:
-    """Print and write the table of what is saved: means over seeds, and what each choice changes."""
+    """Print and write the table of the saved results: means over seeds, and what each choice changes.
+
+    Raises:
+        InputError: where no run of the base is saved.
+    """
     runs = [read_json(path) for path in sorted(folder.glob("*.json"))]
     by_choice = {choice: [run for run in runs if run.get("choice") == choice] for choice in (*CHOICES, LONGER)}
     base = {run["seed"]: run for run in by_choice["base"]}
@@ -142,11 +153,8 @@ def _seeds(values: list[float], form: str) -> str:
 
 
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m tfcolor.studies.ablation",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = console.Parser(__doc__)
+    parser.prog = "python -m benchmarks.studies.ablation"
     add = parser.add_argument
     add("part", nargs="?", choices=("run", "report"), default="run", help="(default run)")
     add("--output", type=Path, default=Path("runs/ablation"), help="folder of the results (default %(default)s)")
@@ -162,7 +170,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run what is missing, then report all that is saved."""
+    """Do the missing runs, then report all that are saved."""
     args = _arguments(arguments)
     make_folder(args.output)
     remove_leftovers(args.output)

@@ -20,10 +20,10 @@ _BN = " + BN"
 
 
 def report(folder: Path) -> None:
-    """Print tables of what is in a folder, and write them and figures beside the results.
+    """Print tables of the saved results, and write tables and figures beside them.
 
     Args:
-        folder: with the results, `mnist-*.json` and `forest-*.json`; what is missing is left out.
+        folder: with the results, `mnist-*.json` and `forest-*.json`; missing ones are left out.
     """
     tables = []
     for study, make in (("mnist", _report_mnist), ("forest", _report_forest)):
@@ -71,7 +71,7 @@ def _report_mnist(runs: list[dict], folder: Path) -> list[Table]:
 
 
 def _difference_tables(groups: dict[str, list[dict]]) -> list[Table]:
-    """All pairs with, and all without normalization, and each activation with against without."""
+    """Compare all pairs with normalization, all without it, and each activation with it to the same without it."""
     if len({len(group) for group in groups.values()}) != 1:
         return []  # the study is not finished
     values = {name: [100 * run["test_accuracy"][-1] for run in group] for name, group in groups.items()}

@@ -1,20 +1,22 @@
-"""Compare activations: the digits of MNIST with a plain network, then colours with the 8 convolutions.
+"""Compare activations: on the digits of MNIST with a plain network, then on colours with the 8 convolutions.
 
-python -m tfcolor.studies.activations            the digits, then tables and figures
-python -m tfcolor.studies.activations forest     colours, then tables and figures
-python -m tfcolor.studies.activations report     tables and figures from what is saved
+python -m benchmarks.studies.activations            the digits, then tables and figures
+python -m benchmarks.studies.activations forest     the colours, then tables and figures
+python -m benchmarks.studies.activations report     tables and figures from the saved results
 """
 
 import argparse
+import functools
 import os
 import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.studies import MNIST_ACTIVATIONS, mnist
+from benchmarks.studies.options import RunOptions
 from benchmarks.studies.processes import run_in_processes, unfinished
-from benchmarks.studies.settings import Setting
 from tfcolor.data import datasets
 from tfcolor.ops import ACTIVATION_NAMES
 from tfcolor.utils import console
@@ -27,7 +29,7 @@ TEMPERATURE = 0.38
 
 @dataclass(frozen=True)
 class MnistRun:
-    """One run on MNIST and the file of its result."""
+    """A run on MNIST, and the file of its result."""
 
     activation: str
     batch_norm: bool
@@ -55,7 +57,7 @@ class MnistRun:
 
 @dataclass(frozen=True)
 class ForestRun:
-    """One run on photographs of forests and the file of its result."""
+    """A run on photographs of forests, and the file of its result."""
 
     activation: str
     seed: int
@@ -74,7 +76,7 @@ class ForestRun:
 
 
 def run_mnist(args: argparse.Namespace) -> None:
-    """Train the networks that are not trained yet."""
+    """Train the networks whose results are missing."""
     runs = [
         MnistRun(activation, batch_norm, seed, args.epochs, args.output)
         for batch_norm in (False, True)
@@ -86,23 +88,22 @@ def run_mnist(args: argparse.Namespace) -> None:
     run_in_processes("MNIST", runs, args.workers, _train_mlp, args.data_dir)
 
 
-_TRAININGS: dict = {}  # of this process: the last network traced
+@functools.lru_cache(maxsize=1)
+def _mlp_training(activation: str, batch_norm: bool, data_dir: str | None) -> Any:
+    """The last one that a process has traced."""
+    from benchmarks.studies.mlp import MlpTraining
+
+    return MlpTraining(activation, batch_norm, *mnist.load(data_dir))
 
 
 def _train_mlp(run: MnistRun, data_dir: str | None) -> str:
-    from benchmarks.studies.mlp import MlpTraining
-
-    kind = run.activation, run.batch_norm
-    if kind not in _TRAININGS:
-        _TRAININGS.clear()
-        _TRAININGS[kind] = MlpTraining(*kind, *mnist.load(data_dir))
-    curves = _TRAININGS[kind].run(run.seed, run.epochs)
+    curves = _mlp_training(run.activation, run.batch_norm, data_dir).run(run.seed, run.epochs)
     write_json(run.path, run.settings | vars(curves))
     return f"test accuracy {curves.test_accuracy[-1]:.2%}"
 
 
 def run_forest(args: argparse.Namespace) -> None:
-    """Train and measure the networks that are not trained yet, one after the other."""
+    """Train and measure the networks whose results are missing, one after the other."""
     runs = [
         ForestRun(activation, seed, args.steps, args.output)
         for seed in range(args.forest_seeds)
@@ -122,27 +123,23 @@ def run_forest(args: argparse.Namespace) -> None:
             def report(step: int, note: str, number: int = number, run: ForestRun = run) -> None:
                 progress.update(number * args.steps + step, f"{run.path.stem}: {note}")
 
-            losses, measured, seconds = forest.run(Setting(run.activation), run.seed, run.steps, (TEMPERATURE,), report)
-            found = {"training_loss": losses, "seconds": seconds} | measured[TEMPERATURE].to_json()
-            write_json(run.path, run.settings | found)
+            found = forest.run(RunOptions(run.activation), run.seed, run.steps, (TEMPERATURE,), report)
+            result = {"training_loss": found.losses, "seconds": found.seconds} | found.measured[TEMPERATURE].to_json()
+            write_json(run.path, run.settings | result)
 
 
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m tfcolor.studies.activations",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("part", nargs="?", choices=PARTS, default="mnist", help="(default mnist)")
-    parser.add_argument(
-        "--output", type=Path, default=Path("runs/activations"), help="folder of the results (default %(default)s)"
-    )
-    parser.add_argument("--seeds", type=int, default=5, help="runs of each network on MNIST (default %(default)s)")
-    parser.add_argument("--epochs", type=int, default=10, help="of each run on MNIST (default %(default)s)")
-    parser.add_argument("--forest-seeds", type=int, default=3, help="runs of each on forest (default %(default)s)")
-    parser.add_argument("--steps", type=int, default=200, help="of each run on forest (default %(default)s)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes for MNIST (default: cores)")
-    parser.add_argument("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
+    parser = console.Parser(__doc__)
+    parser.prog = "python -m benchmarks.studies.activations"
+    add = parser.add_argument
+    add("part", nargs="?", choices=PARTS, default="mnist", help="(default mnist)")
+    add("--output", type=Path, default=Path("runs/activations"), help="folder of the results (default %(default)s)")
+    add("--seeds", type=int, default=5, help="runs of each network on MNIST (default %(default)s)")
+    add("--epochs", type=int, default=10, help="of each run on MNIST (default %(default)s)")
+    add("--forest-seeds", type=int, default=3, help="runs of each network on forest (default %(default)s)")
+    add("--steps", type=int, default=200, help="of each run on forest (default %(default)s)")
+    add("--workers", type=int, default=os.cpu_count(), help="processes for MNIST (default: cores)")
+    add("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
     args = parser.parse_args(arguments)
     for name in ("seeds", "epochs", "forest_seeds", "steps", "workers"):
         least = 2 if "seeds" in name else 1
@@ -152,7 +149,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run what is missing, then report all that is saved."""
+    """Do the missing runs, then report all that are saved."""
     args = _arguments(arguments)
     make_folder(args.output)
     remove_leftovers(args.output)

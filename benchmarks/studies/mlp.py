@@ -1,4 +1,4 @@
-"""The 784-1024-128-10 network that activations are compared with, and one run of its training."""
+"""The 784-1024-128-10 network on which activations are compared, and its training."""
 
 import functools
 import itertools
@@ -21,7 +21,7 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # Kingma and Ba 2015, algorithm 1
 
 
 def _multiplied(x, training, index):
-    """Negatives times one number per layer, drawn from U(3, 8) on each step; its mean in testing."""
+    """Negatives are multiplied with one number per layer: drawn from U(3, 8) on each step, its mean in testing."""
     if training is None:
         return tf.where(x < 0, 5.5 * x, x)
     factor = tf.random.stateless_uniform([], tf.random.fold_in(training.seed, index), 3.0, 8.0)
@@ -62,10 +62,10 @@ ACTIVATIONS: dict[str, Callable[[int, int], tf.Module]] = {  # name -> (channels
 
 
 class Dense(tf.Module):
-    """x W^T + b; W is kept as [outputs, inputs], along which both of its products run.
+    """x W^T + b; W is [outputs, inputs], so that both of its products run along rows.
 
-    Inputs that are zero in all of training give their weights no gradient. Those weights are constants here,
-    which take part in testing alone: the same numbers in less time.
+    Weights of inputs that are zero in all of training get no gradient. Here they are constants, and used only in
+    testing: the same numbers in less time.
     """
 
     statistics: dict[str, tf.Variable] = {}  # noqa: RUF012
@@ -78,7 +78,7 @@ class Dense(tf.Module):
             seed: int32 [2], a stateless seed.
             name: of the layer.
             bias: whether there is one.
-            used: how many inputs, the first ones, are ever different from zero in training; None for all.
+            used: how many inputs are not always zero in training; they come first. None for all.
         """
         super().__init__(name=name)
         weight = tf.random.stateless_normal([outputs, inputs], seed, stddev=(2 / inputs) ** 0.5)
@@ -105,7 +105,7 @@ class Mlp(Network):
     """Pixels -> 1024 -> 128 -> 10 logits; an activation after both hidden layers."""
 
     def __init__(self, activation: str, batch_norm: bool, seed: int, used_pixels: int | None = None):
-        """Create the weights; the seed gives the same ones with every activation.
+        """Create the weights; a seed gives the same ones with every activation.
 
         Args:
             activation: a name in `ACTIVATIONS`.
@@ -135,10 +135,11 @@ class Mlp(Network):
 
 @dataclass
 class Curves:
-    """What a run is judged by, after each epoch.
+    """The course of a run.
 
-    test_accuracy: in [0, 1].
-    training_loss: the cross-entropy of the epoch's batches, as they came, mean, nats.
+    test_accuracy: after each epoch, in [0, 1].
+    training_loss: the mean cross-entropy over each epoch's batches, before their steps, in nats.
+    seconds: of the run.
     """
 
     test_accuracy: list[float]
@@ -147,7 +148,7 @@ class Curves:
 
 
 class MlpTraining:
-    """Adam with a rate of 1e-4 on the cross-entropy of batches of 60; an epoch is one call of a graph."""
+    """Adam with a rate of 1e-4 on the cross-entropy of batches of 60; each epoch is one call of a graph."""
 
     def __init__(self, activation: str, batch_norm: bool, training: Digits, test: Digits):
         """Prepare for runs with any seed.
@@ -170,7 +171,7 @@ class MlpTraining:
         """Train from the beginning.
 
         Args:
-            seed: of the initial weights, the order of the digits, and what is drawn.
+            seed: of the initial weights, the order of the digits, and the random activations.
             epochs: how often each digit is seen.
         """
         started = time.perf_counter()
@@ -231,7 +232,7 @@ class MlpTraining:
 
 
 def inked_first(images: np.ndarray) -> tuple[np.ndarray, int]:
-    """Order the pixels so that those without ink in any image come last; to the network all orders are one.
+    """Order the pixels so that those without ink in all images come last; the order means nothing to the network.
 
     Args:
         images: uint8 [N, pixels].

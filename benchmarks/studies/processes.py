@@ -1,4 +1,4 @@
-"""The runs of a study, each with the file of its result, and processes that do what is missing. No TensorFlow."""
+"""The runs of a study, each with the file of its result, and processes that do the missing ones. No TensorFlow."""
 
 import os
 import signal
@@ -15,22 +15,22 @@ from tfcolor.utils.files import read_json
 
 
 class StudyRun(Protocol):
-    """One run of a study."""
+    """A run of a study."""
 
     @property
     def path(self) -> Path:
-        """Of its result."""
+        """The file of its result."""
 
     @property
     def settings(self) -> dict:
-        """What the result depends on; written with it."""
+        """What the result depends on; it is written with the result."""
 
 
 def unfinished(runs: list[StudyRun]) -> list[StudyRun]:
-    """Those of the runs that have no result yet.
+    """Find the runs that have no result yet.
 
     Raises:
-        InputError: where a result is there, but of a run with other settings.
+        InputError: where a result is there that was made with other settings.
     """
     missing = []
     for run in runs:
@@ -39,29 +39,29 @@ def unfinished(runs: list[StudyRun]) -> list[StudyRun]:
             continue
         saved = {name: read_json(run.path).get(name) for name in run.settings}
         if saved != run.settings:
-            raise InputError(f"{run.path} has other settings ({saved}); give another --output")
+            raise InputError(f"{run.path} was made with other settings ({saved}); give another --output")
     return missing
 
 
 def run_in_processes(title: str, runs: list[StudyRun], workers: int, work: Callable[..., str], *arguments: Any) -> None:
-    """Do the runs that have no result yet, one in each process, one process for each core.
+    """Do the runs that have no result yet, several at a time, each on one core.
 
-    Two networks on a core each are done sooner than one after the other on both.
+    Two networks on one core each are done sooner than two on both cores, one after the other.
 
     Args:
         title: of the progress.
-        runs: all of the study.
+        runs: all runs of the study.
         workers: processes.
-        work: called with a run and the arguments, in another process; writes the result and returns a note.
+        work: called in another process with a run and the arguments; it writes the result and returns a note.
         arguments: for `work`.
 
     Raises:
-        WorkError: where a process was killed.
+        WorkError: where a process is killed.
     """
     left = unfinished(runs)
     if not left:
         return
-    # For the processes to come: glibc's memory in large pages, which makes a step 3 to 16 % faster.
+    # For the new processes: glibc takes memory in large pages, which makes a step 3 to 16 % faster.
     os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
     workers = min(workers, len(left))
     with (
@@ -75,7 +75,7 @@ def run_in_processes(title: str, runs: list[StudyRun], workers: int, work: Calla
         except BrokenProcessPool as error:
             raise WorkError(
                 "a process was killed (out of memory?); "
-                f"what is in {left[0].path.parent} stays; start it again to go on"
+                f"the results in {left[0].path.parent} are kept; start it again to go on"
             ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -83,11 +83,11 @@ def run_in_processes(title: str, runs: list[StudyRun], workers: int, work: Calla
 
 
 def _use_one_core() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is the parent's to report
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # 15 % faster here, also where TensorFlow leaves it off
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the parent reports Ctrl-C
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # 15 % faster here, even where TensorFlow turns it off
     console.load_tensorflow()
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.get_logger().setLevel("ERROR")  # it warns of one graph for each network
+    tf.get_logger().setLevel("ERROR")  # otherwise it warns that each network has a graph

@@ -1,4 +1,4 @@
-"""What a handful of runs allows to say: intervals of means, and differences that are more than chance."""
+"""What a few runs show: intervals of means, and differences that are more than chance."""
 
 import itertools
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ LEVEL = 0.95
 
 
 def mean_and_half_width(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The mean, and half of its 95 % interval by Student's t, over the first axis.
+    """Compute the mean, and half of its 95 % interval by Student's t, over the first axis.
 
     Args:
         values: float [runs, ...], at least 2 runs.
@@ -22,7 +22,11 @@ def mean_and_half_width(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class Difference:
-    """first - second, mean over pairs of runs, and whether it is significant at 5 % after correction."""
+    """The difference first - second, over pairs of runs.
+
+    mean, half_width: of the difference, and of its 95 % interval.
+    p, p_corrected: of a paired t-test, alone and corrected for the number of comparisons.
+    """
 
     first: str
     second: str
@@ -33,7 +37,7 @@ class Difference:
 
     @property
     def is_significant(self) -> bool:
-        """Whether the corrected p is below 0.05."""
+        """Whether the corrected p is below 5 %."""
         return self.p_corrected < 1 - LEVEL
 
 
@@ -41,7 +45,7 @@ def paired_differences(values: dict[str, list[float]], pairs: list[tuple[str, st
     """Compare runs with paired t-tests, corrected for the number of comparisons (Holm 1979).
 
     Args:
-        values: by name, one number for each seed; the seeds are the same in the same order.
+        values: by name, one number for each seed; all names have the same seeds in the same order.
         pairs: of names to compare; None for all.
 
     Returns:
@@ -70,9 +74,9 @@ def _paired_p(difference):
 
 
 def holm(p_values: list[float]) -> list[float]:
-    """Correct p-values for how many there are (Holm 1979, "A simple sequentially rejective procedure").
+    """Correct p-values for their number (Holm 1979, "A simple sequentially rejective procedure").
 
-    The k-th smallest of m is multiplied by m - k + 1; none becomes smaller than one before it, or more than 1.
+    The k-th smallest of m is multiplied by m - k + 1. None becomes smaller than the one before it, or larger than 1.
     """
     order = np.argsort(p_values, kind="stable")
     factors = len(p_values) - np.arange(len(p_values))

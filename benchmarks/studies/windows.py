@@ -1,11 +1,11 @@
-"""What windows do to a network that sees far: whether their borders show, and whether it should see the whole as well.
+"""The effect of windows on a network that sees far: whether their borders show, and what a look at the whole is worth.
 
-python -m tfcolor.studies.windows --model zhang-outdoor --large FOLDER
+python -m benchmarks.studies.windows --model zhang-outdoor --large FOLDER
 
-Borders are looked for in photographs larger than a window, of a folder: how much ab changes from pixel to pixel where
-a window begins or ends, by how much it changes elsewhere. What more context is worth is measured on validation
-photographs of a dataset, in windows of half their size: alone, and with the photograph reduced to half, blended as
-`predict.py` does; and against the photograph predicted whole.
+Borders are looked for in photographs that are larger than a window: by how much ab changes from pixel to pixel where
+a window begins or ends, over its change elsewhere. Context is measured on validation photographs of a dataset, in
+windows of half their size: alone, and blended with the photograph reduced to half, as `predict.py` does; and beside
+the photograph predicted whole.
 """
 
 import argparse
@@ -20,24 +20,25 @@ from tfcolor.data import datasets
 from tfcolor.utils import console
 from tfcolor.utils.errors import InputError
 
-WINDOW, OVERLAP = 128, 48  # of the second part: half of the photographs' sides, and as 512 and 192
+WINDOW, OVERLAP = 128, 48  # for measuring context: half of the scenes' sides, and in the ratio of 512 to 192
 WAYS = ("whole", "windows", "reduced to half", "windows and half")
-_SEAM = 2  # pixels to either side of a border that count as it: half a cell of logits
+_SEAM = 2  # pixels on either side of a border that belong to it: half a cell of outputs
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m tfcolor.studies.windows", description=__doc__.splitlines()[0])
+    """Parse the command line."""
+    parser = console.Parser(__doc__)
+    parser.prog = "python -m benchmarks.studies.windows"
     add = parser.add_argument
     add("--model", required=True, help="a shipped model or a model directory, of a network that sees far")
-    add("--large", type=Path, metavar="FOLDER", help="photographs larger than 512 pixels, to look for borders")
-    add("--dataset", default="scenes", help="whose validation photographs measure context (default scenes)")
+    add("--large", type=Path, metavar="FOLDER", help="photographs larger than 512 pixels, in which to look for borders")
+    add("--dataset", default="scenes", help="its validation photographs measure context (default scenes)")
     add("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure both, and print a table of each."""
+    """Measure both, and print a table for each."""
     args = parse(arguments)
     dataset = datasets.find(args.dataset, args.data_dir)
     large = datasets.find(str(args.large), None).paths if args.large else []
@@ -45,8 +46,8 @@ def main(arguments: list[str] | None = None) -> None:
     from tfcolor.colorizer.colorizer import Colorizer
 
     colorizer = Colorizer.load(args.model)
-    if colorizer.network.stride == 1:
-        raise InputError(f"{args.model} goes in tiles that change nothing; give a model of a network that sees far")
+    if colorizer.network.is_local:
+        raise InputError(f"{args.model} predicts in tiles that change nothing; give a model whose network sees far")
     if large:
         ratios = seams(colorizer, large)
         rows = [[name, f"{at:.3f}", f"{elsewhere:.3f}", f"{at / elsewhere:.3f}"] for name, at, elsewhere in ratios]
@@ -62,29 +63,42 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def seams(colorizer: Any, paths: list[Path]) -> list[tuple[str, float, float]]:
-    """Of each photograph larger than a window: mean step of ab at windows' borders, and elsewhere, in ab units."""
-    from tfcolor.colorizer.blending import WINDOW, Field
-    from tfcolor.evaluation.measuring import lab_pixels
+    """Measure the mean step of ab at the borders of windows, and elsewhere.
+
+    Args:
+        colorizer: of a network that sees far.
+        paths: of photographs; those that are not larger than a window are left out.
+
+    Returns:
+        For each photograph its name and the two means, in ab units.
+
+    Raises:
+        InputError: where no photograph is larger than a window.
+    """
+    from tfcolor.colorizer.blending import WINDOW, BlendedLogits
+    from tfcolor.evaluation.measuring import tracked_truths
 
     found = []
-    for path in console.track(paths, "looking for borders", len(paths), "photographs"):
-        for lightness, _ in lab_pixels([path]):
-            if max(lightness.shape) > WINDOW:
-                starts = Field(lambda x: x, lightness, colorizer.network.stride).starts
-                ab = colorizer.predict_ab(lightness, colorizer.decoding.temperature)
-                found.append((path.name, *seam_steps(ab, starts, WINDOW)))
+    for path, truth in tracked_truths("looking for borders", paths):
+        if max(truth.lightness.shape) > WINDOW:
+            starts = BlendedLogits(lambda x: x, colorizer.network, truth.lightness[None]).starts
+            ab = colorizer.predict_ab(truth.lightness)
+            found.append((path.name, *seam_steps(ab, starts, WINDOW)))
     if not found:
         raise InputError(f"no photograph is larger than {WINDOW} pixels; give larger ones")
     return found
 
 
 def seam_steps(ab: np.ndarray, starts: list[list[int]], window: int) -> tuple[float, float]:
-    """Mean steps of ab between neighbouring pixels: across windows' borders, and elsewhere.
+    """Compute the mean steps of ab between neighbouring pixels.
 
     Args:
-        ab: float32 [H, W, 2].
-        starts: where windows begin, down and right.
-        window: their side.
+        ab: float32 [H, W, 2], ab units.
+        starts: where windows begin, down and right, in pixels.
+        window: side of the windows in pixels.
+
+    Returns:
+        The means across the borders of windows, and elsewhere, in ab units.
     """
     at, elsewhere = [], []
     for axis in (0, 1):
@@ -100,29 +114,31 @@ def seam_steps(ab: np.ndarray, starts: list[list[int]], window: int) -> tuple[fl
 
 
 def context(colorizer: Any, dataset: datasets.Dataset) -> dict[str, float]:
-    """Raw AuC at T = 1 of the `WAYS` to predict photographs."""
+    """Measure the raw AuC at T = 1, in per cent, of each of `WAYS` on the validation photographs of a dataset."""
     from tfcolor.evaluation.baselines import raw_aucs
 
-    ways = logits_of_ways(colorizer)
     predictors = {
-        way: lambda x, logits=logits: colorizer.decode(logits(x), 1.0).numpy() for way, logits in ways.items()
+        way: lambda lightness, outputs=outputs: colorizer.objective.to_ab(outputs(lightness), 1.0).numpy()
+        for way, outputs in outputs_of_ways(colorizer.network).items()
     }
     paths = dataset.split("val").paths
     with console.Progress("measuring", len(paths), "photographs") as progress:
         return raw_aucs(predictors, paths, progress.update)
 
 
-def logits_of_ways(colorizer: Any) -> dict[str, Callable[[np.ndarray], Any]]:
-    """By way: lightness float32 [H, W] -> logits float32 [H, W, Q]."""
+def outputs_of_ways(network: Any) -> dict[str, Callable[[np.ndarray], Any]]:
+    """Make functions of lightness, float32 [H, W], that give outputs, float32 [H, W, C], by the name of the way."""
     import tensorflow as tf
 
-    from tfcolor.colorizer.blending import Field
+    from tfcolor.colorizer.blending import BlendedLogits
+    from tfcolor.networks.inputs import INPUTS
 
-    network = colorizer.network
+    of_lightness = INPUTS[network.takes].of_lightness
 
     def predict(lightness, window, overview=None):
-        field = Field(lambda x: network(tf.constant(x)), lightness, network.stride, window, OVERLAP, overview)
-        return field.enlarged(tuple(slice(0, side) for side in lightness.shape))
+        forward = lambda x: network(of_lightness(tf.constant(x)))  # noqa: E731
+        blended = BlendedLogits(forward, network, lightness[None], window, OVERLAP, overview)
+        return blended.at(tuple(slice(0, side) for side in lightness.shape))[0]
 
     def whole(lightness):
         return predict(lightness, 8 * max(lightness.shape))

@@ -1,4 +1,4 @@
-"""What the benchmarks say of their measurements, and the pictures and bins that they work on."""
+"""How measurements are summarized and written, and the pictures and bins that the benchmarks work on."""
 
 import json
 import sys
@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks import material, measure
-from benchmarks.measure import alternate, ratios, row, run_process
+from benchmarks.measure import Scale, alternate, ratios, row, run_process
+from tfcolor.data.scenes import SCENES_FOLDER
 from tfcolor.photographs.pixels import read_size
 from tfcolor.utils.errors import WorkError
 
@@ -22,13 +23,13 @@ from tfcolor.utils.errors import WorkError
         ([1.0], None, None),
     ],
 )
-def test_a_row_holds_by_its_median(values, bar, holds):
+def test_a_row_holds_where_its_median_does(values, bar, holds):
     result = row("a", values, "x", bar)
     assert result.holds is holds
     assert (result.value, result.low, result.high) == (np.median(values), min(values), max(values))
 
 
-def test_ratios_are_of_runs_that_followed_each_other():
+def test_ratios_pair_runs_that_followed_each_other():
     assert ratios([2.0, 9.0], [1.0, 3.0]) == [2.0, 3.0]
 
 
@@ -46,11 +47,12 @@ def test_the_peak_memory_is_that_of_the_process():
         run_process([sys.executable, "-c", "raise SystemExit(3)"])
 
 
-def test_results_are_written_with_the_machine(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(measure, "RESULTS", tmp_path)
-    measure.report("made", [row("a thing", [1.0, 2.0, 4.0], "x", ">= 3", "a note")], quick=True)
+@pytest.mark.parametrize("scale", Scale)
+def test_results_are_written_with_the_machine(tmp_path, capsys, scale):
+    measure.report("made", [row("a thing", [1.0, 2.0, 4.0], "x", ">= 3", "a note")], scale, tmp_path)
     content = json.loads((tmp_path / "made.json").read_text())
-    assert content["quick"] is True and content["machine"]["cores"] >= 1
+    assert content["quick"] is (scale is not Scale.FULL)
+    assert content["machine"]["cores"] >= 1
     (result,) = content["rows"]
     expected = {"name": "a thing", "value": 2.0, "unit": "x", "bar": ">= 3", "holds": False}
     assert expected.items() <= result.items()
@@ -61,8 +63,22 @@ def test_photographs_have_the_size_asked_for(tmp_path):
     rgb = material.photograph(0.3)
     assert rgb.size / 3 == pytest.approx(0.3e6, rel=0.01) and rgb.dtype == np.uint8
     assert rgb.shape[1] / rgb.shape[0] == pytest.approx(4 / 3, rel=0.01)
-    for path in material.squares(tmp_path, 5):
+    for path in material.squares(tmp_path, 2):
         assert read_size(path) == (256, 256)
+
+
+def test_photographs_are_the_scenes_where_they_are_at_hand(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFCOLOR_DATA", str(tmp_path))
+    tiny = material.photographs(tmp_path, Scale.TINY)
+    assert {read_size(path) for path in tiny.paths} == {(64, 64)}
+    assert all(tiny.split(split).files for split in ("train", "val"))
+    (tmp_path / SCENES_FOLDER).mkdir()
+    scene = tmp_path / SCENES_FOLDER / "coast_made.jpg"
+    tiny.paths[0].rename(scene)
+    assert material.photographs(tmp_path, Scale.FULL).paths == [scene]
+    monkeypatch.setattr(material, "squares", lambda folder, count, side: [folder / f"{count} of {side}.jpg"])
+    scene.unlink()
+    assert material.photographs(tmp_path, Scale.FULL).files == ("400 of 256.jpg",)
 
 
 @pytest.mark.parametrize("num_bins", [16, 200, 400])

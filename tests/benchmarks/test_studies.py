@@ -1,4 +1,4 @@
-"""The activation study: its statistics, its data, its network, and what it makes of saved results."""
+"""The studies of activations and choices: statistics, data, networks, and the reports made of saved results."""
 
 import gzip
 import hashlib
@@ -9,13 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from matplotlib.figure import Figure
 from scipy import stats
 
-from benchmarks.studies import MNIST_ACTIVATIONS, ablation, activations, mlp, mnist, processes, settings
+from benchmarks.studies import MNIST_ACTIVATIONS, ablation, activations, mlp, mnist, processes
 from benchmarks.studies.activation_report import report
 from benchmarks.studies.mlp import Mlp, MlpTraining, inked_first
 from benchmarks.studies.mnist import Digits
+from benchmarks.studies.options import RunOptions
 from benchmarks.studies.statistics import holm, mean_and_half_width, paired_differences
+from tfcolor.ops import ACTIVATION_NAMES
 from tfcolor.utils import console
 from tfcolor.utils.errors import InputError, WorkError
 
@@ -185,12 +188,12 @@ class TestMlp:
         np.testing.assert_allclose(curves[0].training_loss, curves[1].training_loss, rtol=1e-4)
         np.testing.assert_allclose(curves[0].test_accuracy, curves[1].test_accuracy, atol=0.011)
 
-    @pytest.mark.parametrize("activation", ["RReLU(3, 8)", "PReLU"])
+    @pytest.mark.parametrize("activation", ["RReLU(3, 8)", pytest.param("PReLU", marks=pytest.mark.slow)])
     def test_a_run_learns_and_repeats_whatever_came_before(self, digits, activation):
         training = MlpTraining(activation, True, *digits)
-        first = training.run(seed=1, epochs=8)
+        first = training.run(seed=1, epochs=5)
         other = training.run(seed=2, epochs=1)
-        again = training.run(seed=1, epochs=8)
+        again = training.run(seed=1, epochs=5)
         assert first.training_loss == again.training_loss
         assert first.test_accuracy == again.test_accuracy
         assert first.training_loss[0] != other.training_loss[0]
@@ -210,12 +213,18 @@ def save_runs(folder, seeds=3, epochs=4):
                 }
                 curves = {name: values[-epochs:] for name, values in curves.items()}
                 run.path.write_text(json.dumps(run.settings | curves))
-    for number, activation in enumerate(activations.ACTIVATION_NAMES):
+    for number, activation in enumerate(ACTIVATION_NAMES):
         for seed in range(seeds):
             run = activations.ForestRun(activation, seed, 60, folder)
             numbers = {"raw_auc": 88 + number + seed / 50, "rebalanced_auc": 60 + number / 10 + (seed * number) % 3}
             numbers |= {"training_loss": [5 - k / 3 + seed / 9 for k in range(6)], "seconds": 1}
             run.path.write_text(json.dumps(run.settings | numbers))
+
+
+@pytest.fixture
+def no_drawing(monkeypatch):
+    """Figures are files without content, which takes less time."""
+    monkeypatch.setattr(Figure, "savefig", lambda self, file, **options: file.write(b"a figure"))
 
 
 class TestReport:
@@ -231,7 +240,7 @@ class TestReport:
         for name in ("mnist.png", "forest.png"):
             assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
 
-    def test_an_unfinished_study_is_reported_without_comparisons(self, tmp_path):
+    def test_an_unfinished_study_is_reported_without_comparisons(self, tmp_path, no_drawing):
         save_runs(tmp_path)
         next(tmp_path.glob("mnist-elu-bn-*.json")).unlink()
         for path in tmp_path.glob("forest-*.json"):
@@ -242,7 +251,7 @@ class TestReport:
         assert "significant" not in text
         assert not (tmp_path / "forest.png").exists()
 
-    def test_the_published_results_give_the_published_tables(self, tmp_path):
+    def test_the_published_results_give_the_published_tables(self, tmp_path, no_drawing):
         """`docs/activations.md` quotes `tables.md`, which comes from the results beside it."""
         folder = Path(__file__).parents[2] / "docs" / "activations"
         quoted = folder.with_suffix(".md").read_text()
@@ -254,7 +263,18 @@ class TestReport:
         assert all(row in quoted for row in rows)
 
 
-class TestCommand:
+class TestActivationsCommand:
+    def test_the_published_results_are_those_of_its_runs(self):
+        folder = Path(__file__).parents[2] / "docs" / "activations"
+        runs = [activations.ForestRun(name, seed, 200, folder) for name in ACTIVATION_NAMES for seed in range(3)]
+        runs += [
+            activations.MnistRun(name, batch_norm, seed, 10, folder)
+            for name in MNIST_ACTIVATIONS
+            for batch_norm in (False, True)
+            for seed in range(5)
+        ]
+        assert processes.unfinished(runs) == []
+
     def run(self, *arguments):
         return console.run(lambda: activations.main([str(argument) for argument in arguments]))
 
@@ -266,9 +286,9 @@ class TestCommand:
     def test_results_of_other_settings_are_not_mixed(self, tmp_path, capsys):
         save_runs(tmp_path, seeds=2)
         assert self.run("--seeds", 2, "--epochs", 5, "--output", tmp_path) == 2
-        assert "has other settings" in capsys.readouterr().err
+        assert "was made with other settings" in capsys.readouterr().err
 
-    def test_a_finished_study_trains_nothing(self, tmp_path, monkeypatch):
+    def test_a_finished_study_trains_nothing(self, tmp_path, monkeypatch, no_drawing):
         save_runs(tmp_path, seeds=2)
         monkeypatch.setattr(processes, "ProcessPoolExecutor", None)
         before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
@@ -296,7 +316,7 @@ class TestAblation:
         """16 bins, units of 2 channels: 9 * 2 * (18^2 + 2*4 ... ) with windows of 20: sides 18, 16, ... 4."""
         channels, sides = [1, 2, 4, 6, 8, 10, 12, 14, 16], [18, 16, 14, 12, 10, 8, 6, 4]
         by_hand = sum(9 * channels[k] * channels[k + 1] * sides[k] ** 2 for k in range(8))
-        assert ablation.step_cost(settings.Setting(patch=20, batch=3), 16) == 3 * by_hand
+        assert ablation.step_cost(RunOptions(patch=20, batch=3), 16) == 3 * by_hand
 
     def test_smaller_networks_take_more_steps_and_longer_runs_four_times_as_many(self, tmp_path):
         steps = {choice: ablation.AblationRun(choice, 0, 100, tmp_path).own_steps for choice in ablation.CHOICES}
@@ -333,6 +353,15 @@ class TestAblation:
         assert console.run(lambda: ablation.main(["report", "--output", str(tmp_path)])) == 2
         assert "holds no run of the base" in capsys.readouterr().err
         assert not (tmp_path / "table.md").exists()
+
+    def test_the_published_results_are_those_of_its_runs(self):
+        folder = Path(__file__).parents[2] / "docs" / "ablation"
+        choices = (*ablation.CHOICES, ablation.LONGER)
+        runs = [ablation.AblationRun(choice, seed, 400, folder) for choice in choices for seed in (0, 1)]
+        assert processes.unfinished(runs) == []
+        for run in runs:
+            result = json.loads(run.path.read_text())
+            assert result["steps"] == run.own_steps(result["bins"])
 
     def test_the_published_results_give_the_published_table(self, tmp_path):
         """`docs/ablation.md` quotes `table.md`, which comes from the results beside it."""

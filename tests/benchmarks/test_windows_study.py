@@ -1,4 +1,4 @@
-"""The study of windows: borders that are there are found, and ways to predict are what they say."""
+"""The study of windows: it finds the borders that are there, and each way to predict does what its name says."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,8 @@ import tensorflow as tf
 from PIL import Image
 
 from benchmarks.studies import windows
+from tests.made import write_model
 from tfcolor.colorizer.colorizer import Colorizer
-from tfcolor.models.directory import save_model
-from tfcolor.networks.zhang import Zhang
 from tfcolor.utils import console
 
 
@@ -26,18 +25,14 @@ def test_a_step_at_a_border_shows_and_one_elsewhere_does_not():
     assert elsewhere == pytest.approx(20 * 10 / (10 * 48 + 9 * 64))
 
 
-@pytest.fixture(name="model")
-def _model(tmp_path, make_bins):
-    folder = tmp_path / "model"
-    folder.mkdir()
-    network = {"name": "zhang", "num_bins": 16, "activation": "relu", "width": 1 / 16, "objective": "classification"}
-    save_model(folder, Zhang(16, width=1 / 16, seed=1), make_bins(16), {"network": network})
-    return folder
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return write_model(tmp_path_factory.mktemp("models") / "far", "zhang", width=1 / 16)
 
 
-def test_ways_to_predict_are_what_they_say(model, monkeypatch):
+def test_ways_to_predict_do_what_their_names_say(model, monkeypatch):
     colorizer = Colorizer.load(model, "float32")
-    ways = windows.logits_of_ways(colorizer)
+    ways = windows.outputs_of_ways(colorizer.network)
     lightness = np.random.default_rng(0).uniform(0, 100, [64, 96]).astype(np.float32)
     logits = tf.image.resize(colorizer.network(lightness[None, ..., None]), [64, 96], "bilinear")[0]
     np.testing.assert_allclose(ways["whole"](lightness), logits, atol=1e-3)
@@ -53,22 +48,25 @@ def test_ways_to_predict_are_what_they_say(model, monkeypatch):
     np.testing.assert_allclose(ways["windows and half"](flat), mean, atol=1e-3)
     for name, value in (("WINDOW", 32), ("OVERLAP", 16)):
         monkeypatch.setattr(windows, name, value)
-    assert np.abs(windows.logits_of_ways(colorizer)["windows"](lightness) - logits).max() > 0.01
+    assert np.abs(windows.outputs_of_ways(colorizer.network)["windows"](lightness) - logits).max() > 0.01
 
 
-def test_both_tables_are_printed(model, photo_folder, tmp_path, capsys):
-    large = tmp_path / "large"
-    large.mkdir()
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, [16, 600, 3], np.uint8)).save(large / "wide.png")
-    for i in range(80):  # until some fall into the validation split
-        Image.open(next(photo_folder.iterdir())).save(photo_folder / f"more{i}.png")
-    options = ["--model", str(model), "--large", str(large), "--dataset", str(photo_folder)]
-    assert console.run(lambda: windows.main(options)) == 0
+def test_both_tables_are_printed(model, forest_data, tmp_path, capsys):
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, [16, 600, 3], np.uint8)).save(tmp_path / "wide.png")
+    options = ["--model", model, "--large", tmp_path, "--dataset", "forest", "--data-dir", forest_data]
+    assert console.run(lambda: windows.main([str(option) for option in options])) == 0
     out = capsys.readouterr().out
-    assert "wide.png" in out and all(way in out for way in windows.WAYS)
+    assert "wide.png" in out
+    assert all(way in out for way in windows.WAYS)
 
 
-def test_models_of_small_sight_are_refused(model_folder, photo_folder, capsys):
+def test_photographs_must_be_larger_than_a_window(model, forest_data, photo_folder, capsys):
+    options = ["--model", model, "--large", photo_folder, "--dataset", "forest", "--data-dir", forest_data]
+    assert console.run(lambda: windows.main([str(option) for option in options])) == 2
+    assert "no photograph is larger than 512 pixels" in capsys.readouterr().err
+
+
+def test_models_that_predict_in_tiles_are_refused(model_folder, photo_folder, capsys):
     options = ["--model", str(model_folder), "--dataset", str(photo_folder)]
     assert console.run(lambda: windows.main(options)) == 2
-    assert "tiles that change nothing" in capsys.readouterr().err
+    assert "predicts in tiles that change nothing" in capsys.readouterr().err

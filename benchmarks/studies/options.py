@@ -1,13 +1,13 @@
-"""What a run on photographs is made of. No TensorFlow."""
+"""The options of a run on photographs. No TensorFlow."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What a run on photographs is made of; the fields mean what they mean in `train.py`.
+class RunOptions:
+    """The options of a run on photographs; the fields mean what they mean in `train.py`, `batch` is its batch size.
 
-    Large windows are cheap: of 64x64 pixels that the network pays for, it colours 48x48.
+    Large windows are cheap: the network computes 64x64 pixels and colours 48x48 of them.
     """
 
     activation: str = "relu"

@@ -1,0 +1,109 @@
+"""The commands of the studies train, measure and report, in their smallest form and on made data."""
+
+import json
+from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+
+from benchmarks.studies import ablation, activations, mnist, processes
+from benchmarks.studies.mnist import Digits
+from benchmarks.studies.options import RunOptions
+from tfcolor.utils import console
+
+
+class PoolInThisProcess:
+    """Does at once what a pool of processes does."""
+
+    def __init__(self, workers, context, initializer):
+        """Start nothing."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        pass
+
+    def submit(self, work, *arguments):
+        future = Future()
+        future.set_result(work(*arguments))
+        return future
+
+
+@pytest.fixture
+def one_process(monkeypatch):
+    monkeypatch.setattr(processes, "ProcessPoolExecutor", PoolInThisProcess)
+    monkeypatch.setenv("GLIBC_TUNABLES", "")  # of this process, which a study would set for others
+
+
+def run(main, *arguments):
+    return console.run(lambda: main([str(argument) for argument in arguments]))
+
+
+def results(folder, pattern="*.json"):
+    return {path.stem: json.loads(path.read_text()) for path in folder.glob(pattern)}
+
+
+def check_errors(errors):
+    assert {"raw_auc", "rebalanced_auc", "dcf"} <= errors.keys()
+    assert all(np.isfinite(value) for value in errors.values())
+    assert 0 < errors["raw_auc"] < 100
+
+
+def test_ablation(forest_data, tmp_path, monkeypatch, one_process):
+    base = replace(ablation.BASE, min_count=1, patch=20, batch=2, batch_norm=True, weight_average=0.9)
+    for name, value in (("BASE", base), ("CHOICES", {"base": base}), ("BASE_BINS", 16)):
+        monkeypatch.setattr(ablation, name, value)
+    arguments = ["--data-dir", forest_data, "--output", tmp_path, "--seeds", 1, "--steps", 10, "--workers", 1]
+    assert run(ablation.main, *arguments) == 0
+    found = results(tmp_path)
+    assert found.keys() == {"base-0", "4-times-as-long-0"}
+    for result in found.values():
+        assert result["measured"].keys() == {"1", "0.38"}
+        assert result["training_loss"] > 0
+        for errors in result["measured"].values():
+            check_errors(errors)
+    steps = [found[name]["steps"] for name in ("base-0", "4-times-as-long-0")]
+    assert steps[0] >= 1
+    assert steps[1] == pytest.approx(4 * steps[0], abs=2)
+    assert found["base-0"]["weight_average"] == 0.9
+    table = (tmp_path / "table.md").read_text()
+    assert all(f"| {choice} | " in table for choice in ("base", "4 times as long"))
+    monkeypatch.setattr(processes, "ProcessPoolExecutor", None)
+    assert run(ablation.main, *arguments) == 0  # nothing is missing
+
+
+def test_activations_on_mnist(tmp_path, monkeypatch, one_process):
+    rng = np.random.default_rng(0)
+    digits = [Digits(rng.integers(0, 256, [n, 784], np.uint8), np.arange(n, dtype=np.int32) % 10) for n in (120, 20)]
+    monkeypatch.setattr(mnist, "load", lambda data_dir: tuple(digits))
+    monkeypatch.setattr(activations, "MNIST_ACTIVATIONS", ("RReLU(3, 8)",))
+    activations._mlp_training.cache_clear()
+    arguments = ["--seeds", 2, "--epochs", 2, "--workers", 1, "--output", tmp_path]
+    assert run(activations.main, *arguments) == 0
+    activations._mlp_training.cache_clear()
+    found = results(tmp_path)
+    assert found.keys() == {f"mnist-rrelu-3-8{bn}-{seed}" for bn in ("", "-bn") for seed in (0, 1)}
+    for result in found.values():
+        assert len(result["training_loss"]) == len(result["test_accuracy"]) == 2
+        assert all(0 <= accuracy <= 1 for accuracy in result["test_accuracy"])
+    assert "MNIST after 2 epochs" in (tmp_path / "tables.md").read_text()
+    assert (tmp_path / "mnist.png").exists()
+
+
+@pytest.mark.slow
+def test_activations_on_photographs(forest_data, tmp_path, monkeypatch):
+    monkeypatch.setattr(activations, "ACTIVATION_NAMES", ("prelu",))
+    monkeypatch.setattr(activations, "RunOptions", partial(RunOptions, window=20, patch=20, batch=2))
+    arguments = ["forest", "--data-dir", forest_data, "--forest-seeds", 2, "--steps", 12, "--output", tmp_path]
+    assert run(activations.main, *arguments) == 0
+    found = results(tmp_path)
+    assert found.keys() == {"forest-prelu-0", "forest-prelu-1"}
+    for result in found.values():
+        assert len(result["training_loss"]) == 2  # means of ten steps and of two
+        check_errors({name: value for name, value in result.items() if name.endswith("auc") or name == "dcf"})
+    assert found["forest-prelu-0"]["training_loss"] != found["forest-prelu-1"]["training_loss"]
+    assert "| prelu | " in (tmp_path / "tables.md").read_text()
+    assert (tmp_path / "forest.png").exists()
