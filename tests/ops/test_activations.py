@@ -68,7 +68,7 @@ class TestLrelu:
 
     @pytest.mark.parametrize("a", [0.99, 0, -5.5, float("nan")])
     def test_divisors_below_1_are_refused(self, a):
-        with pytest.raises(ValueError, match=f"a must be at least 1, got {a}"):
+        with pytest.raises(ValueError, match=f"`a` must be at least 1, got {a}"):
             lrelu(tf.constant([-1.0]), a)
 
     def test_nan_and_infinities_stay(self):

@@ -152,21 +152,21 @@ class TestRefusals:
     )
     @pytest.mark.parametrize("training", [True, False])
     def test_bounds(self, lower, upper, training):
-        message = f"bounds must be 0 < lower <= upper, got {lower} and {upper}"
+        message = f"bounds must be 0 < `lower` <= `upper`, got {lower} and {upper}"
         with pytest.raises(ValueError, match=message):
             rrelu(tf.ones(3), SEED, lower, upper, training=training)
 
     def test_draws(self):
-        with pytest.raises(ValueError, match="draw must be divisor or slope, got 'normal'"):
+        with pytest.raises(ValueError, match="`draw` must be divisor or slope, got 'normal'"):
             rrelu(tf.ones(3), SEED, draw="normal")
 
     def test_training_without_seed(self):
-        with pytest.raises(ValueError, match="rrelu needs a seed in training"):
+        with pytest.raises(ValueError, match="rrelu needs a `seed` in training"):
             rrelu(tf.ones(3), None)
 
     @pytest.mark.parametrize("dtype", [tf.float16, tf.float64, tf.int32, tf.bool])
     def test_dtypes(self, dtype):
-        with pytest.raises(TypeError, match=f"x must be float32 or bfloat16, got {dtype.name}"):
+        with pytest.raises(TypeError, match=f"`x` must be float32 or bfloat16, got {dtype.name}"):
             rrelu(tf.zeros(3, dtype), SEED)
 
 

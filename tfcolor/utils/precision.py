@@ -25,7 +25,7 @@ def choose(precision: str, measure_gain: Callable[[], float]) -> tf.DType:
         ValueError: for another precision.
     """
     if precision not in PRECISIONS:
-        raise ValueError(f"precision must be {', '.join(PRECISIONS)}, got {precision!r}")
+        raise ValueError(f"`precision` must be {', '.join(PRECISIONS)}, got {precision!r}")
     if precision == "auto":
         return tf.bfloat16 if measure_gain() > _GAIN else tf.float32
     return tf.as_dtype(precision)
@@ -80,5 +80,5 @@ def use_xla(xla: str) -> bool:
         ValueError: for another value.
     """
     if xla not in XLA:
-        raise ValueError(f"xla must be {', '.join(XLA)}, got {xla!r}")
+        raise ValueError(f"`xla` must be {', '.join(XLA)}, got {xla!r}")
     return bool(tf.config.list_physical_devices("GPU")) if xla == "auto" else xla == "on"
