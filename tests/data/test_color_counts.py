@@ -23,7 +23,7 @@ def pictures():
     return [*spread, spread[0] // 64 * 64, np.full([30, 30, 3], 255, np.uint8), np.zeros([5, 5, 3], np.uint8), grays]
 
 
-@pytest.mark.parametrize("most_pixels", [2**32 - 1, 4000])  # the latter makes the table go over often
+@pytest.mark.parametrize("most_pixels", [2**32 - 1, 4000])  # the second fills the table often
 def test_equals_unique(most_pixels):
     rgb, pixels = counted(pictures(), most_pixels=most_pixels)
     flat = np.concatenate([picture.reshape(-1, 3) for picture in pictures()])

@@ -11,13 +11,13 @@ BFLOAT16_ROUNDING = 2.0**-8  # relative: half of the last of 8 bits
 
 
 def away_from_zero(*shape: int, seed: int = 0) -> np.ndarray:
-    """Both signs, and further from zero than a finite difference reaches."""
+    """Numbers of both signs, further from zero than a finite difference reaches."""
     rng = np.random.default_rng(seed)
     return (rng.choice([-1, 1], shape) * rng.uniform(0.1, 3, shape)).astype(np.float32)
 
 
 def gradients(function, *inputs):
-    """Of the sum of the function's values."""
+    """Gradients of the sum of the function's values."""
     inputs = [tf.constant(x) for x in inputs]
     with tf.GradientTape() as tape:
         tape.watch(inputs)

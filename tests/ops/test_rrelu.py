@@ -17,8 +17,8 @@ from ops.rrelu import DRAWS, rrelu
 
 ROOT = Path(__file__).parents[2]
 SEED = tf.constant([7, -3])
-INTERVALS = {"divisor": (3, 8), "slope": (1 / 8, 1 / 3)}  # of what is uniform
-STANDARD_ERRORS = 4.5  # by chance beyond: 7e-6 of the time; the seeds are fixed, so a test passes always or never
+INTERVALS = {"divisor": (3, 8), "slope": (1 / 8, 1 / 3)}  # of the uniform numbers
+STANDARD_ERRORS = 4.5  # exceeded by chance in 7e-6 of all cases; seeds are fixed, so a test always passes or never
 
 
 def normal(*shape: int, dtype=tf.float32, seed: int = 0) -> tf.Tensor:
@@ -183,7 +183,7 @@ class TestSeeds:
     def test_the_same_seed_repeats_bit_for_bit(self):
         x = normal(9, 1111)
         first = rrelu(x, SEED).numpy()
-        rrelu(x, seed_of(1))  # no state that this could move on
+        rrelu(x, seed_of(1))  # would advance a state if there were one
         tf.random.set_seed(5)
         assert rrelu(x, SEED).numpy().tobytes() == first.tobytes()
         assert rrelu(x, [7, -3]).numpy().tobytes() == first.tobytes()
@@ -195,7 +195,7 @@ class TestSeeds:
 
     @pytest.mark.parametrize("other", [(7, -2), (8, -3), (-3, 7), (7, 3), (0, 0)])
     def test_different_seeds_differ(self, other):
-        # Rounding to float32 apart, numbers that are drawn anew nearly never repeat.
+        # Apart from rounding to float32, new numbers almost never repeat the old ones.
         assert np.isclose(drawn(SEED, 10_000), drawn(other, 10_000), rtol=1e-6, atol=0).mean() < 0.01
 
     def test_steps_layers_and_replicas_differ(self):
@@ -243,7 +243,7 @@ def check_neighbours(numbers: np.ndarray) -> None:
 
 @pytest.fixture(scope="module")
 def numbers_of_steps():
-    """[steps, elements]: each step has its seed."""
+    """Uniform numbers [steps, elements]; each step has its seed."""
     minus_ones = -tf.ones(3000)
 
     @tf.function
@@ -287,7 +287,7 @@ class TestDraws:
 
     @pytest.mark.parametrize("place", [0, 511, 1023, 1024])
     def test_every_element_can_draw_every_number(self, numbers_of_steps, place):
-        """Not only a part of each of the 256 pieces into which 8 random bits divide the range."""
+        """Numbers fill all of the 256 pieces into which 8 random bits divide the range, not only a part of each."""
         within_piece = (numbers_of_steps[:, place] - 3) / 5 * 256 % 1
         assert stats.kstest(within_piece, "uniform").pvalue > 1e-4
 
@@ -331,10 +331,10 @@ class TestGradient:
         above, below = (rrelu(tf.constant(x + step), SEED).numpy() for step in (0.5, -0.5))
         np.testing.assert_allclose(by_x, (above - below) / 1, atol=1e-6)
 
-    # Graphs are compiled as they are traced, and the last power has derivatives of all orders.
+    # A graph and XLA compute the same, so few powers are enough there; the third has derivatives of all orders.
     @pytest.mark.parametrize(("way", "powers"), [("eager", (1, 2, 3)), ("graph", (1, 3)), ("XLA", (3,))])
     def test_higher_derivatives(self, way, powers):
-        """Of sums of y, y^2 / 2 and y^3 / 6, with y = slope * x."""
+        """Derivatives of the sums of y, y^2 / 2 and y^3 / 6, with y = slope * x."""
         x = normal(2000)
         slopes = np.where(x < 0, 1 / drawn(SEED, 2000), 1)
 
@@ -358,7 +358,7 @@ class TestGradient:
 
         results = WAYS[way](lambda x: [derivatives(x, power) for power in powers])(x)
         for power, orders in zip(powers, results, strict=True):
-            # The third derivative of y's sum, of zeros by then, is one that tf.nn.leaky_relu does not have either.
+            # The sum of y has no third derivative; that of tf.nn.leaky_relu has none either.
             for order, result in enumerate(orders[: 2 if power == 1 else 3], start=1):
                 np.testing.assert_allclose(result, expected(power, order), rtol=1e-5, atol=1e-9)
 
@@ -507,7 +507,7 @@ def stored(x, seed):
 
 def chain(activation, x):
     with tf.GradientTape() as tape:
-        weights = [tf.constant(0.9)] * LAYERS  # so that each layer's input has to be kept
+        weights = [tf.constant(0.9)] * LAYERS  # because of them each layer's input has to be kept
         tape.watch(weights)
         for layer, weight in enumerate(weights):
             x = activation(weight * x, tf.random.fold_in(SEED, layer))
@@ -535,7 +535,7 @@ for chain in chains:
 def test_nothing_is_kept_for_the_gradient(execution):
     """Eight layers of 12 MB each: slopes that were kept would be 96 MB, as the control shows.
 
-    Peaks of one process, which never fall: of a graph's step, and in eager execution before the gradient.
+    The peaks are those of one process, so they never fall: in a graph with the gradient, eagerly without it.
     """
     if not Path("/proc/self/status").exists():
         pytest.skip("needs /proc to see the memory in use")

@@ -66,7 +66,7 @@ def test_bugs_keep_their_traceback():
 
 @pytest.fixture
 def parser(monkeypatch):
-    """A command's parser, and nothing left of it afterwards."""
+    """A command's parser, forgotten after the test."""
     monkeypatch.setattr(console, "_OPTIONS", {})
     parser = console.Parser("Paint: python paint.py\n\n  two  spaces\n")
     parser.add_argument("files", nargs="*")
@@ -149,7 +149,7 @@ def test_paths_are_shown_in_one_line(path, text):
 
 @pytest.fixture
 def fake_tensorflow(monkeypatch):
-    """A module in TensorFlow's place, which says something past sys.stderr; `fail` makes its import fail."""
+    """Put a module in TensorFlow's place that writes past sys.stderr, and then raises `error` if there is one."""
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "")
     monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "1")
@@ -319,7 +319,7 @@ print(json.dumps(answers))
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
-    """What each of the calls, made in one new process and an empty folder, gives; and the files that they leave."""
+    """The answers to all calls, made in one new process and an empty folder; and the files in it afterwards."""
     folder = tmp_path_factory.mktemp("empty")
     process = subprocess.run(
         [sys.executable, "-c", RUN_ALL, json.dumps([str(REPOSITORY), list(CALLS)])],

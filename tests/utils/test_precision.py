@@ -10,7 +10,7 @@ from tfcolor.utils.precision import bfloat16_gain
 
 @pytest.fixture(autouse=True)
 def measured(monkeypatch):
-    """Here it is measured after all."""
+    """Measure here, unlike in the other tests."""
     monkeypatch.setattr(precision, "bfloat16_gain", bfloat16_gain)
 
 
