@@ -1,4 +1,4 @@
-"""The project's activation and convolution operations, under a short name; they live in `tfcolor.ops`."""
+"""Short names for the activations and convolutions of `tfcolor.ops`, such as `from ops.rrelu import rrelu`."""
 
 from tfcolor.ops import ACTIVATION_NAMES
 

@@ -6,8 +6,10 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported anywhere
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as `console.load_tensorflow` has it
 
+import threading
 from collections import namedtuple
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -111,3 +113,34 @@ def predict(tmp_path, monkeypatch, capsys, small_model, load_once) -> Callable[.
 def results(tmp_path) -> Path:
     """Where the script puts its results."""
     return tmp_path / "colorized"
+
+
+@pytest.fixture
+def serve(monkeypatch) -> Callable[..., str]:
+    """Serve one answer at every path of a loopback port: `serve(body, status, promised length)` returns the address."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    answer = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(answer["status"])
+            if answer["length"] is not None:
+                self.send_header("Content-Length", str(answer["length"]))
+            self.end_headers()
+            self.wfile.write(answer["body"])
+
+        def log_message(self, *args):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+
+    def start(body: bytes, status: int = 200, length: int | str | None = -1) -> str:
+        answer.update(body=body, status=status, length=len(body) if length == -1 else length)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    server.shutdown()
+    thread.join()
+    server.server_close()

@@ -98,19 +98,18 @@ class TestMnist:
         with pytest.raises(InputError, match=r"train-labels-idx1-ubyte.gz does not hold MNIST's .* move it away"):
             mnist.load(str(made_mnist.parent))
 
-    def test_a_missing_file_is_downloaded_and_checked(self, made_mnist, tmp_path, monkeypatch):
-        (tmp_path / "server").mkdir()
-        name = "t10k-labels-idx1-ubyte.gz"
-        (made_mnist / name).rename(tmp_path / "server" / name)
-        monkeypatch.setattr(mnist, "URL", (tmp_path / "server").as_uri() + "/")
+    def test_a_missing_file_is_downloaded_and_checked(self, made_mnist, serve, monkeypatch):
+        path = made_mnist / "t10k-labels-idx1-ubyte.gz"
+        packed = path.read_bytes()
+        path.unlink()
+        monkeypatch.setattr(mnist, "URL", serve(packed) + "/")
         assert mnist.load(str(made_mnist.parent))[1].labels.tolist() == [3, 7]
-        assert (made_mnist / name).exists()
+        assert path.read_bytes() == packed
+        assert len(list(made_mnist.iterdir())) == 4
 
-    def test_a_bad_download_leaves_nothing(self, made_mnist, tmp_path, monkeypatch):
-        name = "t10k-labels-idx1-ubyte.gz"
-        (made_mnist / name).unlink()
-        (tmp_path / name).write_bytes(gzip.compress(b"something else"))
-        monkeypatch.setattr(mnist, "URL", tmp_path.as_uri() + "/")
+    def test_a_bad_download_leaves_nothing(self, made_mnist, serve, monkeypatch):
+        (made_mnist / "t10k-labels-idx1-ubyte.gz").unlink()
+        monkeypatch.setattr(mnist, "URL", serve(gzip.compress(b"something else")) + "/")
         with pytest.raises(WorkError, match=r"downloading .*t10k-labels.* failed .* by hand"):
             mnist.load(str(made_mnist.parent))
         assert len(list(made_mnist.iterdir())) == 3

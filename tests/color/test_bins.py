@@ -24,7 +24,7 @@ def test_windows_that_divide_the_plane(window, n):
 
 @pytest.mark.parametrize("window", [0, -5, 3, 7, 15, 221])
 def test_other_windows_are_refused(window):
-    with pytest.raises(InputError, match=f"window must divide 220 .*, got {window}$"):
+    with pytest.raises(InputError, match=f"`window` must divide 220 .*, got {window}$"):
         check_window(window)
 
 
@@ -65,8 +65,8 @@ def test_min_count_drops_rare_cells():
     bins = example(min_count=3)
     np.testing.assert_array_equal(bins.cells, [[11, 11], [12, 11]])
     np.testing.assert_allclose(bins.prior, [0.5, 0.5])
-    assert bins.counts.sum() == 10  # the grid still tells of all pixels
-    with pytest.raises(InputError, match="min-count 5 leaves no bin: the fullest cell has 4 pixels"):
+    assert bins.counts.sum() == 10  # the grid still counts all pixels
+    with pytest.raises(InputError, match="`min_count` 5 leaves no bin: the fullest cell has 4 pixels"):
         example(min_count=5)
 
 
@@ -149,7 +149,7 @@ def test_weights_follow_equation_4(uniform_share):
 
 
 def test_counts_are_normalised_so_that_lambda_matters():
-    """With raw counts lambda / Q would be nothing beside (1 - lambda) * count."""
+    """With raw counts, lambda / Q would be negligible beside (1 - lambda) * count."""
     counts = np.random.default_rng(1).integers(1, 10**6, [22, 22])
     cells = np.argwhere(counts > 0)
     for sigma in (0, 5):
@@ -214,7 +214,7 @@ def test_colours_are_counted_in_the_cells_around_multiples_of_10():
     shares = {centre: bins.prior[q] for centre, q in at.items() if bins.prior[q]}
     assert shares == pytest.approx({(0, 0): 0.3, (10, 0): 0.1, (0, 10): 0.2, (80, 70): 0.4})
     np.testing.assert_allclose(bins.means[at[0, 0]], [4.9, -4.9])
-    np.testing.assert_array_equal(bins.means[at[50, 50]], [50, 50])  # none of its own
+    np.testing.assert_array_equal(bins.means[at[50, 50]], [50, 50])  # it has no pixels
     assert np.isfinite(bins.weights).all() and bins.prior @ bins.weights == pytest.approx(1)
 
 
@@ -232,13 +232,13 @@ def test_the_313_are_smoothed_as_in_the_paper_and_written_and_read(tmp_path):
 
 @pytest.mark.parametrize("options", [{"window": 5}, {"window": 10, "min_count": 2}])
 def test_the_313_have_their_own_window_and_all_count(options):
-    with pytest.raises(InputError, match="zhang313 are 313 cells of 10 units; leave out --window and --min-count"):
+    with pytest.raises(InputError, match="zhang313 are 313 cells of 10 units; leave out `window` and `min_count`"):
         count_bins(np.zeros([1, 2]), np.ones(1, int), kind="zhang313", **options, **ORIGIN)
 
 
 def test_lambda_0_needs_every_bin():
-    with pytest.raises(InputError, match="lambda 0 needs pixels in every bin, and 312 of 313 have none"):
+    with pytest.raises(InputError, match="`uniform_share` 0 needs pixels in every bin, and 312 of 313 have none"):
         count_bins(np.zeros([1, 2]), np.ones(1, int), 10, kind="zhang313", smoothing=0, uniform_share=0, **ORIGIN)
     bins = count_bins(np.zeros([1, 2]), np.ones(1, int), 10, kind="zhang313", smoothing=0, **ORIGIN)
-    with pytest.raises(InputError, match="lambda 0 needs pixels in every bin"):  # nor may it be asked for later
+    with pytest.raises(InputError, match="`uniform_share` 0 needs pixels in every bin"):
         bins.reweighted(0)

@@ -12,7 +12,7 @@ ORIGIN = {"dataset": "made", "split": "train", "num_images": 1, "num_pixels": 1}
 
 
 def colors_near(bins, number=3000) -> np.ndarray:
-    """Half in occupied cells, half anywhere in the plane and beyond it."""
+    """Colours, half of them in occupied cells, half anywhere in the plane and outside it."""
     rng = np.random.default_rng(3)
     near = bins.centres[rng.integers(0, bins.num_bins, number)] + rng.uniform(-0.5, 0.5, [number, 2]) * bins.window
     return np.concatenate([near, rng.uniform(-130, 130, [number, 2])]).astype(np.float32)

@@ -32,14 +32,40 @@ def filtered(ab: np.ndarray, lightness: np.ndarray, radius: int) -> np.ndarray:
     return guided(*tensors, radius)[0].numpy()
 
 
+SURFACES = {
+    "noise": np.clip(50 + 30 * RNG.normal(size=[22, 25]), 0, 100),
+    "bright": 98 + 0.5 * RNG.normal(size=[22, 25]),  # far from the middle of L*, where rounding is coarsest
+    "dark": 2 + 0.5 * RNG.normal(size=[22, 25]),
+    "edge": np.tile(np.where(np.arange(25) < 12, 3.0, 95.0), [22, 1]),
+}
+
+
 @pytest.mark.parametrize("radius", [1, 3])
-def test_equals_the_definition(radius):
-    lightness = np.clip(50 + 30 * RNG.normal(size=[22, 25]), 0, 100)
-    ab = 40 * RNG.normal(size=[22, 25, 2])
+@pytest.mark.parametrize("surface", SURFACES)
+def test_equals_the_definition(surface, radius):
+    lightness, ab = SURFACES[surface], 60 + 30 * RNG.normal(size=[22, 25, 2])
     result = filtered(ab, lightness, radius)
     assert border(radius) == 2 * radius
     for axis in (0, 1):
-        np.testing.assert_allclose(result[..., axis], by_definition(ab[..., axis], lightness, radius), atol=1e-3)
+        np.testing.assert_allclose(result[..., axis], by_definition(ab[..., axis], lightness, radius), atol=1e-4)
+
+
+def test_batches_tiles_and_unknown_shapes_give_the_same_bits():
+    """What lies elsewhere in a picture, or in other pictures, must not change the rounding."""
+    radius = 5  # windows of 11 = 1 + 2 + 8 pixels, whose sums have three parts
+    lightness = np.stack([SURFACES[surface] for surface in ("edge", "bright", "noise")]).astype(np.float32)[..., None]
+    ab = (40 * RNG.normal(size=[3, 22, 25, 2])).astype(np.float32)
+    together = guided(ab, lightness, radius).numpy()
+    for one, result in enumerate(together):
+        np.testing.assert_array_equal(guided(ab[one : one + 1], lightness[one : one + 1], radius)[0], result)
+    right = guided(ab[:, :, 4:], lightness[:, :, 4:], radius)
+    np.testing.assert_array_equal(right, together[:, :, 4:])
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, channels]) for channels in (2, 1)])
+    def of_any_shape(ab, lightness):
+        return guided(ab, lightness, radius)
+
+    np.testing.assert_array_equal(of_any_shape(ab, lightness), together)
 
 
 def test_radius_0_changes_nothing():

@@ -1,15 +1,9 @@
-"""Datasets: names, files, splits, and a download that trusts neither the network nor the archive."""
+"""Datasets: names, files and splits."""
 
-import io
 import os
 import socket
-import struct
 import subprocess
 import sys
-import threading
-import zipfile
-from functools import partial
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -33,63 +27,6 @@ def touch_scenes(root: Path, **counts: int) -> Path:
     names = [f"{category}_{i}.jpg" for category, count in counts.items() for i in range(count)]
     touch(root / datasets.SCENES_FOLDER, *names)
     return root
-
-
-def scenes_names(**changes: int) -> list[str]:
-    counts = {**datasets.SCENES_COUNTS, **changes}
-    return [f"{category}_{i}.jpg" for category, count in counts.items() for i in range(count)]
-
-
-def zipped(entries: dict[str, bytes] | list[str]) -> bytes:
-    contents = entries if isinstance(entries, dict) else dict.fromkeys(entries, b"\xff\xd8 tiny")
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, content in contents.items():
-            deflated = zipfile.ZIP_DEFLATED if len(content) > 1000 else zipfile.ZIP_STORED
-            archive.writestr(name, content, deflated)
-    return file.getvalue()
-
-
-def good_archive() -> bytes:
-    return zipped(["Thumbs.db", *(f"{datasets.SCENES_FOLDER}/{name}" for name in scenes_names())])
-
-
-@pytest.fixture
-def few(monkeypatch):
-    """Pretend that the scenes are few, for speed: 4 to 11 of a category, 60 in all."""
-    counts = {category: 4 + i for i, category in enumerate(datasets.SCENES_COUNTS)}
-    monkeypatch.setattr(datasets, "SCENES_COUNTS", counts)
-
-
-@pytest.fixture
-def serve(monkeypatch):
-    """Serve one answer from a loopback port: `serve(body, status, promised length)` returns the URL."""
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    answer = {}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(answer["status"])
-            if answer["length"] is not None:
-                self.send_header("Content-Length", str(answer["length"]))
-            self.end_headers()
-            self.wfile.write(answer["body"])
-
-        def log_message(self, *args):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-
-    def start(body: bytes, status: int = 200, length: int | None = -1) -> str:
-        answer.update(body=body, status=status, length=len(body) if length == -1 else length)
-        return f"http://127.0.0.1:{server.server_port}/scenes.zip"
-
-    yield start
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture
@@ -354,7 +291,7 @@ def test_scenes_messages(tmp_path, offline):
 
 
 def test_no_download_unless_wanted(tmp_path, offline):
-    with pytest.raises(InputError, match=r"spatialenvelope.* unpack it there, or set TFCOLOR_DATA or --data"):
+    with pytest.raises(InputError, match=r"spatialenvelope.* unpack it there, or set TFCOLOR_DATA or `data_dir`"):
         datasets.find("forest", str(tmp_path / "none"), download=False)
     assert below(tmp_path) == []
 
@@ -368,139 +305,3 @@ def test_real_forest():
     assert len(forest.split("test").files) == 53  # md5sum of the 328 names in a shell loop
     scenes = datasets.find("scenes", str(REAL_DATA))
     assert set(forest.files) < set(scenes.files) and "(coast 360, forest 328" in scenes.message
-
-
-# The download
-
-
-def test_download(tmp_path, serve, monkeypatch):
-    url = serve(good_archive())
-    monkeypatch.setattr(datasets, "download_scenes", partial(datasets.download_scenes, url=url))
-    dataset = datasets.find("scenes", str(tmp_path / "new" / "root"))
-    assert dataset.message.startswith("scenes: 2,688 photographs (coast 360, forest 328, highway 260")
-    assert dataset.paths[0].read_bytes() == b"\xff\xd8 tiny"
-    assert below(tmp_path / "new" / "root") == sorted(
-        [datasets.SCENES_FOLDER, *(f"{datasets.SCENES_FOLDER}/{name}" for name in scenes_names())]
-    )
-    monkeypatch.setattr(datasets, "urlopen", None)  # a second time nothing is downloaded
-    assert datasets.find("street", str(tmp_path / "new" / "root")).message == "street: 292 photographs"
-
-
-def test_download_into_an_empty_folder_without_a_promised_length(tmp_path, serve, few):
-    (tmp_path / datasets.SCENES_FOLDER).mkdir()
-    folder = datasets.download_scenes(tmp_path, serve(good_archive(), length=None))
-    assert len(list(folder.iterdir())) == 60
-    assert [path.name for path in tmp_path.iterdir()] == [datasets.SCENES_FOLDER]
-
-
-def test_paths_in_the_archive_are_not_trusted(tmp_path, serve, few):
-    prefixes = ["../../", f"{tmp_path}/evil/", "a/../../../", "C:/x/", ""]
-    names = [prefixes[i % 5] + name for i, name in enumerate(scenes_names())]
-    hostile = [
-        "../../evil.jpg",
-        f"{tmp_path}/forest_evil.jpg/x",
-        "forest_dir.jpg/",
-        "..\\forest_1.jpg",
-        "x/forest_1.jpg\n",
-    ]
-    hostile += ["__MACOSX/._forest_1.jpg", "forest_a b.jpg", "FOREST_1.JPG", "forest_1.jpg.exe"]
-    root = tmp_path / "outer" / "root"
-    folder = datasets.download_scenes(root, serve(zipped(names + hostile)))
-    assert below(folder) == sorted(scenes_names())
-    assert len(below(tmp_path)) == 2 + 1 + 60
-
-
-def lying_archive() -> bytes:
-    """An entry that declares 1,000 bytes and unpacks to six million."""
-    entries = {**dict.fromkeys(scenes_names(), b""), "coast_0.jpg": bytes(6_000_000)}
-    return zipped(entries).replace(struct.pack("<I", 6_000_000), struct.pack("<I", 1_000))
-
-
-ARCHIVES = {
-    "one too few": (lambda: zipped(scenes_names(forest=4)), "holds 4 of 5 photographs of forest"),
-    "one too many": (lambda: zipped(scenes_names(street=11)), "holds 11 of 10 photographs of street"),
-    "empty": (lambda: zipped([]), "holds 0 of 4 photographs of coast"),
-    "twice": (lambda: zipped([*scenes_names(), "other/forest_2.jpg"]), "holds forest_2.jpg twice"),
-    "bomb": (lambda: zipped({"coast_0.jpg": bytes(6_000_000)}), "coast_0.jpg .* has 6,000,000 bytes"),
-    "lie": (lying_archive, "Bad CRC-32"),
-    "not a zip": (lambda: b"<html>Sign in to this network</html>", "not a zip file"),
-    "nothing": (lambda: b"", "not a zip file"),
-    "cut": (lambda: zipped(scenes_names())[:-10], "not a zip file"),
-    "damaged": (lambda: zipped(scenes_names()).replace(b"tiny", b"tony", 1), "Bad CRC-32"),
-}
-
-
-@pytest.mark.parametrize("archive", ARCHIVES)
-def test_bad_archive(archive, tmp_path, serve, few):
-    make, reason = ARCHIVES[archive]
-    url = serve(make())
-    with pytest.raises(WorkError, match=reason) as caught:
-        datasets.download_scenes(tmp_path, url)
-    message = str(caught.value)
-    assert message.startswith(f"downloading {url} failed") and "\n" not in message
-    assert f"by hand and unpack it into {tmp_path / datasets.SCENES_FOLDER}" in message
-    assert "TFCOLOR_DATA" in message and "--data-dir" in message
-    assert below(tmp_path) == []
-
-
-@pytest.mark.parametrize(
-    ("answer", "reason"),
-    [
-        ({"body": b"gone", "status": 404}, "HTTP Error 404"),
-        ({"body": b"PK" * 100, "length": 5000}, "only 200 of 5,000 bytes came"),
-        ({"body": b"PK", "length": "many"}, "many"),
-    ],
-)
-def test_bad_server(answer, reason, tmp_path, serve):
-    with pytest.raises(WorkError, match=reason) as caught:
-        datasets.download_scenes(tmp_path, serve(**answer))
-    assert getattr(caught.value.__cause__, "closed", True)  # an HTTPError holds a connection
-    assert below(tmp_path) == []
-
-
-@pytest.mark.parametrize("url", ["http://127.0.0.1:{port}/x.zip", "gopher://x", "nonsense"])
-def test_no_server(url, tmp_path, monkeypatch):
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with socket.socket() as unused:  # bound and not listening: connections are refused
-        unused.bind(("127.0.0.1", 0))
-        with pytest.raises(WorkError, match=r"^downloading .* failed"):
-            datasets.download_scenes(tmp_path, url.format(port=unused.getsockname()[1]))
-    assert below(tmp_path) == []
-
-
-@pytest.mark.parametrize("step", ["_fetch", "_unpack", "_scenes_files"])
-def test_interrupted_download_leaves_nothing(step, tmp_path, serve, few, monkeypatch):
-    def interrupt(*args):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(datasets, step, interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        datasets.download_scenes(tmp_path, serve(good_archive()))
-    assert below(tmp_path) == []
-
-
-def test_another_process_was_faster(tmp_path, serve, few, monkeypatch):
-    fetch = datasets._fetch
-
-    def slow_fetch(url, archive):
-        fetch(url, archive)
-        touch_scenes(tmp_path, forest=1)
-
-    monkeypatch.setattr(datasets, "_fetch", slow_fetch)
-    folder = datasets.download_scenes(tmp_path, serve(good_archive()))
-    assert below(folder) == ["forest_0.jpg"]
-    assert [path.name for path in tmp_path.iterdir()] == [datasets.SCENES_FOLDER]
-
-
-def test_foreign_files_are_not_replaced(tmp_path, offline):
-    touch(tmp_path, f"{datasets.SCENES_FOLDER}/notes.txt")
-    with pytest.raises(InputError, match="is not empty: move it away"):
-        datasets.find("scenes", str(tmp_path))
-    assert below(tmp_path) == [datasets.SCENES_FOLDER, f"{datasets.SCENES_FOLDER}/notes.txt"]
-
-
-def test_root_that_cannot_be_written(tmp_path, offline):
-    touch(tmp_path, "file")
-    for root in ("file", "file/below"):
-        with pytest.raises(InputError, match=f"cannot write to .*{root} .*--data-dir"):
-            datasets.find("scenes", str(tmp_path / root))

@@ -22,7 +22,7 @@ class Plane:
     def __init__(self, path):
         with Image.open(path) as image:
             self.rgb = np.asarray(image.convert("RGB")).astype(int)
-        # The frame is the widest and highest of all that is drawn in black.
+        # The frame has the longest dark rows and columns.
         dark = (self.rgb < 100).all(axis=-1)
         rows = np.flatnonzero(dark.sum(axis=1) > 300)
         columns = np.flatnonzero(dark.sum(axis=0) > 300)

@@ -11,7 +11,7 @@ from tfcolor.data.scan import Scan, quantisation_errors, scan
 
 @pytest.fixture
 def pictures(tmp_path):
-    """Images of colours that are sure of their cell: 0.02 and more from any border, by scikit-image."""
+    """Images of colours that, by scikit-image, are 0.02 or more from any border of a cell: rounding moves none."""
     rng = np.random.default_rng(0)
     rgb = rng.integers(0, 256, [80_000, 3], np.uint8)
     rgb[:40_000] = rgb[:40_000] // 8 + 100  # half of them near gray, as photographs are
@@ -20,7 +20,7 @@ def pictures(tmp_path):
     paths, start = [], 0
     for i, (height, width) in enumerate([(100, 120), (100, 120), (64, 32), (1, 1), (200, 150)]):
         picture = sure[start : start + height * width].reshape(height, width, 3)
-        start += height * width if i else 0  # the first two are alike
+        start += height * width if i else 0  # the first two are equal
         paths.append(tmp_path / f"{i}.png")
         Image.fromarray(picture).save(paths[-1])
     return paths
@@ -80,7 +80,7 @@ def test_unreadable_files_are_named_and_skipped(pictures, tmp_path):
 
 
 def test_jpegs_count_as_pillow_decodes_them(tmp_path):
-    """Colour with and without subsampling, gray, CMYK, progressive, a PNG of the wrong name, a cut one."""
+    """Colour with and without subsampling, gray, CMYK, progressive, a PNG with a wrong name, a truncated one."""
     rng = np.random.default_rng(0)
     smooth = np.asarray(Image.fromarray(rng.integers(0, 256, [6, 7, 3], np.uint8)).resize((70, 61)))
     rgb = Image.fromarray(smooth)

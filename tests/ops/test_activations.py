@@ -1,29 +1,23 @@
-"""The activations beside rrelu: against numbers worked by hand, NumPy in float64, and finite differences."""
-
-import subprocess
-import sys
-from pathlib import Path
+"""The activations other than rrelu against numbers worked by hand, NumPy in float64, and finite differences."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-import ops
 from ops.activations import PRELU_START, elu, lrelu, prelu
 
-ROOT = Path(__file__).parents[2]
 STEP = 2.0**-6  # of the finite differences; exact in float32
 BFLOAT16_ROUNDING = 2.0**-8  # relative: half of the last of 8 bits
 
 
 def away_from_zero(*shape: int, seed: int = 0) -> np.ndarray:
-    """Both signs, and further from zero than a finite difference reaches."""
+    """Numbers of both signs, further from zero than a finite difference reaches."""
     rng = np.random.default_rng(seed)
     return (rng.choice([-1, 1], shape) * rng.uniform(0.1, 3, shape)).astype(np.float32)
 
 
 def gradients(function, *inputs):
-    """Of the sum of the function's values."""
+    """Gradients of the sum of the function's values."""
     inputs = [tf.constant(x) for x in inputs]
     with tf.GradientTape() as tape:
         tape.watch(inputs)
@@ -34,12 +28,6 @@ def gradients(function, *inputs):
 def differences(function, x: np.ndarray) -> np.ndarray:
     """Central finite differences of a function that works on each element by itself."""
     return (function(tf.constant(x + STEP)) - function(tf.constant(x - STEP))).numpy() / (2 * STEP)
-
-
-def test_names_are_known_without_tensorflow():
-    assert ops.ACTIVATION_NAMES == ("relu", "lrelu", "prelu", "elu", "rrelu")
-    code = "import sys, ops; assert ops.ACTIVATION_NAMES and 'tensorflow' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 class TestLrelu:
@@ -68,7 +56,7 @@ class TestLrelu:
 
     @pytest.mark.parametrize("a", [0.99, 0, -5.5, float("nan")])
     def test_divisors_below_1_are_refused(self, a):
-        with pytest.raises(ValueError, match=f"a must be at least 1, got {a}"):
+        with pytest.raises(ValueError, match=f"`a` must be at least 1, got {a}"):
             lrelu(tf.constant([-1.0]), a)
 
     def test_nan_and_infinities_stay(self):

@@ -19,7 +19,7 @@ POISON = ROOT.parent / "shared" / "tools" / "poison_alloc.c"
 
 @pytest.fixture(autouse=True)
 def cpu(monkeypatch):
-    """The widths matter on a CPU only."""
+    """Pretend that there is no GPU: widths matter on a CPU only."""
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [])
 
 
@@ -147,7 +147,7 @@ for step in range(5):
 
 @pytest.fixture(scope="module")
 def poison(tmp_path_factory):
-    """The library that fills fresh memory with NaN; skips where it cannot be built or would prove nothing."""
+    """Build the library that fills fresh memory with NaN; skip where that is impossible, or would prove nothing."""
     if not POISON.exists():
         pytest.skip(f"needs {POISON.name}")
     if not shutil.which("cc"):

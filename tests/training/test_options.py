@@ -24,8 +24,8 @@ def parsed(*arguments: str) -> dict:
 @pytest.mark.parametrize(
     ("name", "value", "rule"),
     [
-        ("window", 7, "window must divide 220"),
-        ("window", 0, "window must divide 220"),
+        ("window", 7, "`window` must divide 220"),
+        ("window", 0, "`window` must divide 220"),
         ("uniform_share", -0.1, r"`uniform_share` must be in \[0, 1\]"),
         ("uniform_share", 1.1, r"`uniform_share` must be in \[0, 1\]"),
         ("uniform_share", float("nan"), r"`uniform_share` must be in \[0, 1\]"),

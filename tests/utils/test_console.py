@@ -1,9 +1,9 @@
-"""The terminal: exit statuses, progress in pipes and on terminals, and scripts that answer quickly."""
+"""The terminal: options, exit statuses, progress in pipes and on terminals, and scripts that answer quickly."""
 
 import io
+import json
 import os
 import re
-import resource
 import subprocess
 import sys
 import types
@@ -15,7 +15,6 @@ from tfcolor.utils import console
 from tfcolor.utils.errors import InputError, WorkError
 
 REPOSITORY = Path(__file__).parents[2]
-SCRIPTS = ("analyze_bins.py", "train.py", "predict.py")
 
 
 def raising(error: BaseException):
@@ -60,6 +59,134 @@ def test_bugs_keep_their_traceback():
     for error in (ValueError("bug"), RuntimeError("bug"), KeyError("bug")):
         with pytest.raises(type(error), match="bug"):
             console.run(raising(error))
+
+
+# Arguments and options
+
+
+@pytest.fixture
+def parser(monkeypatch):
+    """A command's parser, forgotten after the test."""
+    monkeypatch.setattr(console, "_OPTIONS", {})
+    parser = console.Parser("Paint: python paint.py\n\n  two  spaces\n")
+    parser.add_argument("files", nargs="*")
+    parser.add_argument("-b", "--batch-size", type=int)
+    parser.add_argument("--lambda", dest="uniform_share", type=float)
+    return parser
+
+
+def test_arguments_in_a_message_become_options(parser):
+    message = "`batch_size` and `uniform_share`, not `files`, `width`, `batch size` or batch_size"
+    assert console.as_options(message) == message  # nothing is parsed yet
+    assert parser.parse_args(["--lambda", "0.5", "a", "b"]).uniform_share == 0.5
+    expected = "--batch-size and --lambda, not `files`, `width`, `batch size` or batch_size"
+    assert console.as_options(message) == expected
+
+
+def test_the_options_are_those_of_the_last_command(parser):
+    parser.parse_known_args([])
+    other = console.Parser("Draw")
+    other.add_argument("--width")
+    other.parse_args([])
+    assert console.as_options("`batch_size`, `width`") == "`batch_size`, --width"
+
+
+def test_errors_are_said_in_options(parser, capsys):
+    def main():
+        parser.parse_args(["--batch-size", "0"])
+        raise InputError("`batch_size` must be at least 1, got 0")
+
+    assert console.run(main) == 2
+    assert capsys.readouterr().err == "error: --batch-size must be at least 1, got 0\n"
+
+
+def test_help_shows_the_description_as_it_stands(parser, capsys):
+    with pytest.raises(SystemExit) as end:
+        parser.parse_args(["--help"])
+    assert end.value.code == 0
+    assert "Paint: python paint.py\n\n  two  spaces\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("text", "shard"), [("1/1", (1, 1)), ("2/5", (2, 5)), ("5/5", (5, 5))])
+def test_shards(text, shard):
+    assert console.shard_of(text) == shard
+
+
+@pytest.mark.parametrize("text", ["", "1", "0/2", "3/2", "1/2/3", "a/b", "1/", "-1/2", "1.0/2", "²/3"])
+def test_other_shards_are_refused(text):
+    with pytest.raises(InputError, match=f"^`shard` must be I/N with I from 1 to N, such as 1/4, got {text}$"):
+        console.shard_of(text)
+
+
+def test_lists_of_numbers():
+    assert console.numbers_of("--at", "1,0.38, 2") == (1.0, 0.38, 2.0)
+    assert console.numbers_of("--at", "3,-4", int) == (3, -4)
+    with pytest.raises(InputError, match=r"^--at takes numbers with commas between, got '1;2'$"):
+        console.numbers_of("--at", "1;2")
+    with pytest.raises(InputError, match=r"^--at takes whole numbers with commas between, got '1,2.5'$"):
+        console.numbers_of("--at", "1,2.5", int)
+
+
+def test_lists_of_temperatures():
+    assert console.temperatures_of("--T", "1,0.38,1,0") == (1.0, 0.38, 0.0)
+    for text in ("0.5,1.1", "-0.1", "nan"):
+        with pytest.raises(InputError, match=rf"^--T takes temperatures in \[0, 1\], got {text}$"):
+            console.temperatures_of("--T", text)
+    with pytest.raises(InputError, match="--T takes numbers"):
+        console.temperatures_of("--T", "warm")
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [("a b/été.jpg", "a b/été.jpg"), ("a\nb.jpg", r"a\nb.jpg"), (os.fsdecode(b"\xe9.jpg"), r"\udce9.jpg")],
+)
+def test_paths_are_shown_in_one_line(path, text):
+    assert console.shown(Path(path)) == text
+
+
+# TensorFlow
+
+
+@pytest.fixture
+def fake_tensorflow(monkeypatch):
+    """Put a module in TensorFlow's place that writes past sys.stderr, and then raises `error` if there is one."""
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "")
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "1")
+
+    def install(error: BaseException | None = None):
+        def list_physical_devices():
+            os.write(2, b"no GPU here\n")
+            if error:
+                raise error
+
+        config = types.SimpleNamespace(list_physical_devices=list_physical_devices)
+        monkeypatch.setitem(sys.modules, "tensorflow", types.SimpleNamespace(config=config))
+
+    return install
+
+
+def test_tensorflow_loads_silently(fake_tensorflow, capfd, monkeypatch):
+    fake_tensorflow()
+    console.load_tensorflow()
+    os.write(2, b"afterwards\n")
+    assert capfd.readouterr() == ("", "afterwards\n")
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1"
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "1"  # what the user chose stays
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    console.load_tensorflow()
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0"
+
+
+def test_what_tensorflow_says_appears_if_it_fails(fake_tensorflow, capfd):
+    fake_tensorflow(ImportError("a library is missing"))
+    with pytest.raises(ImportError, match="a library is missing"):
+        console.load_tensorflow()
+    assert capfd.readouterr().err == "no GPU here\n"
+    fake_tensorflow(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        console.load_tensorflow()
+    assert capfd.readouterr().err == ""
 
 
 # Progress
@@ -155,55 +282,69 @@ def test_tables_go_to_standard_output(capsys):
 
 # Scripts answer before TensorFlow loads
 
+CALLS = {
+    ("analyze_bins.py", "--help"): "python analyze_bins.py",  # an example to copy
+    ("analyze_bins.py", "--window", "7"): "error: --window must divide 220",
+    ("analyze_bins.py", "--dataset", "forrest"): "error: unknown dataset 'forrest': .*scenes, coast, forest",
+    ("analyze_bins.py", "--split", "most"): "error: .*invalid choice: 'most'",
+    ("train.py", "--help"): "python train.py",
+    ("train.py", "--batch-size", "0"): "error: --batch-size must be at least 1, got 0",
+    ("train.py", "--network", "vgg"): "error: .*invalid choice: 'vgg'",
+    ("predict.py", "--help"): "python predict.py",
+    ("predict.py", "--T", "2"): "error: --T must be in .0, 1., got 2",
+    ("predict.py", "--model", "forrest"): "error: no model 'forrest'",
+}
+RUN_ALL = """
+import contextlib, io, json, runpy, sys, time
 
-def answer(script: str, *arguments: str, cwd: Path) -> tuple[subprocess.CompletedProcess, float, set[str]]:
-    """Run a script; returns what came, the processor's seconds, and the top-level modules it imported."""
-    environment = os.environ | {"COLUMNS": "100"}
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", str(REPOSITORY / script), *arguments],
-        cwd=cwd,
-        env=environment,
+repository, calls = json.loads(sys.argv[1])
+sys.path.insert(0, repository)
+answers, before = [], set()
+for script, *arguments in calls:
+    sys.argv = [script, *arguments]
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    started = time.process_time()  # a busy machine would stretch any other
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            runpy.run_path(f"{repository}/{script}", run_name="__main__")
+        except SystemExit as end:
+            status = end.code or 0
+    seconds = time.process_time() - started
+    heavy = {"tensorflow", "matplotlib", "skimage"} & sys.modules.keys() - before
+    before |= heavy
+    answers.append([status, out.getvalue(), err.getvalue(), seconds, sorted(heavy)])
+print(json.dumps(answers))
+"""
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    """The answers to all calls, made in one new process and an empty folder; and the files in it afterwards."""
+    folder = tmp_path_factory.mktemp("empty")
+    process = subprocess.run(
+        [sys.executable, "-c", RUN_ALL, json.dumps([str(REPOSITORY), list(CALLS)])],
+        cwd=folder,
+        env=os.environ | {"COLUMNS": "100"},
         capture_output=True,
         text=True,
-        check=False,
+        check=True,
     )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    lines = done.stderr.splitlines()
-    timings = [line for line in lines if line.startswith("import time:")]
-    done.stderr = "\n".join(line for line in lines if line not in timings)
-    modules = {line.rpartition("|")[2].strip().partition(".")[0] for line in timings}
-    # Processor time, for a busy machine would stretch any other.
-    return done, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, modules
+    return dict(zip(CALLS, json.loads(process.stdout), strict=True)), list(folder.iterdir())
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_help_answers_at_once(script, tmp_path):
-    done, seconds, modules = answer(script, "--help", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert f"python {script}" in done.stdout  # an example to copy
-    assert "argparse" in modules and not modules & {"tensorflow", "matplotlib", "skimage"}
-    assert seconds < 2
+@pytest.mark.parametrize("call", CALLS, ids=" ".join)
+def test_scripts_answer_at_once(call, answers):
+    (status, out, err, _, heavy), files = answers[0][call], answers[1]
+    if "--help" in call:
+        assert (status, err) == (0, "")
+        assert CALLS[call] in out
+    else:
+        assert (status, out) == (2, "")
+        assert re.search(CALLS[call], err.splitlines()[-1])
+        assert "Traceback" not in err
+    assert not heavy
+    assert not files
 
 
-@pytest.mark.parametrize(
-    ("script", "arguments", "message"),
-    [
-        ("analyze_bins.py", ["--window", "7"], "window must divide 220"),
-        ("analyze_bins.py", ["--dataset", "forrest"], "unknown dataset 'forrest': .*scenes, coast, forest"),
-        ("analyze_bins.py", ["--split", "most"], "invalid choice: 'most'"),
-        ("train.py", ["--batch-size", "0"], "--batch-size must be at least 1, got 0"),
-        ("train.py", ["--network", "vgg"], "invalid choice: 'vgg'"),
-        ("predict.py", ["--T", "2"], "--T must be in .0, 1., got 2"),
-        ("predict.py", ["--model", "forrest"], "no model 'forrest'"),
-    ],
-    ids=lambda value: "-".join(value) if isinstance(value, list) else "",
-)
-def test_wrong_usage_answers_at_once(script, arguments, message, tmp_path):
-    done, seconds, modules = answer(script, *arguments, cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert re.search(rf"error: .*{message}", done.stderr.splitlines()[-1])
-    assert "Traceback" not in done.stderr
-    assert "argparse" in modules and "tensorflow" not in modules
-    assert seconds < 2
-    assert not list(tmp_path.iterdir())
+def test_all_scripts_answer_within_two_seconds(answers):
+    assert sum(seconds for *_, seconds, _ in answers[0].values()) < 2

@@ -1,8 +1,8 @@
 """The colour bins: square cells of the ab plane, with their statistics in a dataset.
 
-As a rule they are the cells that occur in it; or they are the 313 of Zhang et al., whether they occur or not.
+They are the cells that occur in it, or the 313 of Zhang et al., whether these occur or not.
 
-NumPy alone, so that scripts can check a bins file before TensorFlow loads.
+No TensorFlow, so that commands can check a bins file before it loads.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -25,24 +25,24 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class Bins:
-    """The occupied cells of the ab plane, counted over a dataset. Written as `bins.npz`.
+    """The bins of the ab plane and their counts in a dataset. Written as `bins.npz`.
 
-    Cell (i, j) holds a in [-extent + i * window, -extent + (i + 1) * window) and b likewise with j.
-    Every field is a key of the file (`uniform_share` is written as `lambda`).
+    Cell (i, j) holds a in [-extent + i * window, -extent + (i + 1) * window), and b likewise with j.
+    Every field is a key of the file; `uniform_share` is written as `lambda`.
 
     window: side of a cell in ab units.
-    extent: half the side of the plane: 110; or 115, where multiples of 10 are the centres of cells.
+    extent: half the side of the plane: 110, or 115 for the 313 bins, whose centres are multiples of 10.
     counts: int64 [n, n], pixels in each cell, n = 2 extent / window; a along the first axis.
-    cells: int64 [Q, 2], the cells (i, j) that are bins, in row-major order: those with at least `min_count` pixels.
+    cells: int64 [Q, 2], the cells (i, j) that are bins, in row-major order.
     centres: float64 [Q, 2], their geometric centres, ab units.
-    means: float64 [Q, 2], the mean ab of the pixels in each; the centre where there is none.
+    means: float64 [Q, 2], the mean ab of the pixels in each; the centre if there are none.
     prior: float64 [Q], the distribution p~ over the bins, sum 1.
     weights: float64 [Q], the rebalancing weights, sum(prior * weights) = 1.
     uniform_share: lambda, the share of the uniform distribution in the weights.
     smoothing: sigma of the prior's Gaussian, ab units.
-    min_count: pixels that make a cell occupied.
-    dataset, split: where the colours were counted.
-    num_images, num_pixels: how many were.
+    min_count: the fewest pixels of an occupied cell.
+    dataset, split: the photographs that were counted.
+    num_images, num_pixels: how many there were.
     format_version: of the file.
     """
 
@@ -65,11 +65,11 @@ class Bins:
 
     @property
     def num_bins(self) -> int:
-        """Q, the number of occupied cells."""
+        """Q, the number of bins."""
         return len(self.cells)
 
     def reweighted(self, uniform_share: float) -> "Bins":
-        """The same bins with the rebalancing weights of another lambda."""
+        """Return the same bins with the rebalancing weights of another lambda."""
         weights = rebalancing_weights(self.prior, uniform_share)
         return replace(self, uniform_share=uniform_share, weights=weights)
 
@@ -82,7 +82,7 @@ class Bins:
         """Read a file that `save` wrote.
 
         Raises:
-            InputError: where it is missing, broken, of another version, or inconsistent.
+            InputError: the file is missing, broken, of another version, or inconsistent.
         """
         arrays = read_npz(path, set(_KEYS.values()))
         # 0-d arrays become Python numbers and strings again.
@@ -98,13 +98,14 @@ class Bins:
         return bins
 
     def _check(self) -> None:
-        """Raise ValueError where the fields do not fit each other."""
+        """Raise ValueError if the fields do not fit each other."""
         for f in fields(self):
             kind = type(getattr(self, f.name))
             allowed = (int, float) if f.type is float else (f.type,)
             if kind not in allowed:
                 raise ValueError(f"{f.name} must be {f.type.__name__}, got {kind.__name__}")
-        check_window(self.window)
+        if not _divides_plane(self.window):
+            raise ValueError(f"window must divide {2 * EXTENT}, got {self.window}")
         if self.extent not in (EXTENT, LATTICE_EXTENT):
             raise ValueError(f"extent must be {EXTENT} or {LATTICE_EXTENT}, got {self.extent}")
         n, q = cells_per_axis(self.window, self.extent), max(1, len(self.cells))
@@ -124,33 +125,37 @@ def check_window(window: int) -> int:
     """Return the window if it divides the plane's 220 ab units.
 
     Raises:
-        InputError: otherwise.
+        InputError: it does not.
     """
-    if window < 1 or (2 * EXTENT) % window:
-        raise InputError(f"window must divide {2 * EXTENT} (10 and 5 are the usual ones), got {window}")
+    if not _divides_plane(window):
+        raise InputError(f"`window` must divide {2 * EXTENT} (10 and 5 are the usual ones), got {window}")
     return window
 
 
+def _divides_plane(window: int) -> bool:
+    return window >= 1 and (2 * EXTENT) % window == 0
+
+
 def check_kind(kind: str, window: int, min_count: int) -> None:
-    """Check that a kind of bins, see `count_bins`, goes with the other options.
+    """Check that a kind of bins, see `count_bins`, allows the other arguments.
 
     Raises:
-        InputError: otherwise.
+        InputError: it does not.
     """
     if kind == ZHANG313 and (window, min_count) != (LATTICE_WINDOW, 1):
-        raise InputError(f"{ZHANG313} are 313 cells of {LATTICE_WINDOW} units; leave out --window and --min-count")
+        raise InputError(f"{ZHANG313} are 313 cells of {LATTICE_WINDOW} units; leave out `window` and `min_count`")
 
 
 def cells_per_axis(window: int, extent: int = EXTENT) -> int:
-    """n, the number of cells along each axis of the plane: 22 for window 10, 44 for window 5."""
+    """Return n, the number of cells along each axis of the plane: 22 for window 10, 44 for window 5."""
     return 2 * extent // window
 
 
 def cell_of(ab: np.ndarray, window: int, extent: int = EXTENT) -> np.ndarray:
-    """Find the cell (i, j) of colours: floor, not truncation, so that all cells are equally wide.
+    """Find the cells (i, j) of colours. They are rounded down, not towards 0, so that all cells are equally wide.
 
     Args:
-        ab: float [..., 2], ab units; values outside the plane go to its outermost cells.
+        ab: float [..., 2], ab units; colours outside the plane belong to its outermost cells.
         window: side of a cell in ab units.
         extent: half the side of the plane.
 
@@ -162,7 +167,7 @@ def cell_of(ab: np.ndarray, window: int, extent: int = EXTENT) -> np.ndarray:
 
 
 def centre_of(cells: np.ndarray, window: int, extent: int = EXTENT) -> np.ndarray:
-    """The geometric centres, float64 [..., 2] in ab units, of cells int [..., 2]."""
+    """Return the geometric centres, float64 [..., 2] in ab units, of cells int [..., 2]."""
     return (cells + 0.5) * window - extent
 
 
@@ -177,38 +182,38 @@ def count_bins(
     min_count: int = 1,
     **origin: str | int,
 ) -> Bins:
-    """Sort colours into cells, and keep those that are bins.
+    """Count the colours in each cell, and make bins of the cells that occur.
 
     Args:
         ab: float [N, 2], colours in ab units.
-        pixels: int [N], how many pixels have each of them.
+        pixels: int [N], how many pixels have each colour.
         window: side of a cell in ab units; must divide 220.
-        kind: 'occupied' for the cells that occur; 'zhang313' for those of `zhang_bins`, with window 10.
+        kind: 'occupied' for the cells that occur, 'zhang313' for those of `zhang_bins`, with window 10.
         uniform_share: lambda in [0, 1], see `prior.rebalancing_weights`.
-        smoothing: sigma in ab units, see `prior.smoothed_prior`; None for 0, or 5 for the 313.
-        min_count: a cell with fewer pixels is not occupied.
+        smoothing: sigma in ab units, see `prior.smoothed_prior`; None means 0, and 5 for the 313 bins.
+        min_count: a cell with fewer pixels does not count as occupied.
         origin: the fields dataset, split, num_images and num_pixels of the result.
 
     Returns:
         The bins.
 
     Raises:
-        InputError: where no cell has `min_count` pixels, or the kind does not fit.
+        InputError: no cell has `min_count` pixels, or the kind does not allow the other arguments.
     """
     check_window(window)
     check_kind(kind, window, min_count)
-    lattice = kind == ZHANG313
-    extent = LATTICE_EXTENT if lattice else EXTENT
+    is_lattice = kind == ZHANG313
+    extent = LATTICE_EXTENT if is_lattice else EXTENT
     n = cells_per_axis(window, extent)
     flat = cell_of(ab, window, extent) @ [n, 1]
     counts = np.bincount(flat, weights=pixels, minlength=n * n)  # float64: exact to 2^53
     sums = [np.bincount(flat, weights=pixels * ab[:, axis], minlength=n * n) for axis in (0, 1)]
-    chosen = lattice_cells() @ [n, 1] if lattice else np.flatnonzero(counts >= max(min_count, 1))
+    chosen = lattice_cells() @ [n, 1] if is_lattice else np.flatnonzero(counts >= max(min_count, 1))
     if not len(chosen):
-        raise InputError(f"min-count {min_count} leaves no bin: the fullest cell has {counts.max():.0f} pixels")
+        raise InputError(f"`min_count` {min_count} leaves no bin: the fullest cell has {counts.max():.0f} pixels")
     cells = np.stack([chosen // n, chosen % n], axis=1)
     centres, counts_grid = centre_of(cells, window, extent), counts.astype(np.int64).reshape(n, n)
-    smoothing = (ZHANG_SMOOTHING if lattice else 0.0) if smoothing is None else smoothing
+    smoothing = (ZHANG_SMOOTHING if is_lattice else 0.0) if smoothing is None else smoothing
     prior = smoothed_prior(counts_grid, cells, window, smoothing)
     num_pixels = counts[chosen, None]
     means = np.stack(sums, axis=1)[chosen] / np.maximum(num_pixels, 1)

@@ -7,23 +7,23 @@ from scipy.spatial import KDTree
 from tfcolor.color.bins import Bins, cell_of, cells_per_axis, centre_of
 
 SOFT_NEIGHBOURS = 5  # Zhang et al. 2016, section 2.1
-_PARTS = 2  # of a cell's side: for a quarter of a cell fewer bins can be among the nearest
+_PARTS = 2  # of a cell's side: a quarter of a cell has fewer candidates for the nearest bins than the whole
 
 
 class Encoder:
-    """Encodes ab values as their k nearest occupied bins, without a dense [..., Q] target.
+    """Encodes ab values as their k nearest bins, without a dense [..., Q] target.
 
-    Each quarter of a cell of the plane keeps the few bins that can be among the k nearest of any point in it,
-    so that only those are compared: exact, and independent of Q.
+    For each quarter of a cell it keeps the few bins that can be among the k nearest of a point in it, and
+    compares only these. The result is exact, and the cost does not depend on Q.
     """
 
     def __init__(self, bins: Bins, neighbours: int = SOFT_NEIGHBOURS):
-        """Prepare the candidates.
+        """Find the candidates of each quarter.
 
         Args:
-            bins: the occupied bins; distances are to their geometric centres.
-            neighbours: k; 1 is the hard encoding (the pixel's own bin, or, where that does not
-                occur in `bins`, the nearest one).
+            bins: the bins; distances are measured to their geometric centres.
+            neighbours: k; 1 is the hard encoding: the bin of a pixel's own cell, or the nearest one if
+                its cell is no bin.
         """
         self.window, self.extent = bins.window, bins.extent
         self.neighbours = min(neighbours, bins.num_bins)
@@ -38,8 +38,8 @@ class Encoder:
             ab: float32 [..., 2], ab units.
 
         Returns:
-            indices int32 [..., k], nearest bin first, and shares float32 [..., k] with sum 1:
-            Gaussian in the distance with sigma = window / 2.
+            indices int32 [..., k], nearest bin first; and shares float32 [..., k] with sum 1, a Gaussian
+            of the distance with sigma = window / 2.
         """
         n = _PARTS * cells_per_axis(self.window, self.extent)
         part = tf.cast(tf.floor((ab + self.extent) / (self.window / _PARTS)), tf.int32)
@@ -47,7 +47,7 @@ class Encoder:
         part = part[..., 0] * n + part[..., 1]
         offsets = tf.gather(self._centres, part) - ab[..., None, :]  # [..., C, 2]
         squares = tf.reduce_sum(offsets**2, axis=-1)
-        # Of equal distances top_k takes the first: the pixel's own cell, as `floor` has it.
+        # Of equal distances top_k takes the first: the pixel's own cell, by `floor`.
         nearest, place = tf.math.top_k(-squares, self.neighbours)
         indices = tf.gather(tf.gather(self._candidates, part), place, batch_dims=place.shape.rank - 1)
         sigma = self.window / 2
@@ -55,12 +55,12 @@ class Encoder:
 
 
 def _candidates(bins: Bins, neighbours: int) -> np.ndarray:
-    """For each quarter of a cell, the bins that can be among the nearest of a point in it: int [quarters, C].
+    """For each quarter of a cell, find the bins that can be among the nearest of a point in it: int [quarters, C].
 
-    A point in a quarter is at most h from its middle, h being half a diagonal. So its k nearest are
-    at most d + h away from it, d being the distance from the middle to its k-th nearest, and at most
-    d + 2 h from the middle. Nearest first, so that a cell's own bin leads; all keep as many as
-    the one that needs most.
+    Let h be half a quarter's diagonal, and d the distance from its middle to the k-th nearest bin. A point in
+    the quarter is at most h from the middle. So its k nearest bins are at most d + h from it, and at most
+    d + 2 h from the middle. The nearest come first, so that a cell's own bin leads. Every quarter keeps as
+    many as the one that needs most.
     """
     n, side = _PARTS * cells_per_axis(bins.window, bins.extent), bins.window / _PARTS
     parts = np.stack(np.meshgrid(range(n), range(n), indexing="ij"), axis=-1).reshape(-1, 2)
@@ -73,17 +73,17 @@ def _candidates(bins: Bins, neighbours: int) -> np.ndarray:
 
 
 def quantised(ab: np.ndarray, bins: Bins) -> np.ndarray:
-    """The truth encoded and decoded: the bound that the bins set. ab float [H, W, 2] -> float64 [H, W, 2]."""
+    """Encode and decode true colours, ab float [H, W, 2] -> float64 [H, W, 2]: the best that the bins allow."""
     return bins.means[bins_of(ab, bins)]
 
 
 def bins_of(ab: np.ndarray, bins: Bins) -> np.ndarray:
-    """The bin of each colour, or where its cell has none the nearest: ab float [..., 2] -> int [...]."""
+    """Find the bin of each colour, or the nearest if its cell has none: ab float [..., 2] -> int [...]."""
     return nearest_bins(bins)[tuple(np.moveaxis(cell_of(ab, bins.window, bins.extent), -1, 0))]
 
 
 def nearest_bins(bins: Bins) -> np.ndarray:
-    """For each cell of the plane its own bin, or where it has none the one with the nearest centre: int [n, n]."""
+    """For each cell of the plane, find its own bin, or the one with the nearest centre if it has none: int [n, n]."""
     n = cells_per_axis(bins.window, bins.extent)
     cells = np.stack(np.meshgrid(range(n), range(n), indexing="ij"), axis=-1)
     return KDTree(bins.centres).query(centre_of(cells, bins.window, bins.extent))[1]

@@ -1,4 +1,4 @@
-"""sRGB <-> CIE Lab as tensor functions, and bringing a colour into the gamut without touching L.
+"""sRGB <-> CIE Lab as tensor functions, and colours moved into the gamut without a change of L*.
 
 sRGB values are float in [0, 1] (uint8 / 255, uint16 / 65535), L* is in [0, 100], a* and b* are in Lab units:
 sRGB spans a in [-86.2, 98.2] and b in [-107.9, 94.5]. White point D65, 2 degree observer.
@@ -7,8 +7,8 @@ sRGB spans a in [-86.2, 98.2] and b in [-107.9, 94.5]. White point D65, 2 degree
 import numpy as np
 import tensorflow as tf
 
-# Linear sRGB -> XYZ (Lindbloom, "RGB/XYZ Matrices", sRGB, D65), each row divided by the white
-# point so that white is (1, 1, 1): R = G = B then is neutral by construction.
+# Linear sRGB -> XYZ (Lindbloom, "RGB/XYZ Matrices", sRGB, D65). Each row is divided by the white point, so that
+# white is (1, 1, 1) and R = G = B is neutral by construction.
 _XYZ_FROM_RGB = np.array(
     [
         [0.4124564, 0.3575761, 0.1804375],
@@ -19,7 +19,7 @@ _XYZ_FROM_RGB = np.array(
 _WHITE_FROM_RGB = _XYZ_FROM_RGB / _XYZ_FROM_RGB.sum(axis=1, keepdims=True)
 _RGB_FROM_WHITE = np.linalg.inv(_WHITE_FROM_RGB)
 
-_EPSILON = 216 / 24389  # CIE 15: where the cube root gives way to a line
+_EPSILON = 216 / 24389  # CIE 15: below it a line replaces the cube root
 _KAPPA = 24389 / 27
 _GAMUT_STEPS = 12  # bisections of chroma: 2^-12 of at most 135 Lab units is 0.03
 _GAMUT_SLACK = 4e-6  # of linear light: float32 rounds by about 1e-6 here, and black must stay black
@@ -38,22 +38,22 @@ def rgb_to_lab(rgb: tf.Tensor) -> tf.Tensor:
 
 
 def levels_to_lab(rgb: tf.Tensor) -> tf.Tensor:
-    """The same Lab as of `rgb_to_lab`, from levels, in half of its time: a table has the light of each.
+    """Convert integer levels of sRGB to Lab, twice as fast as `rgb_to_lab`: a table holds the light of each level.
 
     Args:
         rgb: uint8 or uint16 [..., 3], sRGB.
 
     Returns:
-        float32 [..., 3], as of `rgb_to_lab`.
+        float32 [..., 3], see `rgb_to_lab`.
     """
     return _lab_from_linear(rgb, _linear_from_levels(rgb))
 
 
 def _lab_from_linear(rgb, linear):
     red, green, blue = tf.unstack(rgb, axis=-1)
-    xyz = _times(_WHITE_FROM_RGB, tf.unstack(linear, axis=-1))  # over the white point's
+    xyz = _times(_WHITE_FROM_RGB, tf.unstack(linear, axis=-1))  # relative to the white point
     fx, fy, fz = map(_lab_curve, xyz)
-    # Equal channels may differ in the last bit after a vectorised pow, so neutrality is stated.
+    # Equal channels may differ in the last bit after vectorised functions, so neutrality is enforced.
     is_gray = (red == green) & (green == blue)
     a, b = (tf.where(is_gray, 0.0, x) for x in (500 * (fx - fy), 200 * (fy - fz)))
     return tf.stack([116 * fy - 16, a, b], axis=-1)
@@ -75,7 +75,7 @@ def lab_to_rgb(lab: tf.Tensor) -> tf.Tensor:
 
 
 def levels_to_lightness(rgb: tf.Tensor) -> tf.Tensor:
-    """The lightness alone of what `rgb_to_lab` gives, at a third of its cost.
+    """Compute only the lightness of `levels_to_lab`, at a third of the cost of `rgb_to_lab`.
 
     Args:
         rgb: uint8 or uint16 [..., 3], sRGB.
@@ -87,13 +87,13 @@ def levels_to_lightness(rgb: tf.Tensor) -> tf.Tensor:
 
 
 def linear_to_lightness(linear: tf.Tensor) -> tf.Tensor:
-    """The lightness of light.
+    """Compute the lightness of linear sRGB.
 
     Args:
-        linear: float32 [..., 3], linear sRGB; 1 is white. Colours beyond sRGB have values outside [0, 1].
+        linear: float32 [..., 3]; 1 is white. Colours outside sRGB have values outside [0, 1].
 
     Returns:
-        L*, float32 [...], in [0, 100]: what is darker than black or brighter than white is cut.
+        L*, float32 [...], in [0, 100]: clipped if darker than black or brighter than white.
     """
     (y,) = _times(_WHITE_FROM_RGB[1:2], tf.unstack(linear, axis=-1))
     return 116 * _lab_curve(tf.clip_by_value(y, 0.0, 1.0)) - 16
@@ -102,20 +102,20 @@ def linear_to_lightness(linear: tf.Tensor) -> tf.Tensor:
 def into_gamut(lab: tf.Tensor) -> tf.Tensor:
     """Reduce chroma, at constant lightness and hue, until the colour exists in sRGB.
 
-    Bisection on the scale of (a, b), for the colours outside the gamut alone; the others stay as they are.
+    A bisection finds the factor of (a, b) for colours outside the gamut; the others stay as they are.
 
     Args:
         lab: float32 [..., 3]: L* in [0, 100], a* and b* in Lab units.
 
     Returns:
-        float32 [..., 3], the same L*, and (a*, b*) times a number in [0, 1].
+        float32 [..., 3]: the same L*, and (a*, b*) times a factor in [0, 1].
     """
     outside = tf.where(~_is_in_gamut(*tf.unstack(lab, axis=-1)))  # int64 [N, rank - 1]
     return tf.tensor_scatter_nd_update(lab, outside, _to_gamut_border(tf.gather_nd(lab, outside)))
 
 
 def _to_gamut_border(lab):
-    """Scale (a, b) of colours [N, 3] by the largest of 2^12 steps from 0 to 1 that is in the gamut."""
+    """Scale (a, b) of colours [N, 3] by the largest of 2^12 factors from 0 to 1 that stays in the gamut."""
     lightness, a, b = tf.unstack(lab, axis=-1)
 
     def bisect(low, high):
@@ -129,25 +129,25 @@ def _to_gamut_border(lab):
 
 
 def _is_in_gamut(lightness, a, b):
-    """Whether colours given as three tensors of one shape exist in sRGB: bool, of that shape."""
+    """Whether colours, given as three tensors of one shape, exist in sRGB: bool, of that shape."""
     channels = _linear_planes(lightness, a, b)
     inside = [(channel >= -_GAMUT_SLACK) & (channel <= 1 + _GAMUT_SLACK) for channel in channels]
     return inside[0] & inside[1] & inside[2]
 
 
 def visible(lab: tf.Tensor, dtype: tf.DType = tf.uint8) -> tf.Tensor:
-    """Convert Lab float32 [..., 3] to the sRGB uint8 or uint16 [..., 3] that shows it best: see `into_gamut`."""
+    """Convert Lab float32 [..., 3] to sRGB uint8 or uint16 [..., 3], with colours moved `into_gamut` first."""
     return to_levels(lab_to_rgb(into_gamut(lab)), dtype)
 
 
 def grayed(rgb: tf.Tensor) -> tf.Tensor:
-    """The gray sRGB uint8 [..., 3] with the lightness of sRGB uint8 [..., 3]."""
+    """Replace sRGB uint8 [..., 3] by grays of the same lightness, uint8 [..., 3]."""
     gray = visible(levels_to_lab(tf.convert_to_tensor(rgb)) * [1.0, 0.0, 0.0])
-    return tf.repeat(gray[..., 1:2], 3, axis=-1)  # rounding may tell equal channels apart by one
+    return tf.repeat(gray[..., 1:2], 3, axis=-1)  # rounding may make equal channels differ by one
 
 
 def to_levels(rgb: tf.Tensor, dtype: tf.DType = tf.uint8) -> tf.Tensor:
-    """Round sRGB float [...] in [0, 1] to uint8 or uint16 [...]; `into_gamut` comes first, or colours clip."""
+    """Round sRGB float [...] to uint8 or uint16 [...]. Values outside [0, 1] are clipped: use `into_gamut` first."""
     levels = tf.round(tf.clip_by_value(rgb, 0.0, 1.0) * dtype.max)
     return tf.cast(tf.cast(levels, tf.int32), dtype)
 
@@ -164,7 +164,7 @@ def _linear_from_srgb(rgb):
 
 
 def _power(x, exponent):
-    """Positive numbers to some power: within 2e-6, in a fifth of the time of `pow`, which is exact to the last bit."""
+    """Raise positive numbers to a power, within 2e-6, in a fifth of the time of the exact `pow`."""
     return tf.exp(exponent * tf.math.log(x))
 
 
@@ -179,9 +179,9 @@ def _linear_from_lab(lab):
 
 
 def _linear_planes(lightness, a, b):
-    """Linear R, G and B, three tensors like the arguments: L*, a* and b* of one shape."""
+    """Compute linear R, G and B as three tensors, from L*, a* and b* as three tensors of one shape."""
     fy = (lightness + 16) / 116
-    xyz = [_lab_curve_inverse(f) for f in (fy + a / 500, fy, fy - b / 200)]  # over the white point's
+    xyz = [_lab_curve_inverse(f) for f in (fy + a / 500, fy, fy - b / 200)]  # relative to the white point
     return _times(_RGB_FROM_WHITE, xyz)
 
 
@@ -191,16 +191,16 @@ def _lab_curve_inverse(f):
 
 
 def _times(matrix, planes):
-    """Matrix times the vector of planes; by hand, since GPUs multiply matrices in fewer bits."""
+    """Multiply a matrix by a vector of planes, without `tf.matmul`: GPUs multiply matrices in fewer bits."""
     rows = matrix.astype(planes[0].dtype.as_numpy_dtype)
     return [sum(m * plane for m, plane in zip(row, planes, strict=True)) for row in rows]
 
 
-BIN_LIGHTNESS = 50.0  # at which bins are painted; colours beyond sRGB there lose chroma
+BIN_LIGHTNESS = 50.0  # L* of painted bins; colours outside sRGB lose chroma there
 
 
 def bin_colors(ab: np.ndarray) -> np.ndarray:
-    """The sRGB colours, uint8 [..., 3], of ab values [..., 2] at L* = 50."""
+    """Return the sRGB colours, uint8 [..., 3], of ab values [..., 2] at L* = 50."""
     lightness = np.full([*ab.shape[:-1], 1], BIN_LIGHTNESS)
     lab = tf.constant(np.concatenate([lightness, ab], axis=-1), tf.float32)
     return visible(lab).numpy()

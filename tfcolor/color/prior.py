@@ -6,25 +6,25 @@ from tfcolor.utils.errors import InputError
 
 
 def smoothed_prior(counts: np.ndarray, cells: np.ndarray, window: int, sigma: float) -> np.ndarray:
-    """Estimate the distribution p~ of colours over the occupied bins.
+    """Estimate the distribution p~ of colours over the bins.
 
-    The counts are normalised, smoothed over the ab plane (not along the list of bins), taken at
-    the occupied cells, and normalised again.
+    The counts are normalised, smoothed over the ab plane (not along the list of bins), read at the cells of
+    the bins, and normalised again.
 
     Args:
         counts: [n, n] pixels in each cell of the ab plane.
-        cells: int [Q, 2], the occupied cells.
+        cells: int [Q, 2], the cells of the bins.
         window: side of a cell in ab units.
         sigma: of the Gaussian in ab units: 5 in the paper, 0 for none.
 
     Returns:
-        float64 [Q], all positive where the counts of the cells are, with sum 1.
+        float64 [Q] with sum 1, positive for every cell that has pixels.
     """
-    from scipy.ndimage import gaussian_filter  # half of a script's start, so only where it is used
+    from scipy.ndimage import gaussian_filter  # imported here: it takes half of a command's start
 
     density = counts / counts.sum()
     if sigma > 0:
-        density = gaussian_filter(density, sigma / window, mode="constant")  # nothing beyond the plane
+        density = gaussian_filter(density, sigma / window, mode="constant")  # zero outside the plane
     prior = density[cells[:, 0], cells[:, 1]]
     return prior / prior.sum()
 
@@ -34,22 +34,23 @@ def rebalancing_weights(prior: np.ndarray, uniform_share: float) -> np.ndarray:
 
     Args:
         prior: float [Q], sum 1.
-        uniform_share: lambda in [0, 1]: 1 gives every bin weight 1 (no rebalancing), 0 makes
-            every bin matter equally; the paper uses 0.5.
+        uniform_share: lambda in [0, 1]: 1 gives every bin the weight 1 (no rebalancing), 0 gives all bins
+            the same influence; the paper uses 0.5.
 
     Returns:
         float64 [Q].
 
     Raises:
-        InputError: for lambda 0 where a bin has no share.
+        InputError: lambda is 0, and a bin has no pixels.
     """
     if not uniform_share and not prior.all():
-        raise InputError(f"lambda 0 needs pixels in every bin, and {(prior == 0).sum()} of {len(prior)} have none")
+        empty = (prior == 0).sum()
+        raise InputError(f"`uniform_share` 0 needs pixels in every bin, and {empty} of {len(prior)} have none")
     weights = 1 / ((1 - uniform_share) * prior + uniform_share / len(prior))
     return weights / (prior * weights).sum()
 
 
 def entropy_bits(prior: np.ndarray) -> float:
-    """Entropy of a distribution float [Q] with sum 1, in bits; log2(Q) for the uniform one."""
+    """Compute the entropy in bits of a distribution float [Q] with sum 1; the uniform one has log2(Q)."""
     positive = prior[prior > 0]
     return float(-(positive * np.log2(positive)).sum())

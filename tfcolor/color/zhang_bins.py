@@ -1,4 +1,4 @@
-"""The 313 bins of Zhang, Isola and Efros (2016), derived from sRGB's gamut rather than listed. No TensorFlow."""
+"""The 313 bins of Zhang, Isola and Efros (2016), derived from the gamut of sRGB. No TensorFlow."""
 
 from functools import cache
 
@@ -6,20 +6,20 @@ import numpy as np
 
 NAME = "zhang313"
 WINDOW = 10
-EXTENT = 115  # of a plane whose cells of 10 units have the multiples of 10 as their centres
+EXTENT = 115  # half the side of the plane; the centres of its cells are the multiples of 10
 SMOOTHING = 5.0  # sigma of the prior's Gaussian in ab units, their section 2.2
-_GROWTH = 10.0  # ab units; without it the hull holds 233 lattice points
+_GROWTH = 10.0  # ab units; without it the hull would hold 233 lattice points
 _SHADES = 256  # along each edge of the colour cube
 
 
 @cache
 def lattice_cells() -> np.ndarray:
-    """Find the bins: the multiples of 10 inside the convex hull of sRGB's ab values grown by a square of +-10.
+    """Find the bins: the multiples of 10 inside the convex hull of sRGB's ab values, grown by a square of +-10.
 
     Their released list (`pts_in_hull.npy`) holds the same points, a from -90 to 100 and b from -110 to 100.
 
     Returns:
-        int64 [313, 2], cells (i, j) of a plane of `EXTENT`, in row-major order.
+        int64 [313, 2], cells (i, j) of the plane of `EXTENT`, in row-major order.
     """
     from scipy.spatial import ConvexHull
 
@@ -35,7 +35,7 @@ def lattice_cells() -> np.ndarray:
 
 
 def _surface_of_the_gamut() -> np.ndarray:
-    """ab of the colour cube's six faces, float64 [N, 2]: what lies inside the cube lies inside their hull."""
+    """Compute ab on the colour cube's six faces, float64 [N, 2]: their hull holds all colours of the cube."""
     from skimage.color import rgb2lab
 
     shades = np.linspace(0, 1, _SHADES)

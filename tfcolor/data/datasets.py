@@ -19,9 +19,9 @@ from tfcolor.data.scenes import (
     SCENES_FILE,
     SCENES_FOLDER,
     SCENES_URL,
-    _category,
-    _scenes_files,
     download_scenes,
+    scene_category,
+    scene_files,
 )
 from tfcolor.photographs.folders import find_images
 from tfcolor.photographs.formats import SUFFIXES
@@ -67,7 +67,7 @@ class Dataset:
         line = f"{self.name}: {len(self.files):,}{of} photographs"
         if len(SCENES[self.name]) == 1:
             return line
-        counts = Counter(map(_category, self.files))
+        counts = Counter(map(scene_category, self.files))
         here = ", ".join(f"{category} {counts[category]}" for category in SCENES_COUNTS if counts[category])
         missing = ", ".join(category for category in SCENES_COUNTS if not counts[category])
         return f"{line} ({here}{'; missing: ' if missing else ''}{missing})"
@@ -142,7 +142,7 @@ def share_of(file: str, num_shares: int) -> int:
 def category_of(dataset: Dataset, file: str) -> str:
     """Return the category of a photograph: a scene's name says it, elsewhere the file's folder; '' without a folder."""
     if SCENES_FILE.fullmatch(PurePosixPath(file).name):
-        return _category(file)
+        return scene_category(file)
     parent = PurePosixPath(file).parent
     return "" if parent == PurePosixPath(".") else parent.as_posix()
 
@@ -220,13 +220,13 @@ def sample_photographs() -> list[Path]:
 
 def _find_scenes(name: str, root: Path, download: bool) -> Dataset:
     folder = root / SCENES_FOLDER
-    files = _scenes_files(folder)
+    files = scene_files(folder)
     if not files and not download:
         raise InputError(f"no photographs in {folder}: download {SCENES_URL} and unpack it there, {HINT}")
-    files = files or _scenes_files(download_scenes(root))
-    chosen = tuple(file for file in files if _category(file) in SCENES[name])
+    files = files or scene_files(download_scenes(root))
+    chosen = tuple(file for file in files if scene_category(file) in SCENES[name])
     if not chosen:
-        here = ", ".join(dict.fromkeys(map(_category, files)))
+        here = ", ".join(dict.fromkeys(map(scene_category, files)))
         raise InputError(f"no {name} in {folder}, only {here}: choose one of these, or move it away to download all")
     return Dataset(name, folder, chosen)
 

@@ -1,4 +1,4 @@
-"""Plots of what a dataset's colours look like. Matplotlib, without a display."""
+"""Plots of a dataset's colours. Matplotlib, without a display."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ _PLANE = (-EXTENT, EXTENT, -EXTENT, EXTENT)
 
 
 def plot_density(found: Scan, title: str, path: Path) -> None:
-    """Plot the density of ab values on a logarithmic scale, one square unit at a time.
+    """Plot the density of ab values on a logarithmic scale, per square of one ab unit.
 
     Args:
         found: the colours of a dataset.
@@ -33,10 +33,10 @@ def plot_density(found: Scan, title: str, path: Path) -> None:
 
 
 def plot_bins(bins: Bins, title: str, path: Path) -> None:
-    """Paint the occupied bins in their own colours at L* = 50; unoccupied cells stay empty.
+    """Paint the bins in their own colours at L* = 50; cells that are no bins stay empty.
 
     Args:
-        bins: the occupied bins.
+        bins: the bins.
         title: of the plot.
         path: the .png to write.
     """

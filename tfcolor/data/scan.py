@@ -1,7 +1,7 @@
-"""One pass over photographs: how often each 24-bit colour occurs, then everything about the bins.
+"""One pass over photographs counts every 24-bit colour; the bins are made from these counts.
 
-Since 8-bit RGB has only 2^24 colours, counting those loses nothing, takes constant memory for
-any number of images, and leaves each conversion to Lab to be done once per colour.
+8-bit RGB has only 2^24 colours. To count them loses nothing and takes constant memory for any number of
+photographs, and each colour is converted to Lab only once.
 """
 
 import os
@@ -21,16 +21,16 @@ from tfcolor.photographs.pixels import UnreadableImage, read_photos
 _CHUNK = 2**18  # colours converted at a time
 _JPEG = (".jpg", ".jpeg")
 _DECODERS = 8  # files in the decoder at once
-_LARGEST = 2**22  # pixels of a picture that may be decoded so; larger ones are read with an eye on memory
+_LARGEST = 2**22  # pixels of a picture that TensorFlow decodes; Pillow reads larger ones, and limits memory
 
 
 @dataclass
 class Scan:
     """The colours of a set of photographs.
 
-    ab: float32 [N, 2], the distinct colours' ab, Lab units; several may coincide.
-    pixels: int64 [N], how many pixels have each.
-    num_images: photographs read.
+    ab: float32 [N, 2], ab of the distinct RGB colours, Lab units; some may have the same ab.
+    pixels: int64 [N], how many pixels have each colour.
+    num_images: number of photographs read.
     unreadable: the files that were skipped, each with the reason.
     """
 
@@ -40,21 +40,21 @@ class Scan:
     unreadable: list[tuple[Path, str]] = field(default_factory=list)
 
     def bins(self, window: int, dataset: str, split: str, **options: float) -> Bins:
-        """Sort the colours into cells; the options are those of `bins.count_bins`."""
+        """Count the colours in cells and make bins; `options` go to `bins.count_bins`."""
         origin = {"dataset": dataset, "split": split}
         origin |= {"num_images": self.num_images, "num_pixels": int(self.pixels.sum())}
         return count_bins(self.ab, self.pixels, window, **options, **origin)
 
 
 def scan(paths: Iterable[Path], on_image: Callable[[int], None] = lambda done: None) -> Scan:
-    """Count the colours of photographs; files that cannot be read are noted and skipped.
+    """Count the colours of photographs. Files that cannot be read are noted and skipped.
 
     Args:
         paths: the files.
-        on_image: called with the number of files done.
+        on_image: called with the number of files done so far.
 
     Returns:
-        The colours. `num_images` is 0 where no file could be read.
+        The colours. `num_images` is 0 if no file could be read.
     """
     counts = ColorCounts()
     num_images, unreadable = 0, []
@@ -70,10 +70,10 @@ def scan(paths: Iterable[Path], on_image: Callable[[int], None] = lambda done: N
 
 
 def _photographs(paths: list[Path]) -> Iterator[tuple[Path, np.ndarray | UnreadableImage]]:
-    """Decode files to uint8 [H, W, 3]: first the JPEGs that TensorFlow can read, in parallel.
+    """Decode files to uint8 [H, W, 3]: first, in parallel, the JPEGs that TensorFlow can read.
 
-    Its decoder gives Pillow's very numbers, and unlike Pillow does all its work outside Python's
-    lock. Whatever it cannot read, reads otherwise (CMYK), or is large, is left to Pillow.
+    Its decoder gives exactly Pillow's numbers, and unlike Pillow does all its work outside Python's lock. Pillow
+    reads the rest: what TensorFlow cannot read or reads differently (CMYK), and what is large.
     """
     jpegs = [path for path in paths if path.suffix.lower() in _JPEG]
     others = [path for path in paths if path.suffix.lower() not in _JPEG]
@@ -92,9 +92,9 @@ def _decoded(jpegs: list[Path]) -> Iterator[np.ndarray | None]:
     def decode(path):
         contents = tf.io.read_file(path)
         height, width, channels = tf.unstack(tf.cast(tf.image.extract_jpeg_shape(contents), tf.int64))
-        is_ours = (channels != 4) & (height * width <= _LARGEST)
+        is_suitable = (channels != 4) & (height * width <= _LARGEST)
         return tf.cond(
-            is_ours,
+            is_suitable,
             lambda: tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE"),
             lambda: tf.zeros([0, 0, 3], tf.uint8),
         )
@@ -102,12 +102,12 @@ def _decoded(jpegs: list[Path]) -> Iterator[np.ndarray | None]:
     names = tf.constant([os.fsencode(path) for path in jpegs], tf.string)
     dataset = tf.data.Dataset.from_tensor_slices(names).map(decode, num_parallel_calls=_DECODERS).prefetch(_DECODERS)
     options = tf.data.Options()
-    options.autotune.enabled = False  # its thread sleeps up to half of the run's time before it lets go
+    options.autotune.enabled = False  # its thread may sleep for half of the run's time before it ends
     decoded = dataset.with_options(options).as_numpy_iterator()
     for _ in jpegs:
         try:
             rgb = next(decoded)
-        except tf.errors.OpError:  # of this file alone; the next one comes all the same
+        except tf.errors.OpError:  # it concerns this file only; the iterator goes on with the next
             rgb = None
         yield rgb if rgb is not None and rgb.size else None
 
@@ -122,14 +122,14 @@ def _ab_of(rgb: np.ndarray) -> np.ndarray:
 
 
 def quantisation_errors(found: Scan, bins: Bins) -> tuple[float, float]:
-    """The mean ab distance between a pixel's colour and that of its bin.
+    """Compute the mean ab distance between a pixel's colour and the colour of its bin.
 
     Args:
         found: the colours to quantise.
         bins: the bins to quantise them with.
 
     Returns:
-        In ab units: with the bins' geometric centres, and with the mean colour of their pixels.
+        Two distances in ab units: if a bin's colour is its geometric centre, and if it is the mean of its pixels.
     """
     encode = Encoder(bins, neighbours=1)
     totals = np.zeros(2)

@@ -1,17 +1,15 @@
 """The scenes of Oliva and Torralba (2001), and their download."""
 
+import contextlib
 import re
 import tempfile
 import zlib
 from collections import Counter
-from http.client import HTTPException
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
-from urllib.error import HTTPError
-from urllib.request import urlopen
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
-from tfcolor.utils.console import Progress
+from tfcolor.utils.download import download
 from tfcolor.utils.errors import InputError, WorkError
 
 # Oliva and Torralba 2001, "Modeling the shape of the scene": 2,688 photographs of 256x256 pixels.
@@ -28,29 +26,26 @@ SCENES_COUNTS = {
 SCENES_FOLDER = "spatial_envelope_256x256_static_8outdoorcategories"
 SCENES_URL = f"http://people.csail.mit.edu/torralba/code/spatialenvelope/{SCENES_FOLDER}.zip"
 SCENES_FILE = re.compile(rf"({'|'.join(SCENES_COUNTS)})_[A-Za-z0-9_.-]+\.jpg")
+SCENES = {"scenes": tuple(SCENES_COUNTS)} | {category: (category,) for category in SCENES_COUNTS}  # name -> categories
+HINT = f"or set TFCOLOR_DATA or `data_dir` to the folder that holds {SCENES_FOLDER}"
 
-
-# Dataset name -> the categories of the scenes that it consists of.
-SCENES = {"scenes": tuple(SCENES_COUNTS)} | {category: (category,) for category in SCENES_COUNTS}
-HINT = f"or set TFCOLOR_DATA or --data-dir to the folder that holds {SCENES_FOLDER}"
-MB = 1_000_000
-ENTRY_BYTES = 5 * MB  # the largest photograph unpacked: 40 times the largest seen (126 kB)
-TIMEOUT = 30.0  # seconds without a byte before the download is given up
-
-
-# What `urllib` and `zipfile` raise for a bad line, server or archive (RuntimeError: it is encrypted).
-FAILURES = (OSError, EOFError, ValueError, RuntimeError, HTTPException, BadZipFile, LZMAError, zlib.error)
+_ENTRY_BYTES = 5_000_000  # the largest photograph unpacked: 40 times the largest seen (126 kB)
+# What a download and `zipfile` raise for a bad line, disk or archive (RuntimeError: it is encrypted).
+_FAILURES = (OSError, EOFError, ValueError, RuntimeError, BadZipFile, LZMAError, zlib.error)
 
 
 def download_scenes(root: Path, url: str = SCENES_URL) -> Path:
     """Download the scenes' archive, check it, and unpack its photographs below `root`.
 
-    Everything happens in a temporary folder inside `root`, removed on failure and Ctrl-C too; the
-    finished folder is then renamed into place, so that a half-unpacked one is never seen.
+    The work is done in a temporary folder inside `root`, which is removed on failure and Ctrl-C too. The
+    finished folder is then renamed, so that nobody ever sees a half-unpacked one.
 
     Args:
-        root: the folder to hold `SCENES_FOLDER`, which is returned; created where missing.
-        url: of the zip archive.
+        root: the folder to hold `SCENES_FOLDER`; made where it is missing.
+        url: of the zip archive. A server of an http address is asked by https first.
+
+    Returns:
+        The folder with the photographs.
 
     Raises:
         InputError: `root` cannot be written to, or `SCENES_FOLDER` in it holds something already.
@@ -63,17 +58,16 @@ def download_scenes(root: Path, url: str = SCENES_URL) -> Path:
             raise InputError(f"{folder} is not empty: move it away, and the photographs are downloaded")
         temporary = tempfile.TemporaryDirectory(prefix=".scenes-", dir=root)
     except OSError as error:
-        raise InputError(f"cannot write to {root} ({error.strerror}): choose another --data-dir") from error
+        raise InputError(f"cannot write to {root} ({error.strerror}): choose another `data_dir`") from error
     with temporary:
         try:
             archive, unpacked = Path(temporary.name, "scenes.zip"), Path(temporary.name, SCENES_FOLDER)
             _fetch(url, archive)
             _unpack(archive, unpacked)
-            if not _scenes_files(folder):  # else another process was faster
-                unpacked.replace(folder)  # over an empty folder as well
-        except FAILURES as error:
-            if isinstance(error, HTTPError):
-                error.close()  # it holds the connection
+            _check_photographs(unpacked)
+            if not scene_files(folder):  # else another process was faster
+                unpacked.replace(folder)  # an empty folder may be there
+        except _FAILURES as error:
             raise WorkError(
                 f"downloading {url} failed ({str(error) or repr(error)}): "
                 f"download it by hand and unpack it into {folder}, {HINT}"
@@ -81,16 +75,24 @@ def download_scenes(root: Path, url: str = SCENES_URL) -> Path:
     return folder
 
 
+def scene_files(folder: Path) -> tuple[str, ...]:
+    """List the names of the scenes' photographs in a folder, sorted; none where there is no folder."""
+    paths = folder.iterdir() if folder.is_dir() else ()
+    return tuple(sorted(p.name for p in paths if SCENES_FILE.fullmatch(p.name) and p.is_file()))
+
+
+def scene_category(file: str) -> str:
+    """Return the category in the name of a scene: 'forest' for 'forest_x.jpg'."""
+    return file.partition("_")[0]
+
+
 def _fetch(url: str, archive: Path) -> None:
-    with urlopen(url, timeout=TIMEOUT) as response, archive.open("wb") as file:
-        length = int(response.headers.get("Content-Length", 0))  # a server need not say it
-        received = 0
-        with Progress("downloading the scenes", -(-length // MB), "MB") as progress:
-            while block := response.read(MB):
-                received += file.write(block)
-                progress.update(-(-received // MB))
-    if received < length:
-        raise ValueError(f"only {received:,} of {length:,} bytes came")
+    title = "downloading the scenes"
+    secure_url = re.sub(r"^http:", "https:", url)
+    if secure_url != url:
+        with contextlib.suppress(ConnectionError):
+            return download(secure_url, archive, title)
+    return download(url, archive, title)
 
 
 def _unpack(archive: Path, folder: Path) -> None:
@@ -98,7 +100,7 @@ def _unpack(archive: Path, folder: Path) -> None:
     with ZipFile(archive) as opened:
         for name, entry in _photographs(opened).items():
             with opened.open(entry) as stream, (folder / name).open("xb") as file:
-                file.write(stream.read(ENTRY_BYTES))  # bounded: an entry's declared size may be a lie
+                file.write(stream.read(_ENTRY_BYTES))  # bounded: an entry's declared size may be a lie
 
 
 def _photographs(opened: ZipFile) -> dict[str, ZipInfo]:
@@ -110,20 +112,19 @@ def _photographs(opened: ZipFile) -> dict[str, ZipInfo]:
             continue
         if name in photographs:
             raise ValueError(f"the archive holds {name} twice")
-        if entry.file_size > ENTRY_BYTES:
+        if entry.file_size > _ENTRY_BYTES:
             raise ValueError(f"{name} in the archive has {entry.file_size:,} bytes, more than a photograph")
         photographs[name] = entry
-    counts = Counter(map(_category, photographs))
+    counts = Counter(map(scene_category, photographs))
     for category, expected in SCENES_COUNTS.items():
         if counts[category] != expected:
             raise ValueError(f"the archive holds {counts[category]} of {expected} photographs of {category}")
     return photographs
 
 
-def _scenes_files(folder: Path) -> tuple[str, ...]:
-    paths = folder.iterdir() if folder.is_dir() else ()
-    return tuple(sorted(p.name for p in paths if SCENES_FILE.fullmatch(p.name) and p.is_file()))
+def _check_photographs(folder: Path) -> None:
+    from tfcolor.photographs.pixels import UnreadableImage, read_photos
 
-
-def _category(file: str) -> str:
-    return file.partition("_")[0]
+    for path, photo in read_photos(sorted(folder.iterdir())):
+        if isinstance(photo, UnreadableImage):
+            raise ValueError(f"{path.name} in the archive cannot be decoded: {photo}")

@@ -124,7 +124,7 @@ def read_info(folder: Path) -> ModelInfo:
         network = NetworkChoice.from_json(content.get("network"))
         objective = ObjectiveChoice.from_json(content.get("objective"))
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{path}: {_unquoted(error)}") from error
     return ModelInfo(folder, network, objective, _decoding(content, folder), content)
 
 
@@ -157,7 +157,12 @@ def _decoding(content: dict[str, Any], folder: Path) -> Decoding:
             raise ValueError(f"smoothing must be a whole number of pixels, got {made.smoothing}")
         return made
     except (AttributeError, TypeError, ValueError) as error:
-        raise InputError(f"{folder}: decoding in model.json is wrong: {error}") from error
+        raise InputError(f"{folder}: decoding in model.json is wrong: {_unquoted(error)}") from error
+
+
+def _unquoted(error: Exception) -> str:
+    """A message without backticks: what is in a file is no argument of a command."""
+    return str(error).replace("`", "")
 
 
 def load_model(folder: Path, compute_dtype: Any = "float32") -> tuple[Any, Any, ModelInfo]:

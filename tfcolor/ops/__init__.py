@@ -1,4 +1,4 @@
-"""Activation operations of the networks: TensorFlow alone, nothing of tfcolor."""
+"""Activations and convolutions of the networks. They use TensorFlow and nothing else of tfcolor."""
 
-# Known without TensorFlow; the functions are in `ops.activations` and `ops.rrelu`.
+# Known without an import of TensorFlow; the functions are in `activations` and `rrelu`.
 ACTIVATION_NAMES = ("relu", "lrelu", "prelu", "elu", "rrelu")

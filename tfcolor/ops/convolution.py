@@ -1,37 +1,37 @@
-"""A convolution whose gradients can be trusted in bfloat16."""
+"""A convolution with reliable gradients in bfloat16."""
 
 import itertools
 
 import tensorflow as tf
 
-_STRIP = 60  # pixels
+_STRIP = 60  # the greatest width in pixels of a strip of the output, see `is_safe`
 
 
 def conv2d(x: tf.Tensor, filters: tf.Tensor, stride: int = 1, dilation: int = 1, padding: int = 0) -> tf.Tensor:
-    """Convolve in the dtype of x; sides are padded alike, as Caffe does it and TensorFlow's SAME does not.
+    """Convolve in the dtype of x. All sides are padded equally, as in Caffe and unlike TensorFlow's SAME.
 
-    As `tf.nn.conv2d`, except for the gradient by a filter in bfloat16 on a CPU. There oneDNN
-    (TensorFlow 2.21, AMX) can read memory that was never written, and return NaN. It depends on the
-    output's width, see `is_safe`; where a width is not safe the gradient is summed over strips
-    of columns that are, in float32.
+    It computes what `tf.nn.conv2d` does, except for the gradient by the filters in bfloat16 on a CPU. There oneDNN
+    (TensorFlow 2.21, AMX) can read memory that was never written, and return NaN. This depends on the width
+    of the output, see `is_safe`. If the width is not safe, the gradient is summed in float32 over strips of
+    columns whose width is.
 
     Args:
         x: float32 or bfloat16 [B, H, W, C].
         filters: float32 [h, w, C, D].
-        stride: between outputs, on both axes.
-        dilation: between the pixels that a filter sees, on both axes; with stride 1.
+        stride: distance of outputs, on both axes.
+        dilation: distance of the pixels under a filter, on both axes; needs stride 1.
         padding: zeros on each of the four sides.
 
     Returns:
-        The dtype of x, [B, (H + 2 padding - dilation (h - 1) - 1) // stride + 1, likewise of W, D].
+        In the dtype of x: [B, H', W', D] with H' = (H + 2 padding - dilation (h - 1) - 1) // stride + 1, and W' alike.
     """
     if dilation > 1:
         return _dilated(x, filters, dilation, padding)
     width = x.shape[2] and (x.shape[2] + 2 * padding - filters.shape[1]) // stride + 1  # None in prediction
     on_gpu = bool(tf.config.list_physical_devices("GPU"))
-    if x.dtype != tf.bfloat16 or width is None or on_gpu or is_safe(width):  # without a width it takes no gradient
+    if x.dtype != tf.bfloat16 or width is None or on_gpu or is_safe(width):  # of an unknown width no gradient is taken
         if stride == 1 and [2 * padding + 1] * 2 == filters.shape[:2]:
-            # The same, and faster: no copy, and on a CPU a gradient by x up to twice as fast.
+            # The same result without a copy, and on a CPU the gradient by x is up to twice as fast.
             return tf.nn.conv2d(x, tf.cast(filters, x.dtype), strides=1, padding="SAME")
         return tf.nn.conv2d(_padded(x, padding), tf.cast(filters, x.dtype), strides=stride, padding="VALID")
     return _conv2d_in_strips(_padded(x, padding), filters, stride)
@@ -42,8 +42,8 @@ def _padded(x, padding):
 
 
 def _dilated(x, filters, dilation, padding):
-    """The convolution of every `dilation`-th row and column with each other: a CPU has no gradient of another."""
-    inside = padding // dilation if padding % dilation == 0 else 0  # each of them can be padded by itself
+    """Convolve every `dilation`-th row and column by itself: TensorFlow has no gradient of dilation on a CPU."""
+    inside = padding // dilation if padding % dilation == 0 else 0  # then each part is padded by itself
     x = x if inside else _padded(x, padding)
     sides = [side or tf.shape(x)[axis] for axis, side in ((1, x.shape[1]), (2, x.shape[2]))]
     fill = [[0, -side % dilation] for side in sides]
@@ -52,10 +52,10 @@ def _dilated(x, filters, dilation, padding):
 
 
 def is_safe(width: int) -> bool:
-    """Whether bfloat16 filter gradients are safe on a CPU for a convolution's output width.
+    """Whether gradients by bfloat16 filters are safe on a CPU, by the width of the convolution's output.
 
-    None of 60 or less and none from 96 to 110 ever showed a NaN in 11,000 steps of training; 62, 94
-    and several ranges above 120 did.
+    In 11,000 steps of training, no width up to 60 and none from 96 to 110 showed a NaN; 62, 94 and several
+    ranges above 120 did.
     """
     return width <= _STRIP or 96 <= width <= 110
 
@@ -78,12 +78,12 @@ def _conv2d_in_strips(x, filters, stride):
 
 
 def filter_gradient_in_strips(x: tf.Tensor, by_y: tf.Tensor, shape: tf.TensorShape, stride: int = 1) -> tf.Tensor:
-    """The gradient by the filter: the sum of those of strips of the output, each at most 60 wide.
+    """Compute the gradient by the filters as a sum over strips of the output, each at most 60 pixels wide.
 
     Args:
-        x: the convolution's input, [B, H, W, C].
-        by_y: the gradient by its output, [B, (H - h) // stride + 1, (W - w) // stride + 1, D], in the dtype of x.
-        shape: of the filter, [h, w, C, D].
+        x: input of the convolution, [B, H, W, C].
+        by_y: gradient by its output, [B, (H - h) // stride + 1, (W - w) // stride + 1, D], in the dtype of x.
+        shape: of the filters, [h, w, C, D].
         stride: of the convolution.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What TF_CONFIG says about this process, without TensorFlow.
+"""What TF_CONFIG says about this process. No TensorFlow.
 
 TF_CONFIG={"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}
 """
@@ -10,22 +10,22 @@ from tfcolor.utils.errors import InputError
 
 
 def has_cluster() -> bool:
-    """Whether TF_CONFIG names several machines' processes.
+    """Whether TF_CONFIG names the processes of a cluster.
 
     Raises:
-        InputError: where it is set and is no such JSON.
+        InputError: TF_CONFIG is set and is not such JSON.
     """
     return bool(_config().get("cluster"))
 
 
 def is_chief() -> bool:
-    """Whether this process is the one that writes files: worker 0, or the only one there is."""
+    """Whether this process writes the files: it is worker 0, or alone."""
     task = _config().get("task", {})
     return task.get("index", 0) == 0
 
 
 def share() -> tuple[int, int]:
-    """(i, n): this process is the i-th of n, counted from 1; (1, 1) where it is alone."""
+    """Return (i, n) if this process is the i-th of n, counted from 1; (1, 1) if it is alone."""
     config = _config()
     return (config["task"]["index"] + 1, len(config["cluster"]["worker"])) if config else (1, 1)
 

@@ -1,4 +1,4 @@
-"""What the scripts share at the terminal: exit statuses, tables, and progress of long work."""
+"""What the commands share at the terminal: options, exit statuses, tables, and the progress of long work."""
 
 import argparse
 import logging
@@ -8,46 +8,55 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from tfcolor.utils.errors import InputError, WorkError
 
-_OPTIONS: dict[str, str] = {}  # argument -> option of the command that runs
+_OPTIONS: dict[str, str] = {}  # argument -> its option in the running command
 _ARGUMENT = re.compile(r"`(\w+)`")
 PLAIN_SECONDS = 10.0  # between two progress lines when the output is not a terminal
 
 
 class Parser(argparse.ArgumentParser):
-    """A command's parser: shows its description as it stands, and tells `run` how arguments are given."""
+    """A command's parser. It shows its description unchanged, and tells `as_options` the option of each argument."""
 
     def __init__(self, description: str):
-        """Take the command's docstring."""
+        """Start without arguments.
+
+        Args:
+            description: the command's docstring.
+        """
         super().__init__(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
 
-    def parse_known_args(self, *arguments: object) -> tuple[argparse.Namespace, list[str]]:
-        """As argparse does."""
+    def parse_known_args(
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse as argparse does; `parse_args` ends up here too."""
         _OPTIONS.clear()
-        _OPTIONS.update({a.dest: a.option_strings[-1] for a in self._actions if a.option_strings})
-        return super().parse_known_args(*arguments)
+        _OPTIONS.update({action.dest: action.option_strings[-1] for action in self._actions if action.option_strings})
+        return super().parse_known_args(args, namespace)
 
 
 def as_options(message: str) -> str:
-    """A message of the library, which names arguments in backticks, with the command's options in their place."""
+    """Replace the arguments that a message names in backticks by the options of the running command.
+
+    "`batch_size` must be at least 1" becomes "--batch-size must be at least 1". Other names keep their backticks.
+    """
     return _ARGUMENT.sub(lambda found: _OPTIONS.get(found[1], found[0]), message)
 
 
 def run(main: Callable[[], int | None]) -> int:
-    """Run a script's `main` and turn its errors into one line and an exit status.
+    """Run a command's `main`, and turn its errors into one line and an exit status.
 
     Args:
         main: returns the exit status, or None for 0.
 
     Returns:
-        2 after an `InputError` (a user's mistake), 1 after a `WorkError` or an `OSError` (the
-        work failed), 130 after Ctrl-C. Other exceptions are bugs and keep their traceback.
+        What `main` returned; 2 after an `InputError` (a user's mistake), 1 after a `WorkError` or an
+        `OSError` (the work failed), 130 after Ctrl-C. Other exceptions are bugs and keep their traceback.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    # What is odd about a file is said by the one line that it gets, or does not matter.
+    # The one line about a file says what is wrong with it; Pillow's other warnings do not matter.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
         return main() or 0
@@ -65,13 +74,19 @@ def _fail(message: object, status: int) -> int:
 
 
 def load_tensorflow() -> None:
-    """Import TensorFlow without what it prints about missing GPUs before its logging is set up."""
+    """Import TensorFlow, and hide what it prints about missing GPUs before its logging is set up.
+
+    What it printed appears after all if the import fails.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # In float32, oneDNN's convolutions give the same bits for any batch and number of threads. Those of Eigen,
+    # which TensorFlow takes without oneDNN, do not (measured).
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     sys.stderr.flush()
     terminal = os.dup(2)
     is_loaded = False
     with tempfile.TemporaryFile() as greeting:
-        os.dup2(greeting.fileno(), 2)  # the lines come from C++, past sys.stderr
+        os.dup2(greeting.fileno(), 2)  # C++ writes the lines past sys.stderr
         try:
             import tensorflow as tf
 
@@ -89,28 +104,33 @@ def load_tensorflow() -> None:
 
 
 def shown(path: object) -> str:
-    """A path as it can be printed in one line: a newline or a broken character appears escaped."""
+    """Make a path printable in one line: a newline or a broken character is escaped."""
     text = str(path)
     return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def shard_of(text: str) -> tuple[int, int]:
-    """'2/5' -> (2, 5), the second of five shares.
+    """Read a share of the work: '2/5' -> (2, 5), the second of five.
 
     Raises:
-        InputError: for anything that is no such pair.
+        InputError: `text` is no such pair.
     """
     numbers = [int(part) if part.isdecimal() else 0 for part in text.split("/")]
     if len(numbers) != 2 or not 1 <= numbers[0] <= numbers[1]:
-        raise InputError(f"--shard must be I/N with I from 1 to N, such as 1/4, got {text}")
+        raise InputError(f"`shard` must be I/N with I from 1 to N, such as 1/4, got {text}")
     return numbers[0], numbers[1]
 
 
 def numbers_of(option: str, text: str, kind: type = float) -> tuple:
-    """'1,0.38' -> (1.0, 0.38).
+    """Read numbers with commas between them: '1,0.38' -> (1.0, 0.38).
+
+    Args:
+        option: named in the error.
+        text: what the user gave for it.
+        kind: float, or int for whole numbers.
 
     Raises:
-        InputError: for anything that is no list of such numbers.
+        InputError: `text` is no list of such numbers.
     """
     try:
         return tuple(kind(part) for part in text.split(","))
@@ -120,10 +140,10 @@ def numbers_of(option: str, text: str, kind: type = float) -> tuple:
 
 
 def temperatures_of(option: str, text: str) -> tuple[float, ...]:
-    """The same for temperatures, each of them once.
+    """Read temperatures as `numbers_of` does; repeated ones count once.
 
     Raises:
-        InputError: for one outside [0, 1], too.
+        InputError: `text` is no list of numbers in [0, 1].
     """
     found = tuple(dict.fromkeys(numbers_of(option, text)))
     if not all(0 <= T <= 1 for T in found):
@@ -139,15 +159,19 @@ def clock(seconds: float) -> str:
 
 
 class Progress:
-    """Progress of one long task: a bar on a terminal, a plain line now and then in a pipe.
+    """The progress of one long task: a bar on a terminal, elsewhere a plain line every ten seconds.
 
-    Both show what is done, the rate and the time left. Use as a context manager.
+    Both show what is done, the rate and the time left. Use it as a context manager.
     """
 
     def __init__(self, title: str, total: int | None, unit: str, done: int = 0):
-        """Start at `done` of `total` steps; `unit` names a step ('images', 'steps', 'MB').
+        """Start the clock.
 
-        `total` may be None, and be set later, where it is not known at the start.
+        Args:
+            title: of the task.
+            total: number of steps, or None if it is not known yet; it may be set later.
+            unit: names the steps: 'images', 'steps', 'MB'.
+            done: steps that were done before.
         """
         self.title, self.total, self.unit = title, total, unit
         self._first = self._done = done
@@ -156,7 +180,7 @@ class Progress:
 
     def __enter__(self) -> "Progress":
         if sys.stderr.isatty():
-            # rich loads only where a bar is drawn.
+            # Imported only where a bar is drawn: it takes time.
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
@@ -178,7 +202,12 @@ class Progress:
             self._bar.stop()
 
     def update(self, done: float, note: str = "") -> None:
-        """Say that `done` steps of the total are finished, perhaps a part of one, with a short note beside the rate."""
+        """Show how far the task is.
+
+        Args:
+            done: steps finished; may end in part of a step.
+            note: a short text beside the rate.
+        """
         self._done = done
         seconds = time.monotonic() - self._started
         rate = (done - self._first) / seconds if seconds > 0 else 0.0
@@ -188,8 +217,8 @@ class Progress:
         elif time.monotonic() - self._printed >= PLAIN_SECONDS or done == self.total:
             self._printed = time.monotonic()
             left = f", {clock((self.total - done) / rate)} left" if rate and self.total and done < self.total else ""
-            of = f"/{self.total}" if self.total else ""
-            print(f"{self.title}: {int(done)}{of} {self.unit}, {note}{left}", file=sys.stderr, flush=True)
+            total = f"/{self.total}" if self.total else ""
+            print(f"{self.title}: {int(done)}{total} {self.unit}, {note}{left}", file=sys.stderr, flush=True)
 
     def log(self, line: str) -> None:
         """Print a line that stays, above the bar where there is one."""
@@ -208,9 +237,12 @@ def track(items: Iterable, title: str, total: int, unit: str) -> Iterator:
 
 
 def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """Print a table to standard output; the first column is left-aligned, the others right.
+    """Print a table to standard output, the first column aligned left, the others right.
 
-    Without a single column name there is no header.
+    Args:
+        title: above the table.
+        columns: their names; there is no header if all are empty.
+        rows: of one text for each column.
     """
     from rich.console import Console
     from rich.table import Table

@@ -1,12 +1,12 @@
-"""The two ways in which a command ends badly without being a bug of this project."""
+"""The two ways in which a command can fail without a bug in this project."""
 
 
 class InputError(ValueError):
-    """Something the user gave cannot be used: exit status 2.
+    """The user gave something that cannot be used: exit status 2.
 
     The message is one line: what is wrong, with which input, and what to do.
     """
 
 
 class WorkError(RuntimeError):
-    """The input was good and the work failed all the same: exit status 1."""
+    """The input was good, and the work failed all the same: exit status 1."""

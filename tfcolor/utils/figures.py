@@ -9,8 +9,8 @@ from tfcolor.utils.files import replacing
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, whole or not at all."""
+    """Write a figure as PNG, completely or not at all."""
     with replacing(path) as file, warnings.catch_warnings():
-        # A dataset's name may be in letters that the font lacks; they show as boxes.
+        # The font may lack letters of a dataset's name; they appear as boxes.
         warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
         figure.savefig(file, format="png", dpi=120)

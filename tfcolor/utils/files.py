@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are written completely or not at all."""
 
 import contextlib
 import io
@@ -15,7 +15,7 @@ import numpy as np
 
 from tfcolor.utils.errors import InputError
 
-# What NumPy lets through when an .npz is broken; a bare array loads without the `with` protocol.
+# What NumPy raises when an .npz is broken (TypeError, AttributeError: it is a bare array, which has no `with`).
 _BROKEN_NPZ = (
     OSError,
     ValueError,
@@ -31,13 +31,13 @@ _BROKEN_NPZ = (
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file beside `path`; on success it takes that name, else it disappears.
+    """Open a temporary file beside `path`; on success it gets that name, else it is removed.
 
     Args:
-        path: the file to make or to replace, in a folder that exists.
+        path: the file to make or replace, in a folder that exists.
 
     Yields:
-        A binary file to write to, and to read back.
+        A binary file, open for writing and reading.
     """
     temporary = path.with_name(f"{temporary_prefix(path)}{os.getpid()}.tmp")
     try:
@@ -52,7 +52,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Make a temporary folder beside `path`; on success it takes that name, else it disappears.
+    """Make a temporary folder beside `path`; on success it gets that name, else it is removed.
 
     Args:
         path: the folder to make, see `check_new`.
@@ -61,50 +61,50 @@ def new_folder(path: Path) -> Iterator[Path]:
         An empty folder.
     """
     with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".", suffix=".tmp") as unfinished:
-        folder = Path(unfinished, "whole")  # of the usual permissions, unlike the one that it is in
+        folder = Path(unfinished, "complete")  # has the usual permissions, unlike the folder around it
         folder.mkdir()
         yield folder
         folder.rename(path)
 
 
 class WithoutDescriptor(io.BufferedIOBase):
-    """An open file that only Python writes to.
+    """An open file that hides its descriptor, so that libraries write through Python.
 
-    Given a file with a descriptor, Pillow and tifffile write past Python, and say 'encoder error' or '57600
-    requested and 16160 written' where the system says that the disk is full.
+    Pillow and tifffile write straight to a descriptor if there is one. When the disk is full they then say
+    'encoder error' or '57600 requested and 16160 written' instead of what the system says.
     """
 
     def __init__(self, file: IO[bytes]):
-        """Take an open binary file; closing it stays with whoever opened it."""
+        """Wrap an open binary file; whoever opened it closes it."""
         self.write, self.flush, self.seek, self.tell = file.write, file.flush, file.seek, file.tell
         self.read, self.readinto = file.read, file.readinto
 
     def readable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     writable = seekable = readable
 
 
 def temporary_prefix(path: Path) -> str:
-    """How the names of a file's temporary files begin: short, since the file's own name may be as long as can be."""
+    """Return how the names of a file's temporary files begin: briefly, since the longest name must leave room."""
     return f".{zlib.crc32(os.fsencode(path.name)):08x}."
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what `replacing` left in a folder when a process was killed; nobody else may write there."""
+    """Remove what `replacing` left in a folder when a process was killed. No other process may be writing there."""
     for temporary in folder.glob(".*.tmp"):
         temporary.unlink()
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write `content` as indented JSON, whole or not at all."""
+    """Write `content` as indented JSON, completely or not at all."""
     with replacing(path) as file:
         file.write((json.dumps(content, indent=2) + "\n").encode())
 
 
 def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Write arrays, numbers and strings as an .npz without pickles, whole or not at all."""
+    """Write arrays, numbers and strings as an .npz without pickles, completely or not at all."""
     with replacing(path) as file:
         np.savez(file, **arrays)
 
@@ -113,14 +113,14 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read what `write_json` wrote.
 
     Raises:
-        InputError: where the file is missing or no JSON object.
+        InputError: the file is missing, or is no JSON object.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing") from error
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} cannot be read: {_line(error)}") from error
+        raise InputError(f"{path} cannot be read: {_first_line(error)}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} cannot be read: not a JSON object")
     return content
@@ -131,10 +131,10 @@ def read_npz(path: Path, keys: set[str] | None = None) -> dict[str, np.ndarray]:
 
     Args:
         path: the file.
-        keys: the names that must be there, no more and no fewer; None for whatever is there.
+        keys: the names that the file must hold, no more and no fewer; None for any.
 
     Raises:
-        InputError: where the file is missing, broken, or holds other names.
+        InputError: the file is missing or broken, or holds other names.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
@@ -142,28 +142,28 @@ def read_npz(path: Path, keys: set[str] | None = None) -> dict[str, np.ndarray]:
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing") from error
     except _BROKEN_NPZ as error:
-        raise InputError(f"{path} cannot be read: {_line(error)}") from error
+        raise InputError(f"{path} cannot be read: {_first_line(error)}") from error
     if keys is not None:
         check_names(path, content, keys)
     return content
 
 
 def check_names(path: Path, content: dict[str, np.ndarray], keys: set[str]) -> None:
-    """Raise InputError where a file's content has other names than it should."""
+    """Raise InputError if a file's content has other names than it should."""
     if content.keys() != keys:
         missing, unknown = sorted(keys - content.keys()), sorted(content.keys() - keys)
         raise InputError(f"{path} does not fit: missing {missing or 'nothing'}, unknown {unknown or 'nothing'}")
 
 
-def _line(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
 
 
 def check_folder(path: Path) -> None:
-    """Check that a folder could be made and written to, without making it.
+    """Check that a folder can be made and written to, without making it.
 
     Raises:
-        InputError: where it could not.
+        InputError: it cannot.
     """
     existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
@@ -172,13 +172,13 @@ def check_folder(path: Path) -> None:
 
 
 def check_new(path: Path) -> None:
-    """Check that a file or folder is not there, and could be made in a folder that is.
+    """Check that a file or folder does not exist, and can be made in a folder that does.
 
     Raises:
-        InputError: where it is, or could not.
+        InputError: it exists, or cannot be made.
     """
     if path.exists():
-        raise InputError(f"{path} exists; remove it, or give another --output")
+        raise InputError(f"{path} exists; remove it, or give another `output`")
     parent = path.absolute().parent
     if not parent.is_dir():
         raise InputError(f"{path} cannot be written: there is no folder {parent}")
@@ -186,10 +186,10 @@ def check_new(path: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder for results and check that files can be written to it.
+    """Make a folder for results, and check that files can be written to it.
 
     Raises:
-        InputError: where that cannot be done.
+        InputError: the folder cannot be made or written to.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)

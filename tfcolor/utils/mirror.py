@@ -1,18 +1,23 @@
-"""Pictures continued beyond their borders by their mirror images."""
+"""Pictures continued by their mirror images, as `mode="reflect"` of `np.pad`. No TensorFlow."""
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import tensorflow as tf
 
 
-def mirrored(places: Any, length: Any) -> Any:
-    """The pixel that each place shows where mirrors stand on the first and the last pixel of a picture.
+def mirrored(places: "int | np.ndarray | tf.Tensor", length: "int | tf.Tensor") -> "int | np.ndarray | tf.Tensor":
+    """Find the pixel that each place shows when mirror images continue a picture on both sides, again and again.
+
+    The border pixel is not repeated: a picture 0 1 2 continues as 0 1 2 1 0 1 2.
 
     Args:
-        places: int [...], any whole numbers: a NumPy array or a tensor.
-        length: of the picture, at least 1; an int, or for tensors an int32 scalar.
+        places: any integers, of any shape.
+        length: pixels of the picture along this axis, at least 1. If both are tensors, a scalar of the same dtype.
 
     Returns:
-        int [...], each in [0, length): as `numpy.pad` with mode 'reflect' counts them, again and again.
+        Integers in [0, length), of the shape and dtype of `places`.
     """
-    last = length - 1
-    period = 2 * last + 1 // (1 + last)  # 1 for a single pixel
-    return abs((places + last) % period - last)
+    period = 2 * (length - 1) + 1 // length  # 1 for a single pixel; `max` would not take tensors
+    return abs((places + length - 1) % period - (length - 1))

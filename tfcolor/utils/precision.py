@@ -1,4 +1,4 @@
-"""How to compute: float32 or bfloat16 for the convolutions, and whether XLA compiles; by measurement or device."""
+"""How to compute: convolutions in float32 or bfloat16, decided by measurement; with XLA or not, decided by device."""
 
 import time
 from collections.abc import Callable
@@ -16,13 +16,13 @@ def choose(precision: str, measure_gain: Callable[[], float]) -> tf.DType:
 
     Args:
         precision: 'float32', 'bfloat16', or 'auto' for bfloat16 where it is faster here.
-        measure_gain: `bfloat16_gain`, or a number on which several workers agreed.
+        measure_gain: returns how many times faster bfloat16 is, see `bfloat16_gain`; workers agree on one number.
 
     Returns:
         tf.float32 or tf.bfloat16.
 
     Raises:
-        ValueError: for any other precision.
+        ValueError: for another precision.
     """
     PRECISION.check("precision", precision)
     if precision == "auto":
@@ -31,13 +31,12 @@ def choose(precision: str, measure_gain: Callable[[], float]) -> tf.DType:
 
 
 def bfloat16_gain(training: bool) -> float:
-    """How many times faster a convolution is in bfloat16 than in float32.
+    """Measure how many times faster a convolution is in bfloat16 than in float32. Takes 0.1 s.
 
     Matrix units for bfloat16 (AMX, AVX512-BF16, GPUs) make it several times faster. Without them the
     convolution itself is about as fast, and its gradients are ten times slower. The two are timed in
-    turn, and the best times compared: 0.1 s. A gain is measured twice, and the smaller one taken: where
-    other programs take turns on the cores, one measurement may be far off, and rounding must not be
-    chosen by chance.
+    turn, and their best times are compared. A gain is measured twice, and the smaller one counts: while
+    other programs use the cores, one measurement may be far off, and chance must not choose the rounding.
 
     Args:
         training: whether the gradients count as well.
@@ -53,7 +52,7 @@ def _measured_gain(training):
         for dtype, times in seconds.items():
             started = time.perf_counter()
             _probe(*arguments[dtype], training)
-            if repeat:  # the first one also sets up
+            if repeat:  # the first one includes setting up
                 times.append(time.perf_counter() - started)
     return min(seconds[tf.float32]) / min(seconds[tf.bfloat16])
 
@@ -68,16 +67,16 @@ def _probe(x, filters, training):
 
 
 def use_xla(xla: str) -> bool:
-    """Whether to compile with XLA.
+    """Decide whether to compile with XLA.
 
-    On a GPU it fuses what is bound by memory. On a CPU it loses oneDNN's convolutions, and with them
-    up to 9/10 of the speed, whatever the network: decided by the device.
+    On a GPU, XLA fuses operations that are bound by memory. On a CPU it does without oneDNN's convolutions,
+    which costs up to 9/10 of the speed, whatever the network. So the device decides.
 
     Args:
         xla: 'on', 'off', or 'auto' for on where there is a GPU.
 
     Raises:
-        ValueError: for anything else.
+        ValueError: for another value.
     """
     XLA.check("xla", xla)
     return bool(tf.config.list_physical_devices("GPU")) if xla == "auto" else xla == "on"

@@ -8,7 +8,7 @@ _CAPTION = 20  # height of the strip above a picture
 
 
 def reduced(rgb: np.ndarray, side: int = 256) -> np.ndarray:
-    """A picture uint8 [H, W, 3] with no side longer than `side`."""
+    """Shrink a picture, uint8 [H, W, 3], until no side is longer than `side` pixels."""
     image = Image.fromarray(rgb)
     image.thumbnail((side, side))
     return np.asarray(image)
@@ -18,7 +18,7 @@ def sheet(rows: list[list[tuple[str, np.ndarray]]]) -> np.ndarray:
     """Lay out pictures in rows, each under its caption, on white.
 
     Args:
-        rows: of (caption, picture uint8 [H, W, 3]); sizes may differ.
+        rows: each a list of (caption, picture uint8 [H, W, 3]); sizes may differ.
 
     Returns:
         uint8 [H', W', 3].

@@ -1,4 +1,4 @@
-"""Pixel-wise work on a picture of any size in little memory."""
+"""Work on single pixels of a picture of any size, in little memory."""
 
 from collections.abc import Callable
 
@@ -8,14 +8,14 @@ _STRIP_PIXELS = 2**20
 
 
 def by_rows(function: Callable[..., np.ndarray], *pictures: np.ndarray) -> np.ndarray:
-    """Apply a function of single pixels to pictures in strips of rows.
+    """Apply a function of single pixels to strips of rows, one after the other.
 
     Args:
         function: maps strips [h, W, ...] of all pictures to an array or tensor [h, W, ...].
-        pictures: arrays [H, W, ...], not empty, of one height and width.
+        pictures: arrays [H, W, ...], not empty, all of the same height and width.
 
     Returns:
-        What the function gives for the whole: [H, W, ...].
+        The function's result for the whole pictures, [H, W, ...].
     """
     height, width = pictures[0].shape[:2]
     rows = max(1, _STRIP_PIXELS // width)

@@ -1,0 +1,83 @@
+"""Files and folders that are complete or not there; other functions of `files` are tested with photographs."""
+
+import stat
+
+import numpy as np
+import pytest
+
+from tfcolor.utils import files
+from tfcolor.utils.errors import InputError
+from tfcolor.utils.strips import by_rows
+
+
+def test_a_new_folder_gets_its_name_when_it_is_complete(tmp_path):
+    with files.new_folder(tmp_path / "new") as folder:
+        (folder / "a.txt").write_text("a")
+        assert not (tmp_path / "new").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+    assert (tmp_path / "new" / "a.txt").read_text() == "a"
+    (tmp_path / "plain").mkdir()
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("new", "plain")]
+    assert modes[0] == modes[1]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_what_fails_leaves_nothing(error, tmp_path):
+    (tmp_path / "old").write_bytes(b"old")
+    with pytest.raises(error), files.new_folder(tmp_path / "new") as folder:
+        (folder / "a.txt").write_text("a")
+        raise error
+    with pytest.raises(error), files.replacing(tmp_path / "old") as file:
+        file.write(b"new")
+        raise error
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+    assert (tmp_path / "old").read_bytes() == b"old"
+
+
+def test_leftovers_are_removed_and_other_files_stay(tmp_path):
+    for name in ("a.json", ".hidden", "b.tmp"):
+        (tmp_path / name).touch()
+    with files.replacing(tmp_path / "a.json"):  # a killed process would leave its file behind
+        (left,) = tmp_path.glob(".*.tmp")
+        files.remove_leftovers(tmp_path)
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", "a.json", "b.tmp"]
+        left.touch()
+
+
+def test_a_new_path_is_checked_before_the_work(tmp_path):
+    (tmp_path / "file").touch()
+    files.check_new(tmp_path / "new")
+    files.check_folder(tmp_path / "deep" / "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    with pytest.raises(InputError, match=r"file exists; remove it, or give another `output`$"):
+        files.check_new(tmp_path / "file")
+    with pytest.raises(InputError, match=r"new cannot be written: there is no folder .*deep$"):
+        files.check_new(tmp_path / "deep" / "new")
+    with pytest.raises(InputError, match=r"cannot write to folder .*below: .*file is no folder$"):
+        files.check_folder(tmp_path / "file" / "below")
+
+
+def test_a_file_without_descriptor_is_a_file_otherwise(tmp_path):
+    with (tmp_path / "file").open("w+b") as file:
+        wrapped = files.WithoutDescriptor(file)
+        assert wrapped.readable() and wrapped.writable() and wrapped.seekable()
+        wrapped.write(b"abc")
+        wrapped.seek(1)
+        assert (wrapped.read(), wrapped.tell()) == (b"bc", 3)
+        with pytest.raises(OSError):
+            wrapped.fileno()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 2**18), (5, 2**20 + 3)])
+def test_strips_give_the_result_of_the_whole(shape):
+    picture = np.arange(np.prod(shape), dtype=np.uint32).reshape(shape).astype(np.uint8)
+    other = picture // 3
+    heights = []
+
+    def function(strip, other):
+        heights.append(len(strip))
+        return np.stack([strip, strip ^ other], axis=-1)
+
+    np.testing.assert_array_equal(by_rows(function, picture, other), np.stack([picture, picture ^ other], axis=-1))
+    assert sum(heights) == shape[0]
+    assert max(heights) * shape[1] <= max(2**20, shape[1])
