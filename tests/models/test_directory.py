@@ -127,7 +127,7 @@ WRONG = {
     "a foreign activation": (
         change_network,
         {"activation": "gelu2"},
-        r"model.json: activation must be relu or .*got 'gelu2'",
+        r"model.json: activation must be relu, .*got 'gelu2'",
     ),
     "a normalization that is a word": (change_network, {"batch_norm": "yes"}, "batch_norm must be of type bool"),
     "a name that is a list": (change_network, {"name": ["valid8"]}, "model.json: unknown network"),

@@ -31,7 +31,7 @@ def test_what_is_asked_for_needs_no_measurement(name):
 
 
 def test_other_precisions_are_refused():
-    with pytest.raises(ValueError, match="`precision` must be auto, float32, bfloat16, got 'float16'"):
+    with pytest.raises(ValueError, match="`precision` must be auto, float32 or bfloat16, got 'float16'"):
         precision.choose("float16", never)
 
 
@@ -61,5 +61,5 @@ def test_xla_is_for_gpus_and_can_be_forced(monkeypatch, devices, expected):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: devices)
     assert precision.use_xla("auto") == expected
     assert precision.use_xla("on") and not precision.use_xla("off")
-    with pytest.raises(ValueError, match="`xla` must be auto, on, off, got 'yes'"):
+    with pytest.raises(ValueError, match="`xla` must be auto, on or off, got 'yes'"):
         precision.use_xla("yes")

@@ -46,7 +46,8 @@ class Option:
         if isinstance(value, bool) != (kind is bool) or not isinstance(value, (int, float) if kind is float else kind):
             raise InputError(f"`{name}` must be of type {kind.__name__}, got {value!r}")
         if self.choices and value not in self.choices:
-            raise InputError(f"`{name}` must be {' or '.join(map(str, self.choices))}, got {value!r}")
+            *others, last = map(str, self.choices)
+            raise InputError(f"`{name}` must be {', '.join(others)} or {last}, got {value!r}")
         if not self.holds(value):
             raise InputError(f"`{name}` must be {self.rule}, got {value}")
 
