@@ -65,13 +65,13 @@ class Colorizer:
         """
         self.network, self.objective, self.decoding = network, objective, decoding or Decoding()
         self.bins = objective.bins
-        of_lightness = INPUTS[network.takes].of_lightness
+        from_lightness = INPUTS[network.takes].from_lightness
         pictures, outputs = (tf.TensorSpec([None, None, None, n]) for n in (1, objective.num_outputs))
         weights, number = tf.TensorSpec([objective.num_outputs]), tf.TensorSpec([])
         # Autograph has nothing to convert, and looking for it takes a second.
         graph = functools.partial(tf.function, autograph=False)
         compiled = functools.partial(graph, jit_compile=precision.use_xla(xla) or None)
-        self._forward = compiled(lambda x: network(of_lightness(x)), input_signature=[pictures])
+        self._forward = compiled(lambda x: network(from_lightness(x)), input_signature=[pictures])
         self._decode = compiled(
             lambda x, log_weights, T: objective.to_ab(x + log_weights, T), input_signature=[outputs, weights, number]
         )

@@ -79,7 +79,7 @@ class Exported(tf.Module):
         return (outputs + seen) / 2
 
     def _see(self, lightness):
-        return self.network(INPUTS[self.network.takes].of_lightness(lightness))
+        return self.network(INPUTS[self.network.takes].from_lightness(lightness))
 
     def _padded(self, lightness):
         """Continued by mirror images to sides that are multiples of the network's."""

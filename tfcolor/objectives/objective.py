@@ -90,7 +90,7 @@ class Objective:
             lab: windows, float32 [B, P, P, 3], Lab.
             network: the network or its class.
         """
-        return INPUTS[network.takes].of_lightness(lab[..., :1]), *self.targets(lab, network)
+        return INPUTS[network.takes].from_lightness(lab[..., :1]), *self.targets(lab, network)
 
     def losses(self, network: Network) -> list[LossOfVariables]:
         """The groups of variables that are trained, each with its loss: one, unless a subclass has more.

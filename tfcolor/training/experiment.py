@@ -323,7 +323,7 @@ def _some_inputs(options: TrainingOptions, network: Network, dataset: Dataset) -
     windows = Windows(paths[:: -(-len(paths) // _INITIAL_PHOTOS)], options.data.patch)
     middle = np.float32([0.5, 0.5])
     rgb = np.stack([windows.cut(index, middle) for index in range(len(windows.paths))])
-    return INPUTS[network.takes].of_lightness(levels_to_lab(tf.constant(rgb))[..., :1])
+    return INPUTS[network.takes].from_lightness(levels_to_lab(tf.constant(rgb))[..., :1])
 
 
 def _previews(experiment: Experiment) -> Previews:
