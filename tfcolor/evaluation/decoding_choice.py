@@ -58,7 +58,7 @@ def _colors(colorizer: Colorizer, truth: Truth) -> dict[Decoding, np.ndarray]:
         Decoding(T, smoothing=radius, uniform_share=share): np.empty(truth.ab.shape, np.float32)
         for T, share, radius in itertools.product(TEMPERATURES, UNIFORM_SHARES, RADII)
     }
-    for part in colorizer.tiles(truth.lightness[None], more=border(max(RADII))):
+    for part in colorizer.tiles(truth.lightness[None], margin=border(max(RADII))):
         for T, share in itertools.product(TEMPERATURES, UNIFORM_SHARES):
             ab = colorizer.decode(part, T, share)
             for radius in RADII:

@@ -43,9 +43,9 @@ class ModelPredictor:
         keys = {decoding: (f"{decoding.temperature:g}", self.name) for decoding in self._decodings}
         colors = {key: np.empty(truth.ab.shape, np.float32) for key in keys.values()}
         totals: dict = {key: {} for key in keys.values()}
-        more = max(border(decoding.smoothing) for decoding in self._decodings)
-        for part in self._colorizer.tiles(truth.lightness[None], self._tile, more):
-            logits = inside(part.outputs, more)[0]
+        margin = max(border(decoding.smoothing) for decoding in self._decodings)
+        for part in self._colorizer.tiles(truth.lightness[None], self._tile, margin):
+            logits = inside(part.outputs, margin)[0]
             for decoding, key in keys.items():
                 colors[key][part.place] = self._colorizer.colors(part, decoding)[0]
                 # At T = 0 the distribution is one bin, whose cross-entropy is infinite wherever it is wrong.
