@@ -1,8 +1,8 @@
-"""tfcolor: image colorization by classification, in TensorFlow's low-level operations.
+"""tfcolor: image colorization by classification, written in low-level TensorFlow.
 
-Importing this package imports nothing else, so that the scripts can answer `--help` and
-usage errors before TensorFlow (three to five seconds) is loaded.
+Importing this package imports nothing else. So the scripts answer `--help` and usage errors before they load
+TensorFlow, which takes three to five seconds.
 """
 
 __version__ = "0.1.0"
-DEFAULT_MODEL = "zhang-outdoor"  # of those in tfcolor/models
+DEFAULT_MODEL = "zhang-outdoor"  # one of the folders in tfcolor/models

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfcolor.networks import initialization
-from tfcolor.networks.initialization import convolutions, data_dependent, learning_rates, xavier
+from tfcolor.networks.initialization import change_rates, convolutions, data_dependent, xavier
 from tfcolor.networks.layers import TrainingPass
 from tfcolor.networks.valid8 import Valid8
 from tfcolor.networks.zhang import Zhang
@@ -65,7 +65,7 @@ def test_every_channel_has_mean_0_and_deviation_1_before_rates_are_equalized(mak
 @pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS)
 def test_all_layers_learn_at_the_same_rate(make, lightness):
     def spread(network):
-        return np.ptp(np.log(learning_rates(network, lightness, seed=9)[0]))  # other draws than those it used
+        return np.ptp(np.log(change_rates(network, lightness, seed=9)[0]))  # other draws than those it used
 
     he, ours = make(), make()
     data_dependent(ours, lightness, seed=0)

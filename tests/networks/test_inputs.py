@@ -18,19 +18,19 @@ LIGHTNESS = np.random.default_rng(0).uniform(0, 100, [2, 9, 7, 1]).astype(np.flo
 def test_gray_is_srgb_s():
     lab = np.concatenate([LIGHTNESS, np.zeros([2, 9, 7, 2])], axis=-1)
     expected = lab2rgb(lab)
-    np.testing.assert_allclose(INPUTS["rgb"].of_lightness(tf.constant(LIGHTNESS)), expected, atol=1e-4)
-    np.testing.assert_allclose(INPUTS["gray"].of_lightness(tf.constant(LIGHTNESS)), expected[..., 1:2], atol=1e-4)
+    np.testing.assert_allclose(INPUTS["rgb"].from_lightness(tf.constant(LIGHTNESS)), expected, atol=1e-4)
+    np.testing.assert_allclose(INPUTS["gray"].from_lightness(tf.constant(LIGHTNESS)), expected[..., 1:2], atol=1e-4)
 
 
 def test_ends_of_the_scale_stay_in_range():
     ends = tf.constant([[[[0.0]], [[100.0]]]])
-    gray = INPUTS["gray"].of_lightness(ends).numpy().ravel()
+    gray = INPUTS["gray"].from_lightness(ends).numpy().ravel()
     np.testing.assert_allclose(gray, [0, 1], atol=1e-6)
     assert gray.min() >= 0 and gray.max() <= 1
 
 
 def test_without_hints_there_are_none():
-    given = INPUTS["lightness and hints"].of_lightness(tf.constant(LIGHTNESS)).numpy()
+    given = INPUTS["lightness and hints"].from_lightness(tf.constant(LIGHTNESS)).numpy()
     np.testing.assert_array_equal(given[..., :1], LIGHTNESS)
     assert given.shape[-1] == 4 and not given[..., 1:].any()
 
@@ -56,5 +56,5 @@ def test_a_network_gets_what_it_takes_in_training_and_in_prediction(takes):
     result = trainer_of(Pixelwise, 2, objective).step(batch_maker(objective, network)(rgb), 1e-3, 0)
     assert result.is_finite
     ab = Colorizer(network, objective).predict_ab(LIGHTNESS[0, ..., 0], 1.0)
-    expected = objective.to_ab(network(INPUTS[takes].of_lightness(tf.constant(LIGHTNESS[:1]))), 1.0)
+    expected = objective.to_ab(network(INPUTS[takes].from_lightness(tf.constant(LIGHTNESS[:1]))), 1.0)
     np.testing.assert_allclose(ab, expected[0], atol=1e-4)

@@ -29,7 +29,7 @@ def make_network(name, num_bins, **options):
 
 def inputs(name: str, height: int, width: int, batch: int = 1) -> tf.Tensor:
     """What a network takes."""
-    return INPUTS[network_class(name).takes].of_lightness(lightness(height, width, batch))
+    return INPUTS[network_class(name).takes].from_lightness(lightness(height, width, batch))
 
 
 @pytest.mark.parametrize("name", NETWORKS)

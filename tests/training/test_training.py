@@ -139,10 +139,10 @@ def test_two_processes_find_the_weights_of_one(photos_folder, tmp_path, options)
 
 CHIEF = """
 import numpy as np
-from tfcolor.training.distribution import make_strategy, of_chief
+from tfcolor.training.distribution import make_strategy, broadcast_from_chief
 from tfcolor.utils import cluster
 strategy, index = make_strategy(), cluster.share()[0]
-print("found", of_chief(strategy, {"a": np.float32([[index, 0.1 * index]])})["a"].tolist())
+print("found", broadcast_from_chief(strategy, {"a": np.float32([[index, 0.1 * index]])})["a"].tolist())
 """
 
 

@@ -1,4 +1,4 @@
-"""Colouring with a trained network. Importing this package imports TensorFlow; no other package does."""
+"""Colouring with a trained network. Importing this package imports TensorFlow; importing another package does not."""
 
 from tfcolor.colorizer.colorizer import Colorizer
 

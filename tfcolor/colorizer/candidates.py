@@ -1,9 +1,9 @@
 """Several plausible colourings of one photograph, each coherent over its surfaces.
 
-The pixels are grouped into surfaces whose predicted distributions are alike. For each surface the most
-likely colours that differ clearly are found, its modes. The k-th candidate draws every pixel of a surface
-towards the surface's k-th mode: its distribution is multiplied with a Gaussian around that colour, and
-decoded as always. What the network holds impossible at a pixel stays impossible there.
+Pixels with similar predicted distributions are grouped into surfaces. The modes of a surface are its most likely
+colours that clearly differ from each other. The k-th candidate pulls every pixel of a surface towards the k-th mode:
+it multiplies the pixel's distribution by a Gaussian around this colour, and decodes the product as usual. A colour
+that the network finds impossible at a pixel stays impossible there.
 """
 
 import warnings
@@ -20,12 +20,12 @@ from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.colorizer.tiles import AUTO_TILE
 from tfcolor.utils.mirror import mirrored
 
-_SURFACES = 6
-_BLOCKS = 40_000  # over which distributions are averaged before they are grouped
-_SMALLEST_BLOCK = 4  # pixels a side: single pixels are too noisy
-_APART = 20.0  # ab units between a surface's modes: clearly another colour
-_PULL = 15.0  # ab units, sigma of the Gaussian around a mode
-_BLUR = 1.0  # blocks, by which the borders of surfaces are softened
+_SURFACES = 6  # at most
+_BLOCKS = 40_000  # a picture is divided into about so many blocks, whose mean distributions are grouped
+_SMALLEST_BLOCK = 4  # side in pixels: single pixels are too noisy
+_APART = 20.0  # ab units: the least distance of two modes of a surface, so that they clearly differ
+_PULL = 15.0  # ab units: sigma of the Gaussian around a mode
+_BLUR = 1.0  # blocks: sigma that softens the borders of surfaces
 
 
 def candidates(
@@ -34,34 +34,34 @@ def candidates(
     """Predict several colourings.
 
     Args:
-        colorizer: the model; it predicts distributions.
+        colorizer: a model that predicts distributions.
         lightness: float32 [H, W], L* in [0, 100].
-        num: how many, 2 or more.
-        decoding: how colours are made.
-        tile: side of the tiles.
+        num: number of colourings, at least 2.
+        decoding: how colours are decoded.
+        tile: side of the tiles in pixels.
 
     Returns:
-        ab, float32 [num, H, W, 2], the most likely one first.
+        ab, float32 [num, H, W, 2], the most likely colouring first.
     """
     block = max(_SMALLEST_BLOCK, round((lightness.size / _BLOCKS) ** 0.5))
     log_weights = colorizer.objective.log_weights(decoding.uniform_share)
     shares = _mean_shares(colorizer, lightness, block, log_weights, tile)  # [h, w, Q]
-    members, centres = _surfaces(shares)  # [h, w, S], [S, Q]
-    pulls = np.stack([_pulls(colorizer.bins.means, centre, num) for centre in centres])  # [S, num, Q]
+    memberships, surface_shares = _surfaces(shares)  # [h, w, S], [S, Q]
+    pulls = np.stack([_pulls(colorizer.bins.means, each, num) for each in surface_shares])  # [S, num, Q]
     pulls = tf.constant(pulls, tf.float32)
     result = np.empty([num, *lightness.shape, 2], np.float32)
-    as_pulled = replace(decoding, uniform_share=None)  # lambda is in the pulled logits already
+    without_lambda = replace(decoding, uniform_share=None)  # the pulled logits include it
     for part in colorizer.tiles(lightness[None], tile, border(decoding.smoothing)):
-        surfaces = tf.constant(_enlarged(members, part, lightness.shape, block))  # [h + 2 more, w + 2 more, S]
+        surfaces = tf.constant(_enlarged(memberships, part, lightness.shape, block))  # [h + 2 margin, w + 2 margin, S]
         logs = tf.nn.log_softmax(part.outputs + log_weights)
         for k in range(num):
             pulled = logs + tf.tensordot(surfaces, pulls[:, k], axes=1)
-            result[k][part.place] = colorizer.colors(part._replace(outputs=pulled), as_pulled)[0]
+            result[k][part.place] = colorizer.colors(part._replace(outputs=pulled), without_lambda)[0]
     return result
 
 
 def _mean_shares(colorizer, lightness, block, log_weights, tile):
-    """Predicted distributions, averaged over blocks: float32 [ceil(H / block), ceil(W / block), Q]."""
+    """The mean predicted distribution of each block: float32 [ceil(H / block), ceil(W / block), Q]."""
     height, width = (-(-side // block) for side in lightness.shape)
     sums = np.zeros([height * width, colorizer.bins.num_bins], np.float32)
     counts = np.zeros(height * width, np.float32)
@@ -76,48 +76,49 @@ def _mean_shares(colorizer, lightness, block, log_weights, tile):
 
 
 def _surfaces(shares):
-    """Group blocks by k-means on the square roots of their distributions (Hellinger's distance).
+    """Group blocks by k-means on the square roots of their distributions (Hellinger distance).
 
     Returns:
-        Membership of each block in each surface, softened at the borders, float32 [h, w, S]; and the mean
+        The membership of each block in each surface, softened at the borders, float32 [h, w, S]; and the mean
         distribution of each surface, [S, Q].
     """
     height, width, num_bins = shares.shape
     flat = shares.reshape(-1, num_bins)
     num = min(_SURFACES, len(flat))
-    with warnings.catch_warnings():  # a plain sky has fewer kinds of blocks than there may be surfaces
+    with warnings.catch_warnings():  # a plain sky gives empty clusters
         warnings.simplefilter("ignore")
         _, labels = kmeans2(np.sqrt(flat).astype(np.float64), num, minit="++", seed=0)
     used = np.unique(labels)
-    centres = np.stack([flat[labels == label].mean(axis=0) for label in used])
-    members = np.stack([(labels == label).reshape(height, width) for label in used], axis=-1).astype(np.float32)
-    members = gaussian_filter(members, [_BLUR, _BLUR, 0], mode="nearest")
-    return members / members.sum(axis=-1, keepdims=True), centres
+    means = np.stack([flat[labels == label].mean(axis=0) for label in used])
+    memberships = np.stack([(labels == label).reshape(height, width) for label in used], axis=-1).astype(np.float32)
+    memberships = gaussian_filter(memberships, [_BLUR, _BLUR, 0], mode="nearest")
+    return memberships / memberships.sum(axis=-1, keepdims=True), means
 
 
 def _pulls(colors, shares, num):
-    """Logarithms of Gaussians around the modes of a distribution: [num, Q].
+    """The logarithms of Gaussians around the modes of a distribution: [num, Q].
 
-    A mode is the bin with the largest share within the Gaussian's reach, at a distance from those before.
+    The next mode is the bin with the largest share around it, weighted by the Gaussian, among the bins at least
+    `_APART` from the modes before.
     """
     distances = np.linalg.norm(colors[:, None] - colors, axis=-1)  # [Q, Q]
     near = np.exp(-(distances**2) / (2 * _PULL**2))
     support, modes = near @ shares, []
     for _ in range(num):
         allowed = np.all(distances[:, modes] >= _APART, axis=1)
-        if not allowed.any():  # few bins, close together: as far away as can be
+        if not allowed.any():  # few bins, close together: take the farthest
             allowed = distances[:, modes].min(axis=1) == distances[:, modes].min(axis=1).max()
         modes.append(int(np.argmax(np.where(allowed, support, -1))))
     return -(distances[modes] ** 2) / (2 * _PULL**2)
 
 
-def _enlarged(members, part, shape, block) -> np.ndarray:
-    """The memberships of a tile's pixels and of those around it, linear between the centres of blocks."""
+def _enlarged(memberships, part, shape, block) -> np.ndarray:
+    """The memberships of the pixels of a tile and its margin, interpolated between the centres of blocks."""
     for axis, (side, length) in enumerate(zip(part.place, shape, strict=True)):
-        pixels = mirrored(np.arange(side.start - part.more, side.stop + part.more), length)
+        pixels = mirrored(np.arange(side.start - part.margin, side.stop + part.margin), length)
         centre = (pixels + 0.5) / block - 0.5
-        low = np.clip(np.floor(centre).astype(int), 0, members.shape[axis] - 1)
-        high = np.minimum(low + 1, members.shape[axis] - 1)
+        low = np.clip(np.floor(centre).astype(int), 0, memberships.shape[axis] - 1)
+        high = np.minimum(low + 1, memberships.shape[axis] - 1)
         share = np.clip(centre - low, 0, 1).astype(np.float32).reshape([-1, 1, 1] if axis == 0 else [1, -1, 1])
-        members = members.take(low, axis) * (1 - share) + members.take(high, axis) * share
-    return members
+        memberships = memberships.take(low, axis) * (1 - share) + memberships.take(high, axis) * share
+    return memberships

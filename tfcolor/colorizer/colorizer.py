@@ -1,7 +1,7 @@
-"""The class that users import: a model, and photographs of any size coloured with it.
+"""`Colorizer`, the class that users import: it colours photographs of any size with a model.
 
-All programs take one path. `Colorizer.tiles` runs the network, once for each picture, and yields its outputs tile by
-tile; `Colorizer.colors` makes colours of a tile, as often as wanted: lambda, T, smoothing and strength.
+All programs work the same way. `Colorizer.tiles` runs the network once for each picture, and yields the outputs tile
+by tile. `Colorizer.colors` decodes a tile, as often as wanted, with lambda, T, smoothing and strength.
 """
 
 import functools
@@ -25,53 +25,53 @@ from tfcolor.objectives.objective import Objective
 from tfcolor.utils import precision
 from tfcolor.utils.strips import by_rows
 
-_BATCH_PIXELS = 2**16  # of outputs that are made or decoded at once: with 100 bins 26 MB a layer
+_BATCH_PIXELS = 2**16  # pixels of outputs computed or decoded at once: 26 MB for 100 bins
 
 
 class Tile(NamedTuple):
-    """A tile of pictures of one size, with what the network gives for it.
+    """A tile of pictures of one size, with the network's outputs.
 
-    which: of the pictures, those that it belongs to.
-    place: in them.
-    outputs: float32 [B, h + 2 more, w + 2 more, C].
-    lightness: float32 [B, h + 2 more, w + 2 more, 1], L* in [0, 100].
-    more: pixels around the tile, for smoothing.
+    which: the pictures of the batch that it belongs to.
+    place: its rows and columns in them, without the margin.
+    outputs: float32 [B, h + 2 margin, w + 2 margin, C].
+    lightness: float32 [B, h + 2 margin, w + 2 margin, 1], L* in [0, 100].
+    margin: pixels around the tile, for smoothing.
     """
 
     which: slice
     place: Place
     outputs: tf.Tensor
     lightness: tf.Tensor
-    more: int
+    margin: int
 
 
 class Colorizer:
     """Colours photographs with a trained network.
 
-    A network that needs only some pixels around each coloured one sees a picture in tiles that are cut with these
-    pixels; others see it whole, or in windows that are blended. Beyond its borders a picture goes on by reflection.
-    So every pixel is coloured, and the size of the tiles changes nothing. In float32 a photograph's colours do not
-    depend on the others in its batch.
+    A local network sees a picture in tiles, which are cut with the pixels around them that it needs. Other networks
+    see the picture whole, or in windows that are blended. Pictures are extended by mirror images, so that every pixel
+    is coloured. The size of the tiles does not change the colours. In float32 the colours of a photograph do not
+    depend on the other photographs in its batch.
     """
 
     def __init__(self, network: Network, objective: Objective, xla: str = "auto", decoding: Decoding | None = None):
         """Use a network.
 
         Args:
-            network: trained.
-            objective: that it was trained for, with the colour bins.
-            xla: whether to compile it, see `precision.use_xla`; each new size of tile is compiled once.
-            decoding: how colours are made where nothing else is asked for; None for T = 0.38 alone.
+            network: a trained network.
+            objective: the objective it was trained for, with the colour bins.
+            xla: whether XLA compiles it, see `precision.use_xla`; each new size of tile is compiled once.
+            decoding: how colours are decoded by default; None for T = 0.38 without smoothing.
         """
         self.network, self.objective, self.decoding = network, objective, decoding or Decoding()
         self.bins = objective.bins
-        of_lightness = INPUTS[network.takes].of_lightness
+        from_lightness = INPUTS[network.takes].from_lightness
         pictures, outputs = (tf.TensorSpec([None, None, None, n]) for n in (1, objective.num_outputs))
         weights, number = tf.TensorSpec([objective.num_outputs]), tf.TensorSpec([])
-        # Autograph has nothing to convert, and looking for it takes a second.
+        # Autograph has nothing to convert here, and takes a second to find out.
         graph = functools.partial(tf.function, autograph=False)
         compiled = functools.partial(graph, jit_compile=precision.use_xla(xla) or None)
-        self._forward = compiled(lambda x: network(of_lightness(x)), input_signature=[pictures])
+        self._forward = compiled(lambda x: network(from_lightness(x)), input_signature=[pictures])
         self._decode = compiled(
             lambda x, log_weights, T: objective.to_ab(x + log_weights, T), input_signature=[outputs, weights, number]
         )
@@ -93,7 +93,7 @@ class Colorizer:
             xla: see `precision.use_xla`.
 
         Raises:
-            InputError: where there is no such model, or it is not whole.
+            InputError: if there is no such model, or it is not whole.
         """
         dtype = precision.choose(compute, lambda: precision.bfloat16_gain(training=False))
         network, objective, info = load_model(find_model(str(model)), dtype)
@@ -111,15 +111,14 @@ class Colorizer:
         """Colour a photograph, keeping its lightness.
 
         Args:
-            rgb: uint8 or uint16 [H, W, 3], sRGB, of any size from 1x1; its colour, if any, is not looked at.
-            temperature: T in [0, 1], 0 for the most likely colour, 1 for the mean; None for the model's own.
+            rgb: uint8 or uint16 [H, W, 3], sRGB, of any size from 1x1; its own colours are ignored.
+            temperature: T in [0, 1], 0 for the most likely colour, 1 for the mean; None for the model's own T.
             tile: largest side of the tiles in pixels, at least 1.
-            on_tile: called with the number of tiles done so far, now and then.
-            given: `strength`, `smoothing` and `uniform_share`, see `Decoding`; where they are missing or None the
-                model's own.
+            on_tile: called now and then with the number of tiles done so far.
+            given: `strength`, `smoothing` and `uniform_share`, see `Decoding`; the model's own where missing or None.
 
         Returns:
-            sRGB of the shape and type of `rgb`. Colours beyond sRGB lose chroma, not lightness.
+            sRGB of the shape and type of `rgb`. Colours outside sRGB lose chroma, not lightness.
 
         Raises:
             ValueError: for other shapes or types, or values out of range.
@@ -138,16 +137,16 @@ class Colorizer:
         """Colour many photographs: small ones of one size share batches.
 
         Args:
-            pictures: asked for only when their turn comes.
-            decoding: how colours are made; None for the model's own.
+            pictures: read one by one, as they are needed.
+            decoding: how colours are decoded; None for the model's own decoding.
             tile: as in `colorize`.
-            on_tile: called with the number of tiles of all pictures done so far, now and then.
+            on_tile: called now and then with the number of tiles of all pictures done so far.
 
         Yields:
             The results, sRGB uint8 or uint16 [H, W, 3], in the order of the pictures.
 
         Raises:
-            ValueError: for other shapes or types; pictures before the one that is wrong may be lost with it.
+            ValueError: for other shapes or types; the pictures read before an invalid one may be lost with it.
         """
         _check_tile(tile)
         decoding, done = decoding or self.decoding, 0
@@ -156,9 +155,9 @@ class Colorizer:
             dtype = batch[0].dtype
             lightness = np.stack([picture.lightness for picture in batch]) if batch[1:] else batch[0].lightness[None]
             results = [np.empty([*lightness.shape[1:], 3], dtype) for _ in batch]
-            batch.clear()  # what is finished must not stay in memory while the next one is read
+            batch.clear()  # finished pictures must not stay in memory while the next one is read
             for part in self.tiles(lightness, tile, border(decoding.smoothing)):
-                colored = self._paint[dtype](inside(part.lightness, part.more), self.colors(part, decoding)).numpy()
+                colored = self._paint[dtype](inside(part.lightness, part.margin), self.colors(part, decoding)).numpy()
                 for result, pixels in zip(results[part.which], colored, strict=True):
                     result[part.place] = pixels
                     done += 1
@@ -174,7 +173,7 @@ class Colorizer:
         tile: int = AUTO_TILE,
         **given: float | None,
     ) -> np.ndarray:
-        """Predict colours as they are, also those that sRGB cannot show.
+        """Predict ab, including colours that sRGB cannot show.
 
         Args:
             lightness: float32 [H, W], L* in [0, 100].
@@ -189,30 +188,30 @@ class Colorizer:
         return self.predict_many(lightness, [self.decoding.replace(temperature=temperature, **given)], tile)[0]
 
     def predict_many(self, lightness: np.ndarray, decodings: list[Decoding], tile: int = AUTO_TILE) -> list[np.ndarray]:
-        """Predict colours in several ways, from one pass of the network.
+        """Decode colours in several ways from one pass of the network.
 
         Args:
             lightness: float32 [H, W], L* in [0, 100].
-            decodings: the ways.
+            decodings: the ways to decode them.
             tile: as in `colorize`.
 
         Returns:
-            For each decoding ab, float32 [H, W, 2], ab units.
+            For each decoding, ab float32 [H, W, 2], ab units.
         """
         found = [np.empty([*lightness.shape, 2], np.float32) for _ in decodings]
-        more = max(border(decoding.smoothing) for decoding in decodings)
-        for part in self.tiles(lightness[None], tile, more):
+        margin = max(border(decoding.smoothing) for decoding in decodings)
+        for part in self.tiles(lightness[None], tile, margin):
             for ab, decoding in zip(found, decodings, strict=True):
                 ab[part.place] = self.colors(part, decoding)[0]
         return found
 
-    def tiles(self, lightness: np.ndarray, tile: int = AUTO_TILE, more: int = 0) -> Iterator[Tile]:
+    def tiles(self, lightness: np.ndarray, tile: int = AUTO_TILE, margin: int = 0) -> Iterator[Tile]:
         """Run the network over pictures of one size.
 
         Args:
             lightness: float32 [B, H, W], L* in [0, 100].
             tile: largest side of the tiles in pixels, at least 1.
-            more: pixels around each tile that are predicted as well, for smoothing.
+            margin: pixels around each tile to predict as well, for smoothing.
 
         Yields:
             The tiles, row by row.
@@ -225,49 +224,55 @@ class Colorizer:
         lightness, network = lightness.astype(np.float32, copy=False), self.network
         blended = None if network.is_local else BlendedLogits(self._forward, network, lightness)
         for place in tile_places(*lightness.shape[1:], tile):
-            around = tf.constant(cut_with_context(lightness, place, more)[..., None])
+            around = tf.constant(cut_with_context(lightness, place, margin)[..., None])
             if blended is None:
-                context = cut_with_context(lightness, place, network.context + more)
-                yield Tile(slice(None), place, self._forward(context[..., None]), around, more)
+                context = cut_with_context(lightness, place, network.context + margin)
+                yield Tile(slice(None), place, self._forward(context[..., None]), around, margin)
                 continue
-            few = max(1, _BATCH_PIXELS // (around.shape[1] * around.shape[2]))
-            for first in range(0, len(lightness), few):
-                which = slice(first, first + few)
-                yield Tile(which, place, blended.at(place, more, which), around[which], more)
+            count = max(1, _BATCH_PIXELS // (around.shape[1] * around.shape[2]))
+            for first in range(0, len(lightness), count):
+                which = slice(first, first + count)
+                yield Tile(which, place, blended.at(place, margin, which), around[which], margin)
 
     def decode(self, tile: Tile, temperature: float, uniform_share: float | None = None) -> tf.Tensor:
-        """The colours of a tile and of the pixels around it, not smoothed: [B, h + 2 more, w + 2 more, 2], ab units.
+        """Decode a tile and its margin, without smoothing.
 
         Args:
             tile: from `tiles`.
             temperature: T in [0, 1].
-            uniform_share: lambda in [0, 1]; None for that of the training.
+            uniform_share: lambda in [0, 1]; None for the lambda of the training.
+
+        Returns:
+            ab, float32 [B, h + 2 margin, w + 2 margin, 2], ab units.
         """
         return self._decode(tile.outputs, self.objective.log_weights(uniform_share), temperature)
 
     def colors(self, tile: Tile, decoding: Decoding) -> tf.Tensor:
-        """The colours of a tile, float32 [B, h, w, 2], ab units.
+        """Decode a tile, with smoothing and strength.
 
         Args:
-            tile: from `tiles`, with `border(decoding.smoothing)` pixels more, or more than these.
-            decoding: how they are made.
+            tile: from `tiles`, with a margin of at least `border(decoding.smoothing)` pixels.
+            decoding: how colours are decoded.
+
+        Returns:
+            ab, float32 [B, h, w, 2], ab units.
         """
         ab = self.decode(tile, decoding.temperature, decoding.uniform_share)
         return decoding.strength * smoothed(ab, tile, decoding.smoothing)
 
 
 def smoothed(ab: tf.Tensor, tile: Tile, radius: int) -> tf.Tensor:
-    """Colours of a tile smoothed where lightness is smooth, without the pixels around it.
+    """Smooth the colours of a tile where its lightness is smooth, and cut its margin off.
 
     Args:
-        ab: float32 [B, h + 2 more, w + 2 more, 2], ab units.
-        tile: that they belong to, with `border(radius)` pixels more, or more than these.
-        radius: of the filter in pixels; 0 for none.
+        ab: float32 [B, h + 2 margin, w + 2 margin, 2], ab units.
+        tile: the tile, with a margin of at least `border(radius)` pixels.
+        radius: radius of the guided filter in pixels; 0 for no smoothing.
 
     Returns:
         float32 [B, h, w, 2].
     """
-    spare = tile.more - border(radius)
+    spare = tile.margin - border(radius)
     return guided(inside(ab, spare), inside(tile.lightness, spare), radius)
 
 

@@ -1,4 +1,4 @@
-"""What the network predicts at one pixel, and how sure it is everywhere: one figure."""
+"""A figure of what the network predicts at one pixel, and how sure it is at all pixels."""
 
 from pathlib import Path
 
@@ -15,29 +15,29 @@ from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.colorizer.painting import inside, painted
 from tfcolor.utils.figures import save_figure
 
-_TEMPERATURES = (1.0, 0.38, 0.1)  # whose effect is shown beside the chosen one
-_SHOWN_SHARE = 1e-3  # of a distribution, below which a bin is not drawn
+_TEMPERATURES = (1.0, 0.38, 0.1)  # shown beside the chosen T
+_SHOWN_SHARE = 1e-3  # the smallest share of a bin that is drawn
 
 
 def plot(
     colorizer: Colorizer, lightness: np.ndarray, point: tuple[int, int], decoding: Decoding, path: Path, tile: int
 ) -> None:
-    """Plot the prediction at a pixel, and the entropy of all.
+    """Plot the prediction at one pixel, and the entropy at all pixels.
 
     Args:
         colorizer: the model.
         lightness: float32 [H, W], L* in [0, 100].
-        point: x and y of the pixel, from the left and from the top, inside the picture.
-        decoding: of the coloured picture; its T is among those shown.
-        path: the .png to write.
-        tile: side of the tiles.
+        point: x (from the left) and y (from the top) of the pixel, inside the picture.
+        decoding: how the picture is decoded; its T is among the temperatures shown.
+        path: the .png file to write.
+        tile: side of the tiles in pixels.
     """
     (x, y), temperature = point, decoding.temperature
     ab, entropy = np.empty([*lightness.shape, 2], np.float32), np.empty(lightness.shape, np.float32)
     log_weights, logits_there = colorizer.objective.log_weights(decoding.uniform_share), None
     for part in colorizer.tiles(lightness[None], tile, border(decoding.smoothing)):
         ab[part.place] = colorizer.colors(part, decoding)[0]
-        logits = inside(part.outputs, part.more)[0] + log_weights
+        logits = inside(part.outputs, part.margin)[0] + log_weights
         logs = tf.nn.log_softmax(logits)
         entropy[part.place] = -tf.reduce_sum(tf.exp(logs) * logs, axis=-1).numpy()
         rows, columns = part.place
@@ -69,13 +69,13 @@ def _plot_picture(figure, rgb, entropy, point, temperature, num_bins):
 
 
 def _span(centres: np.ndarray, logits: tf.Tensor) -> float:
-    """Half the side of the part of the plane that holds what is predicted, at least 40 ab units."""
+    """Half the side of the square of the ab plane to show: it holds all drawn bins, and is at least 40 ab units."""
     likely = centres[tf.nn.softmax(logits).numpy() >= _SHOWN_SHARE]
     return float(max(40.0, np.abs(likely).max() + 15)) if len(likely) else 110.0
 
 
 def _plot_distribution(axes: Axes, colorizer: Colorizer, logits: tf.Tensor, temperature: float, span: float) -> None:
-    """The bins in their colours, each as large as its share after sharpening; the largest fills its cell."""
+    """Draw the bins in their colours, with areas proportional to their shares at T; the largest fills its cell."""
     bins = colorizer.bins
     if temperature:
         shares = tf.nn.softmax(logits / temperature).numpy()

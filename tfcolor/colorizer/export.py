@@ -1,4 +1,4 @@
-"""A model for other programs: a function from lightness and T to ab, as a SavedModel or a TFLite file."""
+"""Models for other programs, as a SavedModel or a TFLite file: a function from lightness and T to ab."""
 
 import shutil
 from pathlib import Path
@@ -14,26 +14,26 @@ from tfcolor.utils.errors import InputError
 from tfcolor.utils.files import new_folder, read_json, replacing, write_json, write_npz
 from tfcolor.utils.mirror import mirrored
 
-Size = tuple[int | None, int | None]  # height and width, or None for any
+Size = tuple[int | None, int | None]  # height and width; None for any
 
 
 class Exported(tf.Module):
-    """What is exported: the whole of `Colorizer.predict_ab` in one graph, in float32.
+    """The exported model: all of `Colorizer.predict_ab` in one graph, in float32.
 
-    Pictures go through the network whole, never in tiles or windows. So results equal those of `Colorizer` for
-    networks that are local, and for others in pictures of up to 512 pixels on each side.
+    The network always sees pictures whole, never in tiles or windows. So results equal those of `Colorizer` for local
+    networks, and for other networks in pictures of up to 512 pixels on each side.
     """
 
     def __init__(self, model: Path):
-        """Load a model directory; lambda, smoothing and strength are the model's own."""
+        """Load a model directory; lambda, smoothing and strength are taken from it."""
         super().__init__()
         self.network, self.objective, info = load_model(model)
         self._decoding = info.decoding
-        self._more = border(info.decoding.smoothing)
+        self._margin = border(info.decoding.smoothing)
         self._log_weights = self.objective.log_weights(info.decoding.uniform_share)
 
     def predict(self, lightness: tf.Tensor, temperature: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Colour pictures.
+        """Predict the colours of pictures.
 
         Args:
             lightness: float32 [B, H, W, 1], L* in [0, 100], of any size from 1x1.
@@ -42,19 +42,19 @@ class Exported(tf.Module):
         Returns:
             ab: float32 [B, H, W, 2], ab units.
         """
-        outputs = (self._of_each_pixel if self.network.is_local else self._of_whole_pictures)(lightness)
+        outputs = (self._local_outputs if self.network.is_local else self._global_outputs)(lightness)
         ab = self.objective.to_ab(outputs + self._log_weights, temperature)
-        guide = _extended(lightness, self._more)
+        guide = _extended(lightness, self._margin)
         return {"ab": self._decoding.strength * guided(ab, guide, self._decoding.smoothing)}
 
-    def _of_each_pixel(self, lightness):
-        """The outputs for all pixels, and for those around that smoothing needs."""
-        return self._see(_extended(lightness, self.network.context + self._more))
+    def _local_outputs(self, lightness):
+        """The outputs for all pixels, and for the margin that smoothing needs."""
+        return self._forward(_extended(lightness, self.network.context + self._margin))
 
-    def _of_whole_pictures(self, lightness):
-        """The same of a network that sees far, as `blending.BlendedLogits` has them for a single window."""
+    def _global_outputs(self, lightness):
+        """The same for other networks, equal to `blending.BlendedLogits` with a single window."""
         height, width = _length(lightness, 1), _length(lightness, 2)
-        outputs = self._see(self._padded(lightness))
+        outputs = self._forward(self._padded(lightness))
         if lightness.shape[1] and lightness.shape[2]:
             if max(height, width) > OVERVIEW:
                 outputs = self._with_overview(lightness, outputs)
@@ -63,26 +63,26 @@ class Exported(tf.Module):
             outputs = tf.cond(is_large, lambda: self._with_overview(lightness, outputs), lambda: outputs)
         sides = [_length(outputs, axis) * self.network.stride for axis in (1, 2)]
         enlarged = tf.image.resize(outputs, sides, "bilinear")[:, :height, :width]
-        return _extended(enlarged, self._more)
+        return _extended(enlarged, self._margin)
 
     def _with_overview(self, lightness, outputs):
-        """The mean of the outputs and of those for the reduced pictures."""
+        """The mean of the outputs and the outputs of the reduced pictures."""
         around = self.network.multiple // self.network.stride
         lengths = [_length(lightness, axis) for axis in (1, 2)]
         sides = [_reduced_side(length, lengths) for length in lengths]
         for axis, (length, side) in enumerate(zip(lengths, sides, strict=True), start=1):
             lightness = _along(_box_means(length, side), lightness, axis)
-        seen = self._see(self._padded(lightness))
-        seen = tf.pad(seen, [[0, 0], [around, around], [around, around], [0, 0]], "SYMMETRIC")
+        overview = self._forward(self._padded(lightness))
+        overview = tf.pad(overview, [[0, 0], [around, around], [around, around], [0, 0]], "SYMMETRIC")
         for axis, (length, side) in enumerate(zip(lengths, sides, strict=True), start=1):
-            seen = _placed(seen, _length(outputs, axis), length, side, around, axis)
-        return (outputs + seen) / 2
+            overview = _resampled(overview, _length(outputs, axis), length, side, around, axis)
+        return (outputs + overview) / 2
 
-    def _see(self, lightness):
-        return self.network(INPUTS[self.network.takes].of_lightness(lightness))
+    def _forward(self, lightness):
+        return self.network(INPUTS[self.network.takes].from_lightness(lightness))
 
     def _padded(self, lightness):
-        """Continued by mirror images to sides that are multiples of the network's."""
+        """Pictures extended by mirror images to sides that the network takes."""
         for axis in (1, 2):
             lightness = _continued(lightness, 0, -_length(lightness, axis) % self.network.multiple, axis)
         return lightness
@@ -93,7 +93,7 @@ def _length(x, axis):
 
 
 def _extended(x, width):
-    """Pictures with so many pixels more on each side."""
+    """Pictures extended by mirror images, by `width` pixels on each side."""
     return _continued(_continued(x, width, width, 1), width, width, 2)
 
 
@@ -104,17 +104,17 @@ def _continued(x, before, after, axis):
 
 def _reduced_side(length, lengths):
     """The side of a picture reduced to `OVERVIEW` pixels on its longer side."""
-    if all(isinstance(each, int) for each in lengths):
+    if all(isinstance(known, int) for known in lengths):
         return max(1, round(OVERVIEW / max(lengths) * length))
     longest = tf.cast(tf.maximum(*lengths), tf.float32)
     return tf.maximum(1, tf.cast(tf.round(OVERVIEW / longest * tf.cast(length, tf.float32)), tf.int32))
 
 
 def _box_means(length, side):
-    """float32 [side, length]: the weights of Pillow's box filter, which the other programs reduce pictures with.
+    """The weights of Pillow's box filter, with which `blending` reduces pictures: float32 [side, length].
 
-    A pixel counts where its middle lies in a cell, or on its right border: for the middles i + 1/2 of pixels and
-    (o + 1/2) length / side of cells of that size, in whole numbers.
+    A pixel counts if its centre i + 1/2 lies in a cell, or on its right border. Cells are length / side long, and
+    have centres (o + 1/2) length / side. The comparison is exact, in whole numbers.
     """
     pixels, cells = tf.range(length)[None], tf.range(side)[:, None]
     distance = (2 * pixels + 1) * side - (2 * cells + 1) * length
@@ -127,19 +127,19 @@ def _along(matrix, x, axis):
     return tf.einsum("oh,bhwc->bowc" if axis == 1 else "ow,bhwc->bhoc", matrix, x)
 
 
-def _placed(seen, count, length, side, around, axis):
-    """Cells of the reduced pictures at the places of the others along an axis: linear between their middles."""
+def _resampled(overview, count, length, side, around, axis):
+    """The outputs of the reduced pictures, interpolated at the cells of the full pictures along an axis."""
     scale = tf.cast(length, tf.float32) / tf.cast(side, tf.float32)
-    places = (tf.range(count, dtype=tf.float32) + 0.5 + around * scale) / scale - 0.5
-    low = tf.floor(places)
-    share = tf.reshape(places - low, [-1, 1, 1] if axis == 1 else [1, -1, 1])
-    last = _length(seen, axis) - 1
+    positions = (tf.range(count, dtype=tf.float32) + 0.5 + around * scale) / scale - 0.5
+    low = tf.floor(positions)
+    share = tf.reshape(positions - low, [-1, 1, 1] if axis == 1 else [1, -1, 1])
+    last = _length(overview, axis) - 1
     first, second = (tf.clip_by_value(tf.cast(low, tf.int32) + k, 0, last) for k in (0, 1))
-    return tf.gather(seen, first, axis=axis) * (1 - share) + tf.gather(seen, second, axis=axis) * share
+    return tf.gather(overview, first, axis=axis) * (1 - share) + tf.gather(overview, second, axis=axis) * share
 
 
 def _signature(size: Size, batch: int | None) -> list[tf.TensorSpec]:
-    """What `predict` takes: pictures of one size, and T."""
+    """The inputs of `predict`: pictures of one size, and T."""
     return [tf.TensorSpec([batch, *size, 1], name="lightness"), tf.TensorSpec([], name="temperature")]
 
 
@@ -153,7 +153,7 @@ def write_saved_model(model: Path, target: Path) -> None:
 
 
 def write_tflite(model: Path, target: Path, size: Size) -> None:
-    """Write a TFLite file for one picture at a time, of one size or of any, whole or not at all."""
+    """Write a TFLite file for one picture at a time, of a fixed size or any size, whole or not at all."""
     exported = Exported(model)
     predict = tf.function(exported.predict, input_signature=_signature(size, 1), autograph=False)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([predict.get_concrete_function()], exported)
@@ -162,10 +162,10 @@ def write_tflite(model: Path, target: Path, size: Size) -> None:
 
 
 def write_half(model: Path, target: Path) -> None:
-    """Write a copy of a model directory, whole or not at all, with filters in float16; they compute in float32 again.
+    """Write a copy of a model directory with filters in float16, whole or not at all; loading it gives float32.
 
     Raises:
-        InputError: where a weight is too large for float16.
+        InputError: if a weight is too large for float16.
     """
     arrays = {}
     for name, array in read_weights(model / "weights.npz").items():

@@ -1,4 +1,4 @@
-"""Pictures in batches, and the tiles of pictures with the pixels around them. No TensorFlow."""
+"""Batches of pictures, and tiles of pictures with the pixels around them. No TensorFlow."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -7,8 +7,8 @@ import numpy as np
 
 from tfcolor.utils.mirror import mirrored
 
-# The largest side of a tile in pixels where none is given. From 128 to 256 the speed is the same within
-# 10 %; smaller tiles compute more around them, larger ones leave the cache (`python -m benchmarks growth`).
+# The default for the largest side of a tile in pixels. From 128 to 256 the speed is the same within 10 %. Smaller tiles
+# spend more time on the pixels around them, and larger tiles do not fit the cache (`python -m benchmarks growth`).
 AUTO_TILE = 256
 
 Place = tuple[slice, slice]  # rows and columns of a picture
@@ -18,7 +18,7 @@ class Uncolored(NamedTuple):
     """A picture to colour.
 
     lightness: float32 [H, W], L* in [0, 100].
-    dtype: of the result's levels, uint8 or uint16.
+    dtype: dtype of the result, uint8 or uint16.
     """
 
     lightness: np.ndarray
@@ -26,9 +26,9 @@ class Uncolored(NamedTuple):
 
 
 def batches(pictures: Iterable[Uncolored], most_pixels: int, around: int = 0) -> Iterator[list[Uncolored]]:
-    """Group successive pictures of one size and type, up to a number of pixels with `around` more on each side.
+    """Group successive pictures of the same size and type, up to `most_pixels`, counting `around` more on each side.
 
-    A picture that is larger goes alone, and is yielded before the next one is even asked for, so that only one is in
+    A larger picture forms a batch of its own. It is yielded before the next picture is read, so that only one is in
     memory.
     """
     batch: list[Uncolored] = []
@@ -49,12 +49,12 @@ def batches(pictures: Iterable[Uncolored], most_pixels: int, around: int = 0) ->
 
 
 def count_tiles(height: int, width: int, tile: int) -> int:
-    """How many tiles a picture has."""
+    """Count the tiles of a picture."""
     return -(-height // tile) * -(-width // tile)
 
 
 def tile_places(height: int, width: int, tile: int) -> Iterator[Place]:
-    """Yield where the tiles of a picture are, row by row: as few as can be, of sizes as even as can be."""
+    """Yield the places of the tiles of a picture, row by row: as few tiles as possible, as even as possible."""
     rows, columns = (_divided(length, tile) for length in (height, width))
     for row in rows:
         for column in columns:
@@ -68,15 +68,15 @@ def _divided(length: int, longest: int) -> list[slice]:
 
 
 def cut_with_context(pictures: np.ndarray, place: Place, context: int) -> np.ndarray:
-    """Cut a tile with its surroundings out of pictures of one size.
+    """Cut a tile and the pixels around it out of pictures of one size.
 
     Args:
-        pictures: [B, H, W, ...].
-        place: of the tile; it may reach beyond the lower and right border.
-        context: pixels more on each side. Beyond its borders a picture goes on by mirror images, again and again.
+        pictures: [B, H, W, ...], extended beyond their borders by mirror images as far as needed.
+        place: rows and columns of the tile; it may reach beyond the lower and right borders.
+        context: pixels to add on each side.
 
     Returns:
-        [B, h + 2 context, w + 2 context, ...]; a view where no mirror image is needed.
+        [B, h + 2 context, w + 2 context, ...]; a view if no mirror image is needed.
     """
     for axis, part in enumerate(place, start=1):
         length, start, stop = pictures.shape[axis], part.start - context, part.stop + context

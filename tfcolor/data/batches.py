@@ -1,7 +1,7 @@
 """Training data: windows of photographs in batches, by step.
 
-Every draw is a function of (seed, number of the example), so that a run can go on from any step
-and several workers can share the work without a word between them.
+Everything random is a function of the seed and the number of the example. So a run can resume at any step, and
+several workers can share the examples without communication.
 """
 
 from collections.abc import Callable
@@ -21,20 +21,20 @@ def training_batches(
     global_batch: int,
     pipeline: tf.distribute.InputContext | None = None,
 ) -> tf.data.Dataset:
-    """Endless batches from `first_step` on; the same step gives the same batch, whenever asked.
+    """Make an endless dataset of batches from `first_step` on; the same step always gives the same batch.
 
     Args:
-        windows: where the pixels come from. Each epoch visits every photograph once, in a new
-            order, with a window from a new place, flipped left to right half of the time. Or what gives a
-            dataset of windows from its pipeline's first example on, such as `packs.windows_of`.
-        make_batch: what is made of a batch of windows uint8 [B, P, P, 3], such as `targets.batch_maker` gives.
-        seed: of all draws.
+        windows: where the pixels come from. With `Windows`, each epoch visits every photograph once, in a new order,
+            and cuts a window at a new position, mirrored half of the time. Or a function of the first example and the
+            pipeline that returns a dataset of windows, see `packs.windows_of`.
+        make_batch: turns windows uint8 [B, P, P, 3] into a batch; see `targets.batch_maker`.
+        seed: seed of everything random.
         first_step: the step of the first batch.
         global_batch: examples per step over all replicas of all workers.
-        pipeline: which worker this is; each takes its own share of every step's examples.
+        pipeline: which worker this is; each takes its own share of the examples of every step.
 
     Returns:
-        A dataset of batches for one replica each, in the order of the worker's replicas.
+        A dataset whose elements are batches for one replica, in the order of the worker's replicas.
     """
     pipeline = pipeline or tf.distribute.InputContext()
     share = global_batch // pipeline.num_input_pipelines
@@ -44,8 +44,8 @@ def training_batches(
         example = step * global_batch + pipeline.input_pipeline_id * share + place_in_share
         num_photos = len(windows.paths)
         index, epoch = example % num_photos, example // num_photos
-        order = tf.stack([tf.cast(seed, tf.int64), epoch])
-        index = tf.random.experimental.index_shuffle(index, order, tf.cast(num_photos - 1, tf.int64))
+        epoch_seed = tf.stack([tf.cast(seed, tf.int64), epoch])
+        index = tf.random.experimental.index_shuffle(index, epoch_seed, tf.cast(num_photos - 1, tf.int64))
         draws = tf.random.stateless_uniform([4], tf.stack([tf.cast(seed, tf.int64), example]))
         rgb = tf.ensure_shape(
             tf.numpy_function(windows.cut, [index, draws[:2], draws[3]], tf.uint8, stateful=False),
@@ -55,11 +55,11 @@ def training_batches(
 
     if isinstance(windows, Windows):
         counter = tf.data.Dataset.counter(start=first_step * share)
-        found = counter.map(window, num_parallel_calls=tf.data.AUTOTUNE)
+        examples = counter.map(window, num_parallel_calls=tf.data.AUTOTUNE)
     else:
-        found = windows(first_step * share, pipeline)
+        examples = windows(first_step * share, pipeline)
     return (
-        found.batch(global_batch // max(pipeline.num_replicas_in_sync, 1), drop_remainder=True)
+        examples.batch(global_batch // max(pipeline.num_replicas_in_sync, 1), drop_remainder=True)
         .map(make_batch, num_parallel_calls=tf.data.AUTOTUNE)
         .prefetch(tf.data.AUTOTUNE)
     )

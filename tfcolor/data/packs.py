@@ -1,7 +1,7 @@
 """Photographs packed into TFRecord shards, which disks and networks read faster than many small files.
 
-`pack.json` comes last and says that the pack is whole; in a shard each record is an Example with the features `file`,
-its name, and `image`, a JPEG or PNG file.
+Each record is an Example with two features: `file`, the name of the photograph, and `image`, a JPEG or PNG file.
+`pack.json` is written last, so that a pack with it is whole.
 """
 
 import functools
@@ -25,20 +25,20 @@ from tfcolor.utils.files import read_json, write_json
 FORMAT_VERSION = 1
 _UPRIGHT = (None, 1)  # values of EXIF's orientation
 _ORIENTATION = 0x0112
-_INTERLEAVED = 8  # shards that are read at once
-_SHUFFLED = 1000  # photographs waiting in memory, still encoded, of which the next one is drawn: so many,
-_SHUFFLED_BYTES = 2**29  # or as many as have so many bytes on average
+_INTERLEAVED = 8  # shards read at once
+_SHUFFLED = 1000  # encoded photographs in the shuffle buffer, at most
+_SHUFFLED_BYTES = 2**29  # of the shuffle buffer, at most, by the mean size of a record
 _FEATURES = {"file": tf.io.FixedLenFeature([], tf.string), "image": tf.io.FixedLenFeature([], tf.string)}
 
 
 @dataclass(frozen=True)
 class Pack:
-    """A pack of one split's photographs.
+    """The photographs of one split, packed.
 
-    folder: that holds it.
-    dataset, split: where they are from.
+    folder: folder of the shards and `pack.json`.
+    dataset, split: where the photographs are from.
     fingerprint: `Dataset.fingerprint` of that split.
-    records: how many photographs each shard has.
+    records: number of photographs in each shard.
     """
 
     folder: Path
@@ -57,7 +57,7 @@ class Pack:
         """Read `pack.json`.
 
         Raises:
-            InputError: where the folder holds no whole pack, or one of another version.
+            InputError: if the folder holds no whole pack, or a pack of another format version.
         """
         content = read_json(folder / "pack.json")
         if content.pop("format_version", None) != FORMAT_VERSION:
@@ -75,20 +75,20 @@ class Pack:
 def write_pack(
     dataset: Dataset, split: str, folder: Path, num_shards: int, on_photo: Callable[[int, str], None]
 ) -> Pack:
-    """Pack a split's photographs: in an order that mixes them, so that any shard is a fair sample of all.
+    """Pack the photographs of a split, in a mixed order that makes each shard a fair sample.
 
-    JPEGs and PNGs that Pillow opens as RGB, upright and without transparency, stay byte for byte as they are; all
-    others are packed as PNGs of what `photos.read` makes of them.
+    JPEG and PNG files that Pillow opens as RGB, upright and without transparency, are packed byte for byte. All other
+    photographs are packed as PNG files of the pixels that `read_photo` returns.
 
     Args:
-        dataset: all of it.
+        dataset: the whole dataset.
         split: 'train', 'val', 'test' or 'all'.
-        folder: empty, to write to.
-        num_shards: how many files; more than machines or disks that will read them at once.
+        folder: an empty folder to write to.
+        num_shards: number of files; more than the machines or disks that will read at once.
         on_photo: called with the number of photographs done, and why the last one was left out, or ''.
 
     Raises:
-        WorkError: where none can be read, or the folder cannot be written.
+        WorkError: if no photograph can be read, or the folder cannot be written.
     """
     part = dataset.split(split)
     paths = sorted(part.paths, key=lambda path: (zlib.crc32(path.name.encode(errors="surrogateescape")), str(path)))
@@ -109,7 +109,7 @@ def write_pack(
 
 
 def _packed(path: Path, writer: tf.io.TFRecordWriter, on_photo: Callable[[str], None]) -> bool:
-    """Write a photograph's record; False where it cannot be read."""
+    """Write the record of a photograph; return False if it cannot be read."""
     try:
         example = _example(path)
     except (UnreadableImage, OSError) as error:
@@ -129,24 +129,24 @@ def windows_of(
     pipeline: tf.distribute.InputContext,
     zoom: float = 1.0,
 ) -> tf.data.Dataset:
-    """Endless windows from a pack; from the same place on the same ones, whenever asked.
+    """Make an endless dataset of windows from a pack, which can start at any example.
 
-    Each epoch takes the shards in another order, several at once, and mixes what comes; a window's place and whether it
-    is mirrored depend on the seed and the number of the example alone.
+    The same arguments give the same windows. Each epoch reads the shards in a new order, several at once, through a
+    shuffle buffer. The position, size and mirroring of a window depend only on the seed and the number of the example.
 
     Args:
-        pack: to read.
-        patch: side of the windows in pixels; smaller photographs are extended by reflection.
-        seed: of all draws.
-        first_example: of this pipeline; all before it are skipped.
-        pipeline: each reads shards of its own.
-        zoom: at least 1: by how much windows may be cut larger or smaller, to be resized to `patch`.
+        pack: the pack to read.
+        patch: side of the windows in pixels; smaller photographs are extended by mirror images.
+        seed: seed of everything random.
+        first_example: number of the first example in this pipeline; those before it are skipped.
+        pipeline: which machine this is; each machine reads shards of its own.
+        zoom: at least 1; windows are cut up to so many times smaller or larger, then resized to `patch`.
 
     Returns:
         A dataset of uint8 [patch, patch, 3], sRGB.
 
     Raises:
-        InputError: where there are fewer shards than pipelines.
+        InputError: if there are fewer shards than machines, or this machine's shards are empty.
     """
     index, count = pipeline.input_pipeline_id, pipeline.num_input_pipelines
     if len(pack.records) < count:
@@ -156,17 +156,17 @@ def windows_of(
         raise InputError(f"{pack.folder} has no photographs for machine {index} of {count}; pack into fewer shards")
     first_epoch, skipped = divmod(first_example, num_records)
     record_bytes = sum(path.stat().st_size for path in pack.shards) / sum(pack.records)
-    waiting = max(_INTERLEAVED, min(_SHUFFLED, int(_SHUFFLED_BYTES / record_bytes)))
+    buffer_size = max(_INTERLEAVED, min(_SHUFFLED, int(_SHUFFLED_BYTES / record_bytes)))
 
     def epoch_of(epoch):
-        order = tf.stack([tf.cast(seed, tf.int64), epoch])
+        epoch_seed = tf.stack([tf.cast(seed, tf.int64), epoch])
         last = tf.constant(len(shards) - 1, tf.int64)
-        place = tf.data.Dataset.range(len(shards)).map(
-            lambda number: tf.random.experimental.index_shuffle(number, order, last)
+        shuffled = tf.data.Dataset.range(len(shards)).map(
+            lambda number: tf.random.experimental.index_shuffle(number, epoch_seed, last)
         )
-        files = place.map(lambda number: tf.gather(tf.constant(shards), number))
+        files = shuffled.map(lambda number: tf.gather(tf.constant(shards), number))
         records = files.interleave(tf.data.TFRecordDataset, cycle_length=min(_INTERLEAVED, len(shards)), block_length=1)
-        return records.shuffle(waiting, seed=1 + tf.cast(seed, tf.int64) + epoch * 2**31)
+        return records.shuffle(buffer_size, seed=1 + tf.cast(seed, tf.int64) + epoch * 2**31)
 
     def cut(rgb, place, size):
         return cut_window(rgb, patch, place, size, zoom)
@@ -187,18 +187,18 @@ def _shard(folder: Path, number: int, count: int) -> Path:
 
 
 def _example(path: Path) -> bytes:
-    photo = read_photo(path)  # also says whether it is whole
-    content = {"file": path.name.encode(errors="surrogateescape"), "image": _as_it_is(path) or _as_png(photo.rgb)}
+    photo = read_photo(path)  # also checks that the file is whole
+    content = {"file": path.name.encode(errors="surrogateescape"), "image": _unchanged(path) or _as_png(photo.rgb)}
     features = {name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value])) for name, value in content.items()}
     return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
 
 
-def _as_it_is(path: Path) -> bytes | None:
-    """The bytes of a file that TensorFlow decodes to the same picture as Pillow."""
+def _unchanged(path: Path) -> bytes | None:
+    """The bytes of the file, if TensorFlow decodes it to the same picture as Pillow; else None."""
     with opened(path) as image:
         is_plain = image.format in ("JPEG", "PNG") and image.mode == "RGB" and not image.has_transparency_data
-        upright = image.getexif().get(_ORIENTATION) in _UPRIGHT
-    return path.read_bytes() if is_plain and upright else None
+        is_upright = image.getexif().get(_ORIENTATION) in _UPRIGHT
+    return path.read_bytes() if is_plain and is_upright else None
 
 
 def _as_png(rgb: np.ndarray) -> bytes:

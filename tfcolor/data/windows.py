@@ -1,4 +1,4 @@
-"""Windows cut out of photographs, which stay decoded in memory as far as there is room."""
+"""Training windows cut out of photographs, with a cache of decoded photographs in memory."""
 
 import logging
 import threading
@@ -12,19 +12,19 @@ from tfcolor.utils.errors import WorkError
 from tfcolor.utils.mirror import mirrored
 
 log = logging.getLogger(__name__)
-_LOCKS = 64  # more than threads that read
-_CACHE_BYTES = 2 * 2**30  # of decoded pixels; photographs beyond that are decoded each time
+_LOCKS = 64  # more than there are reading threads
+_CACHE_BYTES = 2 * 2**30  # of decoded pixels; photographs that do not fit are decoded each time
 
 
 def cut_window(rgb: np.ndarray, patch: int, place: np.ndarray, size: np.float32, zoom: float) -> np.ndarray:
     """Cut a window out of a photograph.
 
     Args:
-        rgb: uint8 [H, W, 3], sRGB; one that is smaller than a window goes on by mirror images.
-        patch: side of the window in pixels.
-        place: float32 [2] in [0, 1), how far down and right of all places where it fits.
-        size: in [0, 1), from smaller by all of the zoom to larger by as much, as far as the photograph goes.
-        zoom: at least 1: by how much windows may be cut larger or smaller, to be resized to `patch`.
+        rgb: uint8 [H, W, 3], sRGB; if smaller than a window, it is extended by mirror images.
+        patch: side of the returned window in pixels.
+        place: float32 [2] in [0, 1): 0 is the topmost or leftmost position where the window fits, 1 the last one.
+        size: in [0, 1): the side that is cut, from patch / zoom (0) to patch * zoom (1), at most the photograph's.
+        zoom: at least 1; the cut window is resized to `patch`.
 
     Returns:
         uint8 [patch, patch, 3], sRGB.
@@ -39,7 +39,7 @@ def cut_window(rgb: np.ndarray, patch: int, place: np.ndarray, size: np.float32,
 
 
 def extended(rgb: np.ndarray, side: int) -> np.ndarray:
-    """A picture [H, W, 3] that is continued by mirror images, down and right, where it is smaller than `side`."""
+    """Extend a picture [H, W, 3] by mirror images, down and right, to at least `side` pixels on each axis."""
     for axis in (0, 1):
         length = rgb.shape[axis]
         if length < side:
@@ -48,35 +48,35 @@ def extended(rgb: np.ndarray, side: int) -> np.ndarray:
 
 
 class Windows:
-    """Cuts windows out of photographs, of which as many as fit stay decoded in memory."""
+    """Cuts windows out of photographs, and keeps as many photographs decoded in memory as fit."""
 
     def __init__(self, paths: list[Path], patch: int, cache_bytes: int = _CACHE_BYTES, zoom: float = 1.0):
-        """Remember where the photographs are.
+        """Remember the paths, and read one photograph.
 
         Args:
-            paths: of the photographs; those that cannot be read are skipped with a warning.
+            paths: of the photographs; unreadable ones are skipped with a warning.
             patch: side of the square windows in pixels.
             cache_bytes: how many bytes of decoded pixels to keep.
-            zoom: at least 1: by how much windows may be cut larger or smaller, to be resized to `patch`.
+            zoom: at least 1; windows are cut up to so many times smaller or larger, then resized to `patch`.
 
         Raises:
-            WorkError: where no photograph can be read.
+            WorkError: if no photograph can be read.
         """
         self.paths, self.patch, self.zoom = paths, patch, zoom
         self._cache: dict[int, np.ndarray] = {}
         self._cache_left = cache_bytes
         self._unreadable: set[int] = set()
-        self._lock = threading.Lock()  # of the cache and what is left for it
-        self._reading = [threading.Lock() for _ in range(_LOCKS)]  # so that no photograph is read twice at once
-        self._readable(0)  # fails here, where the error is still one of Python's
+        self._lock = threading.Lock()  # guards the cache and `_cache_left`
+        self._reading = [threading.Lock() for _ in range(_LOCKS)]  # so that no photograph is decoded twice at once
+        self._first_readable(0)  # fails here if none is readable; inside `tf.data` the WorkError would be lost
 
     def cut(self, index: np.int64, place: np.ndarray, size: np.float32 = 0.5) -> np.ndarray:
-        """Cut a window, see `cut_window`, out of the photograph with this index, or of the next that can be read."""
-        return cut_window(self._readable(int(index)), self.patch, place, size, self.zoom)
+        """Cut a window out of the photograph with this index, or out of the next readable one; see `cut_window`."""
+        return cut_window(self._first_readable(int(index)), self.patch, place, size, self.zoom)
 
-    def _readable(self, index: int) -> np.ndarray:
-        for turn in range(len(self.paths)):
-            rgb = self._pixels((index + turn) % len(self.paths))
+    def _first_readable(self, index: int) -> np.ndarray:
+        for offset in range(len(self.paths)):
+            rgb = self._pixels((index + offset) % len(self.paths))
             if rgb is not None:
                 return rgb
         raise WorkError(f"none of the {len(self.paths)} photographs for training can be read")

@@ -1,4 +1,4 @@
-"""Trivial predictors, beside which models are measured."""
+"""Trivial predictors that models are compared with."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,12 +16,12 @@ Predictor = Callable[[np.ndarray], np.ndarray]
 
 
 def gray(lightness: np.ndarray) -> np.ndarray:
-    """No colour at all."""
+    """Predict no colour."""
     return np.zeros([*lightness.shape, 2])
 
 
 class MeanGivenLightness:
-    """The trivial predictor: for each level of L* the mean ab that it has in the training split."""
+    """Predicts the mean ab of training pixels with the same L*, rounded to whole numbers."""
 
     def __init__(self, paths: Iterable[Path]):
         """Average the colours of the photographs by lightness."""
@@ -56,14 +56,14 @@ def raw_aucs(
 
     Args:
         predictors: by name; each maps L* float32 [H, W] to ab [H, W, 2].
-        paths: of the photographs; those that cannot be read are left out.
+        paths: of the photographs; unreadable ones are left out.
         on_photo: called with the number of photographs done.
 
     Returns:
         By name, in per cent; see `metrics.raw_auc`.
 
     Raises:
-        WorkError: where no photograph can be read.
+        WorkError: if no photograph can be read.
     """
     totals, pixels = dict.fromkeys(predictors, 0.0), 0
     for done, (_, truth) in enumerate(truths(paths), start=1):

@@ -1,4 +1,4 @@
-"""Temperature scaling (Guo et al. 2017): a model becomes as sure as it is right."""
+"""Temperature scaling (Guo et al. 2017): makes a model's confidence match how often it is right."""
 
 from pathlib import Path
 from typing import Any
@@ -15,23 +15,23 @@ from tfcolor.utils.errors import WorkError
 from tfcolor.utils.files import new_folder
 
 BOUNDS = (0.1, 10.0)  # of the temperature
-_PIXELS = 100_000  # that it is fitted to: one number needs no more
+_PIXELS = 100_000  # enough to fit one number
 
 
 def calibrate(model: Path, target: Path, paths: list[Path], photographs: str) -> dict[str, Any]:
     """Fit a model's temperature on photographs, and write a copy of the model with it.
 
     Args:
-        model: its directory, which stays as it is.
+        model: the model directory, which is not changed.
         target: folder of the copy, written whole or not at all.
-        paths: of the photographs; those that cannot be read are left out, with a line each.
-        photographs: what they are, for the copy's `model.json`.
+        paths: of the photographs; unreadable ones are left out, with a line for each.
+        photographs: description of the photographs for the copy's `model.json`.
 
     Returns:
-        `temperature`, `photographs`, and `before` and `after` as `measure` gives them.
+        `temperature`, `photographs`, and the results of `measure` as `before` and `after`.
 
     Raises:
-        WorkError: where no photograph can be read, or no temperature fits.
+        WorkError: if no photograph can be read, or no temperature fits.
     """
     logits, true_bins = sample(model, paths)
     temperature = fit(logits, true_bins)
@@ -46,18 +46,18 @@ def calibrate(model: Path, target: Path, paths: list[Path], photographs: str) ->
 
 
 def sample(model: Path, paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
-    """Distributions of pixels drawn at random from photographs, as many from each, without the training's weights.
+    """Predict random pixels, equally many from each photograph, without the rebalancing weights of the training.
 
     Args:
-        model: its directory.
+        model: the model directory.
         paths: of the photographs.
 
     Returns:
-        logits: float32 [N, Q], as of a network trained with lambda = 1.
+        logits: float32 [N, Q], as if the network had been trained with lambda = 1.
         true_bins: int32 [N].
 
     Raises:
-        WorkError: where no photograph can be read.
+        WorkError: if no photograph can be read.
     """
     colorizer, rng = Colorizer.load(model), np.random.default_rng(0)
     log_weights = colorizer.objective.log_weights(1.0)
@@ -76,36 +76,36 @@ def sample(model: Path, paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fit(logits: np.ndarray, true_bins: np.ndarray) -> float:
-    """The temperature that logits must be divided by for the least cross-entropy (Guo et al. 2017, section 4.2).
+    """Find the temperature that gives the least cross-entropy (Guo et al. 2017, section 4.2).
 
     Args:
         logits: float32 [N, Q].
         true_bins: int32 [N].
 
     Returns:
-        Within `BOUNDS`: above 1 where the network is surer than it is right.
+        The divisor of logits, within `BOUNDS`; above 1 for a network that is overconfident.
 
     Raises:
-        WorkError: where the best lies outside, as for a network that knows nothing.
+        WorkError: if the best temperature is outside, as for a network that knows nothing.
     """
     loss = lambda log_temperature: measure(logits, true_bins, np.exp(log_temperature))["cross_entropy"]  # noqa: E731
     low, high = BOUNDS
     temperature = float(np.exp(minimize_scalar(loss, bounds=np.log(BOUNDS), method="bounded").x))
     if not 1.01 * low < temperature < high / 1.01:
-        raise WorkError(f"no temperature from {low:g} to {high:g} is best: the model does not know these photographs")
+        raise WorkError(f"no temperature from {low:g} to {high:g} fits: the model predicts these photographs too badly")
     return temperature
 
 
 def measure(logits: np.ndarray, true_bins: np.ndarray, temperature: float) -> dict[str, float]:
-    """How good distributions are at a temperature.
+    """Measure distributions at a temperature.
 
     Args:
         logits: float32 [N, Q].
         true_bins: int32 [N].
-        temperature: by which logits are divided.
+        temperature: the divisor of the logits.
 
     Returns:
-        cross_entropy in nats, and calibration_error in per cent, see `metrics.calibration_error`.
+        `cross_entropy` in nats, and `calibration_error` in per cent, see `metrics.calibration_error`.
     """
     no_weights = np.ones(logits.shape[-1], np.float32)
     found = distribution_sums(logits[None], true_bins[None], no_weights, np.float32(temperature))
@@ -115,10 +115,15 @@ def measure(logits: np.ndarray, true_bins: np.ndarray, temperature: float) -> di
 
 
 def write(model: Path, target: Path, calibration: dict[str, Any]) -> None:
-    """Write a copy of a model whose last layer has the temperature in it, whole or not at all.
+    """Write a copy of a model with the temperature in its last layer, whole or not at all.
 
-    The weights w of the training stay what they are: logits x become (x - log w) / temperature + log w.
-    T, lambda and smoothing that were chosen for the distributions as they were are left out.
+    The rebalancing weights w of the training are kept: logits x become (x - log w) / temperature + log w. The copy
+    leaves out T, lambda and smoothing, which were chosen for the distributions before.
+
+    Args:
+        model: the model directory.
+        target: folder of the copy.
+        calibration: `temperature`, and whatever else `model.json` shall hold as `calibration`.
     """
     network, objective, info = load_model(model)
     last, temperature = network.last, calibration["temperature"]

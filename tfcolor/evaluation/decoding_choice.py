@@ -1,4 +1,4 @@
-"""The choice of T, lambda and chroma smoothing on validation photographs."""
+"""Choose T, lambda and chroma smoothing on validation photographs."""
 
 import itertools
 from dataclasses import asdict
@@ -21,7 +21,7 @@ RADII = (0, 4, 8)
 
 
 def choose(found: dict[Decoding, dict[str, float]], criterion: str) -> Decoding:
-    """The best by a criterion; of equals the one with the least smoothing."""
+    """Return the best decoding by a criterion, such as 'mean_auc'; among equals, the one with the least smoothing."""
     sign = 1 if criterion == "dcf" else -1
     return min(found, key=lambda decoding: (round(sign * found[decoding][criterion], 3), decoding.smoothing))
 
@@ -30,15 +30,15 @@ def measure(folder: Path, training: list[Path], paths: list[Path]) -> dict[Decod
     """Measure all combinations of `TEMPERATURES`, `UNIFORM_SHARES` and `RADII`.
 
     Args:
-        folder: of the model.
-        training: photographs whose colours the rebalanced AuCs weigh by.
+        folder: the model directory.
+        training: training photographs, whose colours set the pixel weights of the rebalanced AuCs.
         paths: photographs to measure on.
 
     Returns:
         By combination, the numbers of `measuring.ColorErrors`.
 
     Raises:
-        WorkError: where none can be read.
+        WorkError: if no photograph can be read.
     """
     colorizer, scanned = Colorizer.load(folder), scan(training)
     weights = PixelWeights.of(scanned.ab, scanned.pixels)
@@ -53,12 +53,12 @@ def measure(folder: Path, training: list[Path], paths: list[Path]) -> dict[Decod
 
 
 def _colors(colorizer: Colorizer, truth: Truth) -> dict[Decoding, np.ndarray]:
-    """ab float32 [H, W, 2] of a photograph by all combinations; each distribution is decoded once for all radii."""
+    """ab float32 [H, W, 2] of a photograph for all combinations; each T and lambda is decoded once for all radii."""
     found = {
         Decoding(T, smoothing=radius, uniform_share=share): np.empty(truth.ab.shape, np.float32)
         for T, share, radius in itertools.product(TEMPERATURES, UNIFORM_SHARES, RADII)
     }
-    for part in colorizer.tiles(truth.lightness[None], more=border(max(RADII))):
+    for part in colorizer.tiles(truth.lightness[None], margin=border(max(RADII))):
         for T, share in itertools.product(TEMPERATURES, UNIFORM_SHARES):
             ab = colorizer.decode(part, T, share)
             for radius in RADII:
@@ -67,7 +67,7 @@ def _colors(colorizer: Colorizer, truth: Truth) -> dict[Decoding, np.ndarray]:
 
 
 def write(folder: Path, decoding: Decoding, reason: str) -> None:
-    """Put the choice into `model.json`."""
+    """Write a decoding into `model.json`, with the reason for the choice."""
     chosen = {name: value for name, value in asdict(decoding).items() if name != "strength"}
     description = read_json(folder / "model.json")
     write_json(folder / "model.json", description | {"decoding": chosen, "decoding_chosen_by": reason})

@@ -1,4 +1,4 @@
-"""Measuring predictors over a dataset, photograph by photograph, in constant memory and in shares that add up."""
+"""Measures predictors on a dataset, photograph by photograph, in constant memory and in shares that can be merged."""
 
 import heapq
 import json
@@ -22,22 +22,24 @@ from tfcolor.utils.console import track
 from tfcolor.utils.errors import InputError
 from tfcolor.utils.files import read_npz, write_npz
 
-ALL = "all"  # the name of all categories together
+ALL = "all"  # all categories together
 BOUND = "truth, quantised"
-WEIGHTED = ("rebalanced_error", "bounded_error")  # in which photographs weigh differently
+WEIGHTED = ("rebalanced_error", "bounded_error")  # metrics in which photographs have different weights
 _MOST_CATEGORIES = 50
 _OTHERS = "others"
-_EXTREMES = 3  # photographs remembered at either end
-_SAMPLED = 1001  # photographs remembered for the median, whichever they are
+_EXTREMES = 3  # best and worst photographs to keep, each
+_SAMPLED = 1001  # random photographs to keep, for the median
 
 
 @dataclass
 class Evaluation:
-    """What has been measured so far.
+    """The measurements so far.
 
     tallies: by category, T and predictor.
-    best, worst, sample: some photographs by the first predictor's raw AuC at its first T.
-    heaviest: by metric of `WEIGHTED` the photograph that weighs most in it, after its weight.
+    best, worst: (raw AuC, file) of the extreme photographs, by the predictor's raw AuC at its first T.
+    sample: (hash of the name, raw AuC, file) of random photographs.
+    num_photos: number of photographs measured.
+    heaviest: (weight, file) of the photograph with the largest weight, by metric of `WEIGHTED`.
     """
 
     tallies: dict[tuple[str, str, str], Tally] = field(default_factory=dict)
@@ -48,20 +50,27 @@ class Evaluation:
     heaviest: dict[str, tuple[float, str]] = field(default_factory=lambda: dict.fromkeys(WEIGHTED, (0.0, "")))
 
     def add(self, file: str, category: str, measured: Sums, score: float) -> None:
-        """Add a photograph: its sums by (T, predictor), and the raw AuC by which it is ranked."""
+        """Add a photograph.
+
+        Args:
+            file: its path relative to the dataset.
+            category: its category.
+            measured: numerators and denominators of the metrics by (T, predictor).
+            score: the raw AuC by which it is ranked.
+        """
         known = {key[0] for key in self.tallies}
         if category not in known and len(known) > _MOST_CATEGORIES:
             category = _OTHERS
         for (T, predictor), pairs in measured.items():
             for name in {ALL, category}:
                 self.tallies.setdefault((name, T, predictor), Tally()).add(file, pairs)
-        pairs = next(iter(measured.values()))  # pixels weigh the same for all predictors
+        pairs = next(iter(measured.values()))  # weights do not depend on the predictor
         self._weigh({metric: (float(pairs[metric][1]), file) for metric in WEIGHTED})
         self._remember(file, score)
         self.num_photos += 1
 
     def merge(self, other: "Evaluation") -> None:
-        """Add what was measured elsewhere, on other photographs."""
+        """Add the measurements of other photographs."""
         for key, tally in other.tallies.items():
             self.tallies.setdefault(key, Tally()).merge(tally)
         for ours, theirs in ((self.best, other.best), (self.worst, other.worst), (self.sample, other.sample)):
@@ -80,27 +89,27 @@ class Evaluation:
         self._forget()
 
     def _forget(self):
-        """Keep the extremes, and for the median the smallest hashes of names: the same in whatever order they come."""
+        """Keep the extremes, and the smallest hashes of names as a sample that does not depend on the order."""
         self.best = heapq.nlargest(_EXTREMES, self.best)
         self.worst = heapq.nsmallest(_EXTREMES, self.worst)
         if len(self.sample) > _SAMPLED:
             self.sample = heapq.nsmallest(_SAMPLED, self.sample)
 
     def ranked(self) -> dict[str, list[tuple[float, str]]]:
-        """The best, median and worst photographs with their raw AuC, best first."""
+        """Return the best, median and worst photographs with their raw AuC, best first."""
         by_score = sorted(((score, file) for _, score, file in self.sample), reverse=True)
         middle = max(0, (len(by_score) - _EXTREMES) // 2)
         return {"best": self.best, "median": by_score[middle : middle + _EXTREMES], "worst": self.worst[::-1]}
 
     def heaviest_share(self, metric: str) -> tuple[str, float]:
-        """The photograph that weighs most in a metric of `WEIGHTED`, and its share of all weight, in [0, 1]."""
+        """Return the photograph with the largest weight in a metric of `WEIGHTED`, and its share, in [0, 1], of all."""
         weight, file = self.heaviest[metric]
         tally = next(tally for (category, _, _), tally in self.tallies.items() if category == ALL)
         total = float(tally.sums[metric][0, 1])
         return file, weight / total if total else 0.0
 
     def save(self, path: Path, origin: dict) -> None:
-        """Write all of it, whole or not at all, with what it was measured of."""
+        """Write everything, whole or not at all; `origin` says what was measured."""
         index, arrays = [], {}
         for key, tally in self.tallies.items():
             for metric, sums in tally.sums.items():
@@ -112,10 +121,10 @@ class Evaluation:
 
     @classmethod
     def load(cls, path: Path, origin: dict) -> "Evaluation":
-        """Read what `save` wrote.
+        """Read a file that `save` wrote with the same origin.
 
         Raises:
-            InputError: where it is missing, broken, or was measured of something else.
+            InputError: if it is missing or broken, or has another origin.
         """
         arrays = read_npz(path)
         rest = json.loads(arrays["rest"].item()) if "rest" in arrays else {}
@@ -140,8 +149,16 @@ def measure(
 ) -> tuple[Sums, float]:
     """Measure all predictors on one photograph.
 
+    Args:
+        truth: the photograph.
+        file: its path relative to the dataset.
+        predictor: the predictor of interest.
+        trivial: trivial predictors by name.
+        bins: the colour bins whose quantisation is an upper bound.
+        weights: of pixels in the rebalanced AuCs.
+
     Returns:
-        By (T, predictor) the numerators and denominators of the metrics; and the predictor's raw AuC at its first T.
+        The numerators and denominators of the metrics by (T, predictor); and the predictor's raw AuC at its first T.
     """
     colors, sums = predictor(truth, file)
     for name, predict in trivial.items():
@@ -158,14 +175,14 @@ def measure(
 def measure_all(
     predictor: ModelPredictor | FilesPredictor, bins: Bins, scanned: Scan, dataset: Dataset, files: list[str]
 ) -> Evaluation:
-    """Measure photographs one after the other, beside the trivial predictors; those that cannot be read get a line.
+    """Measure a predictor and the trivial predictors on photographs; each unreadable one gets a line.
 
     Args:
-        predictor: what is measured.
-        bins: whose quantisation bounds it.
+        predictor: the predictor of interest.
+        bins: the colour bins whose quantisation is an upper bound.
         scanned: the colours of the training photographs.
-        dataset: all of it.
-        files: of the dataset, those to measure.
+        dataset: the whole dataset.
+        files: the files of the dataset to measure.
     """
     training = dataset.split("train").paths
     weights = PixelWeights.of(scanned.ab, scanned.pixels)

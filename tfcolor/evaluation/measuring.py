@@ -1,4 +1,4 @@
-"""One photograph and a prediction of its colours -> the numerators and denominators of all metrics."""
+"""Measures one photograph: the numerators and denominators of all metrics."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,12 +16,12 @@ from tfcolor.evaluation.metrics import MAX_DISTANCE, absolute_colourfulness, col
 from tfcolor.photographs.pixels import Photo, read_photos
 from tfcolor.utils.console import Progress, shown
 
-REBALANCING_WINDOW = 10  # ab units: side of the cells by which the rebalanced AuCs weigh pixels
-SMOOTHING = 5.0  # ab units: sigma of the bounded one (Zhang et al. 2016, section 2.2)
-CONFIDENCE_BINS = 15  # of the calibration (Guo et al. 2017)
-TOP = 5
-_MAX_PSNR = 100.0  # decibels, where two pictures are (almost) equal: their own would be infinite
-_SSIM_SIDE = 7  # scikit-image's window; smaller pictures have none
+REBALANCING_WINDOW = 10  # ab units: side of the cells that set the pixel weights of the rebalanced AuCs
+SMOOTHING = 5.0  # ab units: sigma for the bounded weights (Zhang et al. 2016, section 2.2)
+CONFIDENCE_BINS = 15  # of the calibration error (Guo et al. 2017)
+TOP = 5  # bins of `top_5`
+_MAX_PSNR = 100.0  # decibels, for equal or almost equal pictures, whose PSNR is unbounded
+_SSIM_SIDE = 7  # pixels: scikit-image's window; smaller pictures have no SSIM
 
 Pair = tuple[object, object]  # numerator and denominator of a metric
 
@@ -42,12 +42,12 @@ class Truth:
 
 @dataclass(frozen=True)
 class PixelWeights:
-    """What a pixel weighs in the two rebalanced AuCs, by the cell of its true colour: float64 [cells, cells] each.
+    """Pixel weights of the two rebalanced AuCs, by the cell of the true colour: float64 [cells, cells] each.
 
-    inverse: 1 / p, p being the share of training pixels in the cell; 0 where there are none. It has no bound, so that
+    inverse: 1 / p, where p is the share of training pixels in the cell; 0 for an empty cell. It is unbounded, so that
         a single photograph may have most of the weight.
     bounded: 1 / (p~ / 2 + 1 / (2 Q)), the weights of Zhang et al. 2016 (eq. 4 with lambda 1/2) without their common
-        factor: p~ is p smoothed with sigma 5 in the plane, and Q the number of cells that occur. At most 2 Q.
+        factor. p~ is p smoothed with sigma 5 in the ab plane, and Q the number of cells that occur. At most 2 Q.
     """
 
     inverse: np.ndarray
@@ -55,11 +55,11 @@ class PixelWeights:
 
     @classmethod
     def of(cls, ab: np.ndarray, pixels: np.ndarray) -> "PixelWeights":
-        """Count colours of the training photographs.
+        """Make the weights from the colours of the training photographs.
 
         Args:
-            ab: float32 [N, 2], colours.
-            pixels: int64 [N], how many pixels have each.
+            ab: float32 [N, 2], colours in ab units.
+            pixels: int64 [N], number of pixels of each colour.
         """
         counts = np.zeros([cells_per_axis(REBALANCING_WINDOW)] * 2)
         np.add.at(counts, tuple(cell_of(ab, REBALANCING_WINDOW).T), pixels)
@@ -75,11 +75,11 @@ def measure_colors(truth: Truth, ab: np.ndarray, rgb: np.ndarray, weights: Pixel
     Args:
         truth: the photograph.
         ab: float [H, W, 2], the prediction in ab units.
-        rgb: uint8 [H, W, 3], the picture that it makes with the photograph's lightness.
+        rgb: uint8 [H, W, 3], sRGB, the prediction combined with the photograph's lightness.
         weights: of pixels in the rebalanced AuCs.
 
     Returns:
-        By metric, numerator and denominator; errors in place of AuCs, which are 1 - error / 150.
+        Numerator and denominator by metric. For an AuC this is the mean error: the AuC is 1 - error / 150.
     """
     errors = _errors(truth, ab)
     within = np.cumsum(np.bincount(np.ceil(errors).astype(int).ravel(), minlength=int(MAX_DISTANCE) + 1))
@@ -98,7 +98,7 @@ def measure_colors(truth: Truth, ab: np.ndarray, rgb: np.ndarray, weights: Pixel
 
 
 def color_errors(truth: Truth, ab: np.ndarray, rgb: np.ndarray, weights: PixelWeights) -> dict[str, Pair]:
-    """Those of the measures that take little time; arguments and result as in `measure_colors`."""
+    """Measure only what takes little time; arguments and result as in `measure_colors`."""
     errors = _errors(truth, ab)
     cells = tuple(np.moveaxis(cell_of(truth.ab, REBALANCING_WINDOW), -1, 0))
     inverse, bounded = weights.inverse[cells], weights.bounded[cells]
@@ -116,9 +116,9 @@ def _errors(truth, ab):
 
 
 def psnr(truth: np.ndarray, prediction: np.ndarray) -> float:
-    """Peak signal-to-noise ratio of pictures with levels of 0 ... 255, in decibels; at most 100, for equal ones.
+    """Return the peak signal-to-noise ratio of uint8 pictures in decibels; 100 for equal pictures, and at most.
 
-    Computed in float64: differences of uint8 would wrap.
+    It is computed in float64, because differences of uint8 would wrap around.
     """
     square = np.mean((truth.astype(np.float64) - prediction.astype(np.float64)) ** 2)
     return float(min(_MAX_PSNR, 10 * np.log10(255**2 / square))) if square else _MAX_PSNR
@@ -138,18 +138,18 @@ def distribution_sums(
 ) -> dict[str, tf.Tensor]:
     """Measure predicted distributions.
 
-    A network trained with rebalancing weights predicts w times the true distribution. All but the weighted
-    cross-entropy is measured without them, so that networks trained with any lambda can be compared.
+    A network trained with rebalancing weights w predicts w times the true distribution. So all measures except the
+    weighted cross-entropy divide w out. Networks trained with different lambda can then be compared.
 
     Args:
-        logits: float32 [H, W, Q], as the network gives them.
+        logits: float32 [H, W, Q], the outputs of the network.
         true_bins: int32 [H, W].
         weights: float32 [Q], the rebalancing weights of the training.
-        temperature: T in (0, 1], to sharpen by.
+        temperature: the divisor of the logits, above 0.
 
     Returns:
-        Sums over the pixels: hits of the top bin, of the top 5, cross-entropy in nats, the same weighted;
-        and by bins of confidence [15] the number of pixels, of confidences and of hits.
+        Sums over the pixels: `top_1` and `top_5` hits, `cross_entropy` and `weighted_cross_entropy` in nats; and for
+        each of 15 bins of confidence, the number of pixels (`counts`), their `confidences` and their `hits`.
     """
     logits, bins = tf.reshape(logits, [-1, tf.shape(logits)[-1]]), tf.reshape(true_bins, [-1])
     logs = tf.nn.log_softmax((logits - tf.math.log(weights)) / temperature)  # [N, Q]
@@ -172,45 +172,45 @@ def distribution_sums(
 
 @dataclass
 class ColorErrors:
-    """The few numbers by which networks and ways to decode them are chosen, over photographs added one by one.
+    """The numbers by which networks and decodings are chosen, over photographs added one by one.
 
-    pairs: by metric, the sums of what `color_errors` gives.
+    pairs: by metric, the sums of the numerators and denominators from `color_errors`.
     """
 
     pairs: dict[str, np.ndarray] = field(default_factory=dict)
 
     def add(self, truth: Truth, ab: np.ndarray, rgb: np.ndarray, weights: PixelWeights) -> None:
-        """Add a photograph; the arguments are those of `measure_colors`."""
+        """Add a photograph; arguments as in `measure_colors`."""
         for name, pair in color_errors(truth, ab, rgb, weights).items():
             self.pairs[name] = self.pairs.get(name, 0) + np.array(pair, np.float64)
 
     @property
     def raw_auc(self) -> float:
-        """In per cent."""
+        """Raw AuC, in per cent."""
         return self._auc("raw_error")
 
     @property
     def rebalanced_auc(self) -> float:
-        """In per cent, with weights 1 / p."""
+        """AuC with weights 1 / p, in per cent."""
         return self._auc("rebalanced_error")
 
     @property
     def bounded_auc(self) -> float:
-        """In per cent, with bounded weights."""
+        """AuC with bounded weights, in per cent."""
         return self._auc("bounded_error")
 
     @property
     def mean_auc(self) -> float:
-        """Of raw and bounded AuC, in per cent: for colours that are right where they are common, and where rare."""
+        """Mean of raw and bounded AuC, in per cent: balances common and rare colours."""
         return (self.raw_auc + self.bounded_auc) / 2
 
     @property
     def dcf(self) -> float:
-        """By how much the mean colourfulness is off that of the photographs."""
+        """Absolute difference of the mean colourfulness of predictions and of photographs."""
         return abs(self._ratio("colourfulness") - self._ratio("true_colourfulness"))
 
     def to_json(self) -> dict[str, float]:
-        """The numbers by name."""
+        """Return the numbers by name."""
         return {name: getattr(self, name) for name in ("raw_auc", "rebalanced_auc", "bounded_auc", "mean_auc", "dcf")}
 
     def _auc(self, metric):
@@ -222,13 +222,13 @@ class ColorErrors:
 
 
 def ignore(path: Path, error: Exception) -> None:
-    """What `truths` does about a photograph that cannot be read: nothing."""
+    """Do nothing about an unreadable photograph; the default of `truths`."""
 
 
 def truths(
     paths: Iterable[Path], on_unreadable: Callable[[Path, Exception], None] = ignore
 ) -> Iterator[tuple[Path, Truth]]:
-    """Yield the photographs that can be read."""
+    """Yield each readable photograph with its path."""
     for path, photo in read_photos(paths):
         if isinstance(photo, Photo):
             lab = lab_of(photo.rgb)
@@ -238,7 +238,7 @@ def truths(
 
 
 def tracked_truths(title: str, paths: Collection[Path]) -> Iterator[tuple[Path, Truth]]:
-    """The same with progress, and a line for each photograph that cannot be read."""
+    """Yield each readable photograph with its path; show progress, and a line for each unreadable one."""
     with Progress(title, len(paths), "photographs") as progress:
         unreadable = lambda path, error: progress.log(f"cannot read {shown(path)}: {error}")  # noqa: E731
         for done, found in enumerate(truths(paths, unreadable), start=1):
@@ -247,5 +247,5 @@ def tracked_truths(title: str, paths: Collection[Path]) -> Iterator[tuple[Path, 
 
 
 def lab_of(rgb: np.ndarray) -> np.ndarray:
-    """Lab, float32 [H, W, 3], of sRGB uint8 [H, W, 3]."""
+    """Convert sRGB uint8 [H, W, 3] to Lab, float32 [H, W, 3]."""
     return levels_to_lab(tf.constant(rgb)).numpy()

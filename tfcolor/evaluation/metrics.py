@@ -1,4 +1,4 @@
-"""How far predicted colours are from the true ones."""
+"""Metrics of predicted colours."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ MAX_DISTANCE = 150.0  # ab units: the end of the curve (Zhang et al. 2016, secti
 
 
 def raw_auc(distances: np.ndarray) -> float:
-    """Area under the cumulative curve of ab errors, in per cent (Zhang et al. 2016, "AuC, raw").
+    """Return the area under the cumulative curve of ab errors, in per cent (Zhang et al. 2016, "AuC, raw").
 
     The share of pixels within t, averaged over t = 0 ... 150, is 1 - mean(min(d, 150)) / 150.
 
@@ -20,13 +20,13 @@ def raw_auc(distances: np.ndarray) -> float:
 
 
 def rebalanced_auc(distances: np.ndarray, weights: np.ndarray) -> float:
-    """The same with pixels that count differently (Zhang et al. 2016, "AuC, rebal").
+    """Return the same area with weighted pixels (Zhang et al. 2016, "AuC, rebal").
 
     Args:
         distances: float [...], Euclidean distances in ab units between prediction and truth.
-        weights: float [...], at least one above 0. In the paper 1 / p with p the share of the true
-            colour's bin; here by the training split's hard counts with bins of 10 units, and 0 for a
-            bin that never occurs there. How rare bins are treated moves the result by points.
+        weights: float [...], at least one above 0. In the paper they are 1 / p, where p is the share of the true
+            colour's bin. Here p comes from counts of the training split in bins of 10 ab units, and a bin that never
+            occurs there has weight 0. The treatment of rare bins moves the result by whole points.
 
     Returns:
         In [0, 100]; 100 for a perfect prediction.
@@ -36,19 +36,19 @@ def rebalanced_auc(distances: np.ndarray, weights: np.ndarray) -> float:
 
 
 def colourfulness(rgb: np.ndarray) -> float:
-    """How colourful a picture is (Hasler and Suesstrunk 2003, section 7, equation for M3).
+    """Measure how colourful a picture is (Hasler and Suesstrunk 2003, section 7, equation for M3).
 
     Args:
         rgb: uint8 [H, W, 3], sRGB.
 
     Returns:
-        0 for gray, some 100 for extremely colourful.
+        0 for gray, about 100 for extremely colourful.
     """
     return _colourfulness(*_opponents(rgb))
 
 
 def absolute_colourfulness(rgb: np.ndarray) -> float:
-    """The same of absolute opponents, as DDColor's and CT2's code computes it; not comparable with the former."""
+    """Measure it from absolute opponent values, as the code of DDColor and CT2 does; not comparable with the former."""
     return _colourfulness(*map(np.abs, _opponents(rgb)))
 
 
@@ -64,15 +64,15 @@ def _colourfulness(red_green, yellow_blue):
 
 
 def calibration_error(counts: np.ndarray, confidences: np.ndarray, hits: np.ndarray) -> np.ndarray:
-    """The expected calibration error (Guo et al. 2017, eq. 3).
+    """Return the expected calibration error (Guo et al. 2017, eq. 3).
 
     Args:
-        counts: [..., B] predictions whose confidence is in each of B bins.
-        confidences: [..., B] the sums of their confidences, in [0, 1] each.
-        hits: [..., B] how many of them were right.
+        counts: [..., B], number of predictions in each of B bins of confidence.
+        confidences: [..., B], sum of their confidences, each in [0, 1].
+        hits: [..., B], number of them that were right.
 
     Returns:
-        [...], in [0, 1]; NaN where there is no prediction.
+        [...], in [0, 1]; NaN without predictions.
     """
     with np.errstate(invalid="ignore"):
         return np.abs(hits - confidences).sum(axis=-1) / counts.sum(axis=-1)

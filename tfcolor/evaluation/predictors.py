@@ -1,4 +1,4 @@
-"""What predicts colours: a model, or the files of another program."""
+"""Predictors to measure: a model, or the files of another program."""
 
 import glob
 from pathlib import Path
@@ -16,21 +16,21 @@ from tfcolor.evaluation.measuring import Truth, distribution_sums, lab_of
 from tfcolor.photographs.pixels import UnreadableImage, read_photo
 from tfcolor.utils.errors import InputError
 
-Colors = dict[tuple[str, str], np.ndarray]  # (T, predictor) -> ab float [H, W, 2]; T is "" where it plays no role
-Sums = dict[tuple[str, str], dict[str, tuple[object, object]]]
+Colors = dict[tuple[str, str], np.ndarray]  # (T, predictor) -> ab float [H, W, 2]; T is "" for predictors without T
+Sums = dict[tuple[str, str], dict[str, tuple[object, object]]]  # (T, predictor) -> metric -> numerator, denominator
 
 
 class ModelPredictor:
-    """A model with several ways to make colours, from one pass of its network."""
+    """A model whose outputs are decoded in several ways, from one pass of the network."""
 
     def __init__(self, name: str, colorizer: Colorizer, decodings: list[Decoding], tile: int = AUTO_TILE):
         """Use a model under a name.
 
         Args:
-            name: in the results.
+            name: its name in the results.
             colorizer: the model.
-            decodings: that differ in T. Distributions are measured at these T as `distribution_sums` says, whatever
-                lambda is.
+            decodings: one for each T. Distributions are measured at these T with `distribution_sums`, which does not
+                depend on lambda.
             tile: largest side of the tiles in pixels.
         """
         self.name, self.temperatures = name, tuple(decoding.temperature for decoding in decodings)
@@ -38,20 +38,20 @@ class ModelPredictor:
         self._weights = tf.constant(colorizer.bins.weights, tf.float32)
 
     def __call__(self, truth: Truth, file: str) -> tuple[Colors, Sums]:
-        """Predict colours, and measure the distributions that they come from."""
+        """Predict the colours of a photograph, and measure the predicted distributions."""
         true_bins = bins_of(truth.ab, self._colorizer.bins).astype(np.int32)
         keys = {decoding: (f"{decoding.temperature:g}", self.name) for decoding in self._decodings}
         colors = {key: np.empty(truth.ab.shape, np.float32) for key in keys.values()}
         totals: dict = {key: {} for key in keys.values()}
-        more = max(border(decoding.smoothing) for decoding in self._decodings)
-        for part in self._colorizer.tiles(truth.lightness[None], self._tile, more):
-            logits = inside(part.outputs, more)[0]
+        margin = max(border(decoding.smoothing) for decoding in self._decodings)
+        for part in self._colorizer.tiles(truth.lightness[None], self._tile, margin):
+            logits = inside(part.outputs, margin)[0]
             for decoding, key in keys.items():
                 colors[key][part.place] = self._colorizer.colors(part, decoding)[0]
-                # At T = 0 the distribution is one bin, whose cross-entropy is infinite wherever it is wrong.
+                # At T = 0 the distribution is a single bin; its cross-entropy is infinite where it is wrong.
                 if decoding.temperature and self._colorizer.objective.predicts_distribution:
-                    there = tf.constant(true_bins[part.place])
-                    sums = distribution_sums(logits, there, self._weights, decoding.temperature)
+                    tile_bins = tf.constant(true_bins[part.place])
+                    sums = distribution_sums(logits, tile_bins, self._weights, decoding.temperature)
                     for metric, value in sums.items():
                         totals[key][metric] = totals[key].get(metric, 0) + value.numpy().astype(np.float64)
         return colors, {key: _as_pairs(sums, truth.lightness.size) for key, sums in totals.items() if sums}
@@ -65,26 +65,26 @@ def _as_pairs(sums, num_pixels):
 
 
 class FilesPredictor:
-    """What another program made of the photographs: files of the same place and stem in a folder."""
+    """The results of another program: files in a folder with the relative path and stem of the photographs."""
 
     def __init__(self, name: str, folder: Path):
-        """Use the files of a folder under a name."""
+        """Use the files of a folder; `name` is their name in the results."""
         self.name, self.temperatures = name, (1.0,)
         self._folder = folder
 
     def __call__(self, truth: Truth, file: str) -> tuple[Colors, Sums]:
-        """Take the colours of the photograph's file."""
+        """Return the colours of the photograph's file."""
         return {("1", self.name): self.ab(file, truth.lightness.shape)}, {}
 
     def ab(self, file: str, shape: tuple[int, int]) -> np.ndarray:
-        """The colours, float32 [H, W, 2], of the result for a photograph.
+        """Read the result for a photograph, ab float32 [H, W, 2].
 
         Args:
             file: the photograph's path relative to its dataset.
             shape: H and W of the photograph.
 
         Raises:
-            InputError: where there is none, several, or one of another size.
+            InputError: if there is no such file or there are several, or it is unreadable or of another size.
         """
         place = self._folder / file
         found = [path for path in place.parent.glob(f"{glob.escape(place.stem)}.*") if path.is_file()]

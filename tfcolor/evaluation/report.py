@@ -1,4 +1,4 @@
-"""What an evaluation says: numbers with intervals, a table, curves, and photographs to look at."""
+"""The report of an evaluation: numbers with intervals, a table, curves, and photographs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,15 +18,15 @@ from tfcolor.utils.figures import save_figure
 from tfcolor.utils.files import replacing, write_json
 from tfcolor.utils.sheets import reduced, sheet
 
-# How pixels are weighed, and the sums whose weights these are.
+# Weighted AuC -> how pixels are weighted, and the metric with these weights.
 POLICIES = {
     "rebalanced": (
-        "pixels weigh 1/p of the true colour's cell, p from the training split's counts, cells of 10 ab units; "
-        "weight 0 where a cell never occurs there",
+        "pixels weigh 1/p, where p is the share of the true colour's cell of 10 ab units in the training split; "
+        "the weight is 0 if the cell never occurs there",
         "rebalanced_error",
     ),
     "bounded": (
-        "pixels weigh 1 / (p~/2 + 1/(2Q)), p~ being p smoothed with sigma 5 and Q the number of cells that occur, "
+        "pixels weigh 1 / (p~/2 + 1/(2Q)), where p~ is p smoothed with sigma 5 and Q the number of cells that occur, "
         "so that no pixel weighs more than 2Q",
         "bounded_error",
     ),
@@ -50,7 +50,7 @@ def _calibration_error(tally: Tally) -> np.ndarray:
     return 100 * calibration_error(hits[:, 1], confidences[:, 0], hits[:, 0])
 
 
-# Metric -> what it needs, its value of all photographs and of each replicate, and how it is headed.
+# Metric -> the sums it needs, its values for all photographs and each replicate, and its column heading.
 METRICS: dict[str, tuple[str, Callable[[Tally], np.ndarray], str]] = {
     "raw_auc": ("raw_error", _auc("raw_error"), "raw AuC, %"),
     "rebalanced_auc": ("rebalanced_error", _auc("rebalanced_error"), "rebalanced AuC, %"),
@@ -71,7 +71,7 @@ METRICS: dict[str, tuple[str, Callable[[Tally], np.ndarray], str]] = {
 
 
 def results_of(evaluation: Evaluation, category: str, temperatures: list[str]) -> dict:
-    """results[T][predictor][metric] = {value, low, high}; what has no T is there for each."""
+    """Return results[T][predictor][metric] = {value, low, high}; predictors without T appear under every T."""
     results: dict = {T: {} for T in temperatures}
     for (name, T, predictor), tally in evaluation.tallies.items():
         if name != category:
@@ -89,13 +89,13 @@ def write(evaluation: Evaluation, folder: Path, about: dict, temperatures: list[
     """Write `evaluation.json`, `evaluation.md`, `curve.png` and, for a model, `reliability.png`.
 
     Args:
-        evaluation: of all photographs.
-        folder: exists.
-        about: dataset, split, model, and so on.
-        temperatures: as they are in the tallies.
+        evaluation: the measurements of all photographs.
+        folder: an existing folder.
+        about: `model`, `dataset`, `split`, and more for `evaluation.json`.
+        temperatures: every T, as text, as in the tallies.
 
     Returns:
-        The results of all categories together.
+        The results for all categories together, see `results_of`.
     """
     results, ranked = results_of(evaluation, ALL, temperatures), evaluation.ranked()
     categories = sorted({key[0] for key in evaluation.tallies} - {ALL})
@@ -122,12 +122,12 @@ def _weights(evaluation: Evaluation, policy: str, metric: str) -> dict:
 
 
 def heaviest_note(file: str, share: float) -> str:
-    """How much of a weighted AuC a single photograph decides."""
+    """Say what share of the weight a single photograph has."""
     return f"{file} alone has {100 * share:.0f} % of all weight."
 
 
 def rows(results: dict, model: str, metrics: list[str], with_intervals: bool = True) -> list[list[str]]:
-    """A table's rows: the trivial predictors, which have no T, then the model at each T."""
+    """Return the rows of a table: the trivial predictors, which have no T, then the model at each T."""
     first = next(iter(results.values()))
     named = [(name, found) for name, found in first.items() if name != model]
     named += [(f"{model}, T = {T}", predictors[model]) for T, predictors in results.items()]
@@ -179,7 +179,7 @@ def _plot_curve(evaluation, path):
 
 
 def _plot_reliability(evaluation, path):
-    """How often the top bin is right, against how sure it is: on the diagonal both agree."""
+    """Plot how often the top bin is right against its confidence; on the diagonal both agree."""
     found = {key[1:]: t for key, t in evaluation.tallies.items() if key[0] == ALL and "hits" in t.sums}
     if not found:
         return
@@ -197,7 +197,7 @@ def _plot_reliability(evaluation, path):
 
 
 def write_sheet(predictor: ModelPredictor | FilesPredictor, dataset: Dataset, found: Evaluation, path: Path) -> None:
-    """Pictures of the best, the median and the worst photographs: gray, predicted and true."""
+    """Write a sheet of the best, median and worst photographs: gray, predicted and true."""
     rows = []
     for name, ranked in found.ranked().items():
         row = []

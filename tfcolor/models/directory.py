@@ -1,6 +1,6 @@
-"""A model directory: `model.json`, `bins.npz` and `weights.npz`; nothing in it is pickled.
+"""A model directory: `model.json`, `bins.npz` and `weights.npz`. Nothing in it is pickled.
 
-TensorFlow loads only with the network, so that commands can check a directory first.
+Only creating a network imports TensorFlow, so that commands can check a directory first.
 """
 
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ from tfcolor.utils.files import check_names, read_json, read_npz, write_json, wr
 
 FORMAT_VERSION = 2
 SHIPPED = Path(__file__).parent
-_DECODING = ("temperature", "smoothing", "uniform_share")  # what a model says of its own decoding
+_DECODING = ("temperature", "smoothing", "uniform_share")  # the fields of `Decoding` that `model.json` may set
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What `model.json` says.
+    """The content of `model.json`.
 
-    folder: of the model.
-    network, objective: with the arguments to make them again.
-    decoding: how its colours are made where nothing else is asked for.
-    content: all of `model.json`.
+    folder: the model directory.
+    network, objective: with the arguments they were created with.
+    decoding: how colours are decoded by default.
+    content: everything in `model.json`.
     """
 
     folder: Path
@@ -39,16 +39,16 @@ class ModelInfo:
 
     @property
     def predicts_distribution(self) -> bool:
-        """Whether it predicts how likely colours are, rather than one colour for each pixel."""
+        """Whether the model predicts how likely each colour is, rather than one colour for each pixel."""
         return self.objective.spec.predicts_distribution
 
-    def check_predicts_distribution(self, asked: dict[str, Any]) -> None:
-        """Raise InputError where something that needs a distribution is asked of a model that has none.
+    def check_predicts_distribution(self, arguments: dict[str, Any]) -> None:
+        """Raise InputError if an argument needs a distribution, and the model predicts none.
 
         Args:
-            asked: by the argument's name its value, None where it is not given.
+            arguments: values of such arguments by name; None for those not given.
         """
-        given = [name for name, value in asked.items() if value is not None]
+        given = [name for name, value in arguments.items() if value is not None]
         if given and not self.predicts_distribution:
             raise InputError(
                 f"`{given[0]}` chooses from a predicted distribution, but {self.folder} predicts one colour for each "
@@ -57,20 +57,20 @@ class ModelInfo:
 
 
 def shipped_models() -> list[str]:
-    """The names of the models in the package."""
+    """List the names of the models in the package."""
     return sorted(path.parent.name for path in SHIPPED.glob("*/model.json"))
 
 
 def describe_shipped_models() -> dict[str, str]:
-    """By name, what each shipped model was made of and for."""
+    """Return the description of each shipped model by name: what it is for and what it was made from."""
     return {name: read_json(SHIPPED / name / "model.json")["description"] for name in shipped_models()}
 
 
 def find_model(name: str) -> Path:
-    """Find a model by the name of a shipped one, or by its directory.
+    """Find a model by its directory, or a shipped model by its name.
 
     Raises:
-        InputError: where there is none, listing what is shipped.
+        InputError: if there is no such model; the message lists the shipped models.
     """
     if name in shipped_models():
         return SHIPPED / name
@@ -89,13 +89,13 @@ def save_model(
     objective_choice: ObjectiveChoice,
     description: dict[str, Any],
 ) -> None:
-    """Write a model; `model.json` comes last, so that its presence says the model is whole.
+    """Write a model; `model.json` comes last, so that a directory with it is whole.
 
     Args:
-        folder: exists already.
+        folder: an existing folder.
         network: a `layers.Network`.
-        bins: the colours of its outputs.
-        network_choice, objective_choice: what it was made by.
+        bins: the colour bins.
+        network_choice, objective_choice: what creates the network and the objective again.
         description: further content of `model.json`.
     """
     bins.save(folder / "bins.npz")
@@ -105,10 +105,10 @@ def save_model(
 
 
 def read_info(folder: Path) -> ModelInfo:
-    """Read and check `model.json`, and that the other files are there; no TensorFlow.
+    """Read and check `model.json`, and check that the other files exist. No TensorFlow.
 
     Raises:
-        InputError: where a file is missing, broken, or names what this version does not know.
+        InputError: if a file is missing or broken, or names something unknown to this version.
     """
     path = folder / "model.json"
     content = read_json(path)
@@ -117,7 +117,7 @@ def read_info(folder: Path) -> ModelInfo:
             raise InputError(f"{folder / name} is missing: the model directory is not whole")
     bins = Bins.load(folder / "bins.npz")
     if content.get("format_version") == 1:
-        content = _of_version_1(content, bins, path)
+        content = _upgraded(content, bins, path)
     if content.get("format_version") != FORMAT_VERSION:
         raise InputError(f"{path} has format version {content.get('format_version')}, not {FORMAT_VERSION}")
     try:
@@ -128,8 +128,8 @@ def read_info(folder: Path) -> ModelInfo:
     return ModelInfo(folder, network, objective, _decoding(content, folder), content)
 
 
-def _of_version_1(content: dict[str, Any], bins: Bins, path: Path) -> dict[str, Any]:
-    """The content as of version 2: `network` had the number of bins and, for zhang, the objective's name."""
+def _upgraded(content: dict[str, Any], bins: Bins, path: Path) -> dict[str, Any]:
+    """Content of version 1 as version 2: `network` held the number of bins and, for zhang, the objective's name."""
     network = dict(network) if isinstance(network := content.get("network"), dict) else {}
     if network.pop("num_bins", None) != bins.num_bins:
         raise InputError(f"{path} and bins.npz have different numbers of bins")
@@ -143,19 +143,15 @@ def _of_version_1(content: dict[str, Any], bins: Bins, path: Path) -> dict[str, 
 
 
 def _decoding(content: dict[str, Any], folder: Path) -> Decoding:
-    """`decoding` of `model.json`, if any.
-
-    Raises:
-        InputError: where it is not T in [0, 1] and a radius of smoothing.
-    """
+    """The `decoding` of `model.json`, or the default; InputError if it is invalid."""
     decoding = content.get("decoding", {})
     try:
         if not {*decoding} <= {*_DECODING} or any(isinstance(v, bool) for v in decoding.values()):
             raise ValueError(f"it takes {', '.join(_DECODING)}, got {decoding}")
-        made = Decoding(**decoding)
-        if not isinstance(made.smoothing, int):
-            raise ValueError(f"smoothing must be a whole number of pixels, got {made.smoothing}")
-        return made
+        found = Decoding(**decoding)
+        if not isinstance(found.smoothing, int):
+            raise ValueError(f"smoothing must be a whole number of pixels, got {found.smoothing}")
+        return found
     except (AttributeError, TypeError, ValueError) as error:
         raise InputError(f"{folder}: decoding in model.json is wrong: {_unquoted(error)}") from error
 
@@ -166,17 +162,17 @@ def _unquoted(error: Exception) -> str:
 
 
 def load_model(folder: Path, compute_dtype: Any = "float32") -> tuple[Any, Any, ModelInfo]:
-    """Rebuild a model; every weight must be there with its name and shape, and no other.
+    """Load a model; the file must hold exactly the weights of the network, by name and shape.
 
     Args:
-        folder: of the model.
-        compute_dtype: of the network's convolutions; its weights are float32.
+        folder: the model directory.
+        compute_dtype: dtype of the network's convolutions; its weights are float32.
 
     Returns:
-        The network, the objective with its bins, and what `model.json` says.
+        The network, the objective with its bins, and the content of `model.json`.
 
     Raises:
-        InputError: where anything is missing or does not fit together.
+        InputError: if something is missing or does not fit.
     """
     info = read_info(folder)
     try:
@@ -192,22 +188,22 @@ def load_model(folder: Path, compute_dtype: Any = "float32") -> tuple[Any, Any, 
 
 
 def read_weights(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a `weights.npz`; those of half precision (`export.write_half`) as float32.
+    """Read the arrays of a `weights.npz`; float16 arrays, see `export.write_half`, become float32.
 
     Raises:
-        InputError: where it is missing or broken.
+        InputError: if the file is missing or broken.
     """
-    # The last layer of a regression was called `ab` in version 0.1.
+    # Version 0.1 called the last layer of a regression network `ab`.
     names = {"ab/filter": "logits/filter", "ab/bias": "logits/bias"}
     arrays = {names.get(name, name): array for name, array in read_npz(path).items()}
     return {name: a.astype(np.float32) if a.dtype == np.float16 else a for name, a in arrays.items()}
 
 
 def assign_all(variables: dict[str, Any], arrays: dict[str, np.ndarray], path: Path | str) -> None:
-    """Give each variable the array of its name.
+    """Assign to each variable the array of its name.
 
     Raises:
-        InputError: naming `path`, where a shape or dtype differs; nothing is assigned then.
+        InputError: naming `path`, if a shape or dtype differs; then nothing is assigned.
     """
     for name, variable in variables.items():
         expected = (tuple(variable.shape), variable.dtype.as_numpy_dtype)

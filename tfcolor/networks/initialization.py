@@ -1,4 +1,4 @@
-"""Initial weights: those of He et al. that networks begin with, Xavier's, and some that depend on the data."""
+"""Initial weights beside those of He et al., which networks are created with: Xavier's, and data-dependent ones."""
 
 import math
 
@@ -7,20 +7,20 @@ import tensorflow as tf
 
 from tfcolor.networks.layers import Convolution, Network, TrainingPass
 
-_KMEANS_LAYERS = 3  # in the first layers patches are still pixels that resemble each other
+_KMEANS_LAYERS = 3  # only the first layers: their patches still look like pieces of pictures
 _PATCHES = 20_000  # for k-means
-_CALIBRATIONS = 10
-_DRAWS = 4  # of gradients: the first layers have few weights, so that one draw says little
-_TINY = 1e-30
-_CLOSE = 0.01  # relative difference of the logarithms of rates
+_MAX_ITERATIONS = 10  # of algorithm 2
+_DRAWS = 4  # random gradients to average over: the first layers have few weights, so one draw is too noisy
+_MIN_RATE = 1e-30  # keeps logarithms finite
+_TOLERANCE = 0.01  # difference of log rates below which they count as equal
 
 
 def xavier(network: Network, seed: int) -> None:
     """Draw all filters from N(0, 2 / (fan_in + fan_out)) (Glorot and Bengio 2010, eq. 12, as a normal distribution).
 
     Args:
-        network: its filters are replaced; its biases are zero already.
-        seed: of the draws.
+        network: its filters are replaced; its biases are already zero.
+        seed: seed of the random filters.
     """
     for index, layer in enumerate(convolutions(network)):
         height, width, before, after = layer.filter.shape
@@ -30,38 +30,43 @@ def xavier(network: Network, seed: int) -> None:
 
 
 def data_dependent(network: Network, lightness: tf.Tensor, seed: int) -> None:
-    """Initialize as Kraehenbuehl et al. 2015 do, with batch normalization as it will be in training.
+    """Initialize from data as Kraehenbuehl et al. 2015 do, with batch normalization in training mode.
 
-    First each layer in turn: filters from k-means on whitened patches of its input in the first layers, from N(0, 1)
-    in the others; then divided, and biases set, so that each channel has mean 0 and deviation 1 over the
-    photographs (their algorithm 1). Then all layers are scaled so that they learn at the same rate, that of a layer
-    being the ratio of the root mean squares of its gradient and its filter (algorithm 2).
+    Algorithm 1 goes through the layers in order. The first layers get filters from k-means on whitened patches of
+    their input, the others get filters from N(0, 1). Filters are then scaled and biases set so that each channel has
+    mean 0 and standard deviation 1 over the photographs. Algorithm 2 then scales all layers until they change at the
+    same rate, see `change_rates`.
 
     Args:
         network: its filters and biases are replaced.
-        lightness: float32 [B, H, W, 1], L* in [0, 100], of some photographs.
-        seed: of all draws.
+        lightness: float32 [B, H, W, 1], L* in [0, 100], of a few photographs.
+        seed: seed of everything random.
     """
     for index, layer in enumerate(convolutions(network)):
         layer_seed = [seed, 2 + index]
-        inputs, _ = _seen(network, lightness, layer)
+        inputs, _ = _input_and_output(network, lightness, layer)
         layer.filter.assign(tf.random.stateless_normal(layer.filter.shape, layer_seed))
         if index < _KMEANS_LAYERS:
             layer.filter.assign(_kmeans_filters(layer, inputs, seed + index))
-        _standardize(layer, _seen(network, lightness, layer)[1])
+        _standardize(layer, _input_and_output(network, lightness, layer)[1])
     _equalize_rates(network, lightness, seed)
 
 
 def convolutions(network: Network) -> list[Convolution]:
-    """The convolutions of a network, first layer first."""
+    """List the convolutions of a network, first layer first."""
     return [module for layer in network.layers for module in (layer, *layer.submodules) if type(module) is Convolution]
 
 
-def learning_rates(network: Network, lightness: tf.Tensor, seed: int) -> tuple[np.ndarray, float]:
-    """How fast layers learn: root mean square of the gradient by that of the filter, for random gradients of logits.
+def change_rates(network: Network, lightness: tf.Tensor, seed: int) -> tuple[np.ndarray, float]:
+    """Measure how fast each layer changes: the RMS of its filter's gradient over the RMS of the filter.
+
+    Args:
+        network: with any number of layers.
+        lightness: float32 [B, H, W, 1], L* in [0, 100], of a few photographs.
+        seed: seed of the random gradients of the logits that are propagated back.
 
     Returns:
-        float64 [layers], and the deviation of the logits.
+        The rates, float64 [layers], and the standard deviation of the logits.
     """
     filters = [layer.filter for layer in convolutions(network)]
     with tf.GradientTape(persistent=True) as tape:
@@ -71,27 +76,27 @@ def learning_rates(network: Network, lightness: tf.Tensor, seed: int) -> tuple[n
         upstream = tf.random.stateless_normal(tf.shape(logits), tf.random.fold_in([seed, 3], draw))
         squares += [_mean_square(gradient) / _DRAWS for gradient in tape.gradient(logits, filters, upstream)]
     rates = np.sqrt(squares / [_mean_square(variable) for variable in filters])
-    return np.maximum(rates, _TINY), float(tf.math.reduce_std(logits))
+    return np.maximum(rates, _MIN_RATE), float(tf.math.reduce_std(logits))
 
 
 def _mean_square(x):
     return float(tf.reduce_mean(tf.square(x)))
 
 
-def _seen(network, lightness, layer):
-    """A layer's input and output for these photographs."""
-    found = []
+def _input_and_output(network, lightness, layer):
+    """A layer's input and output for these photographs, float32."""
+    observed = []
 
-    def observe(observed, x, y):
-        if observed is layer:
-            found.append((tf.cast(x, tf.float32), tf.cast(y, tf.float32)))
+    def observe(convolution, x, y):
+        if convolution is layer:
+            observed.append((tf.cast(x, tf.float32), tf.cast(y, tf.float32)))
 
     network(lightness, TrainingPass(tf.constant([0, 0]), observe=observe))
-    return found[0]
+    return observed[0]
 
 
 def _standardize(layer, outputs):
-    """Make a layer's outputs have mean 0 and deviation 1; a channel that is constant stays as it is."""
+    """Give outputs standard deviation 1, except constant channels, and mean 0 if the layer has a bias."""
     mean, variance = tf.nn.moments(outputs, [0, 1, 2])
     deviation = tf.where(variance > 1e-12, tf.sqrt(variance), 1.0)
     layer.filter.assign(layer.filter / deviation)
@@ -100,7 +105,7 @@ def _standardize(layer, outputs):
 
 
 def _kmeans_filters(layer, inputs, seed):
-    """Centres of k-means on patches of the input, whitened and of length 1; N(0, 1) for what there is not enough of."""
+    """Filters from k-means on patches of the input, whitened and of length 1; N(0, 1) where patches are too few."""
     from scipy.cluster.vq import kmeans2
 
     rng = np.random.default_rng(seed)
@@ -122,29 +127,29 @@ def _kmeans_filters(layer, inputs, seed):
 
 def _equalize_rates(network, lightness, seed):
     layers = convolutions(network)
-    inputs_before = _input_scales(network, lightness)
-    for _ in range(_CALIBRATIONS):
-        rates, deviation = learning_rates(network, lightness, seed)
-        # Of a network that is homogeneous the geometric mean is what scaling leaves as it is.
+    previous_scales = _input_scales(network, lightness)
+    for _ in range(_MAX_ITERATIONS):
+        rates, deviation = change_rates(network, lightness, seed)
+        # Rescaling the layers of a homogeneous network does not change the geometric mean of their rates.
         target = np.exp(np.log(rates).mean()) * deviation ** (1 / len(rates))
-        if (np.abs(np.log(rates / target)) < _CLOSE).all():
+        if (np.abs(np.log(rates / target)) < _TOLERANCE).all():
             return
         for index, (layer, rate) in enumerate(zip(layers, rates, strict=True)):
             scale = math.sqrt(rate / target)
             layer.filter.assign(layer.filter * scale)
             if layer.bias is not None:
-                # What comes in has been scaled by the layers before, and the bias must be with it.
-                before = _input_scales(network, lightness, index)
-                layer.bias.assign(layer.bias * (scale * before / inputs_before[index]))
-                inputs_before[index] = before
+                # The layers before have scaled the input, so the bias needs the same factor.
+                input_scale = _input_scales(network, lightness)[index]
+                layer.bias.assign(layer.bias * (scale * input_scale / previous_scales[index]))
+                previous_scales[index] = input_scale
 
 
-def _input_scales(network, lightness, index=None):
-    """The mean magnitudes of what layers take; of one only where it is named by its place."""
-    layers, found = convolutions(network), {}
+def _input_scales(network, lightness):
+    """The mean absolute input of each layer, by its index."""
+    layers, scales = convolutions(network), {}
 
     def observe(layer, x, y):
-        found[layers.index(layer)] = float(tf.reduce_mean(tf.abs(tf.cast(x, tf.float32))))
+        scales[layers.index(layer)] = float(tf.reduce_mean(tf.abs(tf.cast(x, tf.float32))))
 
     network(lightness, TrainingPass(tf.constant([0, 0]), observe=observe))
-    return found if index is None else found[index]
+    return scales

@@ -1,7 +1,7 @@
-"""Layers shared by the networks: a few variables, and the `tf.nn` operations that use them.
+"""The layers that networks are built from, and the class of all networks.
 
-A layer has `weights`, which training improves, and `statistics`, which it only averages; both dicts of
-variables by name. Its call takes `training`, a `TrainingPass`, or None for prediction.
+A layer has `weights`, which gradient descent changes, and `statistics`, which training only averages. Both are dicts
+of variables by name. A layer is called with its input and `training`: a `TrainingPass`, or None for prediction.
 """
 
 from collections.abc import Callable
@@ -15,16 +15,16 @@ from tfcolor.ops.convolution import conv2d
 from tfcolor.ops.rrelu import rrelu
 
 NORM_EPSILON = 1e-3  # added to variances, as in Ioffe and Szegedy's later networks; 1e-5 is no better in bfloat16
-_KEEP = 0.99  # of a moving average, from its hundredth batch on
+_DECAY = 0.99  # of the moving averages, from the hundredth batch on
 
 
 @dataclass
 class TrainingPass:
-    """What one pass in training takes beside its input, and what it leaves.
+    """What a forward pass in training needs besides its input, and what it gives besides its output.
 
-    seed: int32 [2], of all that is random in it, for this step and replica.
-    statistics: what the network's `statistics` are to become, by name; for the caller to assign.
-    observe: called by each convolution with itself, its input and its output.
+    seed: int32 [2], a stateless seed of everything random in this step and replica.
+    statistics: new values of the network's `statistics`, by name. Layers add them; the caller assigns them.
+    observe: each convolution calls it with itself, its input and its output.
     """
 
     seed: tf.Tensor
@@ -33,7 +33,7 @@ class TrainingPass:
 
 
 class Convolution(tf.Module):
-    """A convolution with bias."""
+    """A convolution, by default 3x3 and VALID with a bias."""
 
     statistics: dict[str, tf.Variable] = {}  # noqa: RUF012 (none, and never any)
 
@@ -55,11 +55,11 @@ class Convolution(tf.Module):
         Args:
             channels_in: channels of the input.
             channels_out: channels of the output.
-            seed: int32 [2], a stateless seed; the same seed gives the same weights anywhere.
-            name: of the layer; its weights are `<name>/filter` and `<name>/bias`.
-            bias: whether there is one.
+            seed: int32 [2], a stateless seed; the same seed gives the same weights on every machine.
+            name: name of the layer; its weights are `<name>/filter` and `<name>/bias`.
+            bias: whether to add a bias.
             kernel_size: side of the filter in pixels.
-            stride, dilation, padding: see `ops.convolution.conv2d`; by default the output has two pixels less on
+            stride, dilation, padding: see `ops.convolution.conv2d`; by default the output is two pixels smaller on
                 each axis.
         """
         super().__init__(name=name)
@@ -71,7 +71,7 @@ class Convolution(tf.Module):
         self._constant: np.ndarray | None = None
 
     def freeze(self, dtype: tf.DType) -> None:
-        """Take the filter as it is now for all predictions to come, as a constant; see `Network.freeze`."""
+        """Use the current filter, as a constant, in all later predictions; see `Network.freeze`."""
         self._constant = tf.cast(self.filter, dtype).numpy()
 
     @property
@@ -93,8 +93,8 @@ class Convolution(tf.Module):
 class BatchNorm(tf.Module):
     """Batch normalization of channels (Ioffe and Szegedy 2015, algorithms 1 and 2).
 
-    In training, the statistics are those of the whole batch over all replicas, so that several
-    replicas compute what one would. In prediction they are moving averages.
+    In training, mean and variance are taken over the whole batch on all replicas, so that several replicas compute
+    what a single one would. In prediction they are moving averages.
     """
 
     def __init__(self, channels: int, name: str):
@@ -113,11 +113,11 @@ class BatchNorm(tf.Module):
 
     @property
     def statistics(self) -> dict[str, tf.Variable]:
-        """The moving averages, float32 [channels], and how many batches went into them."""
+        """The moving averages, float32 [channels], and the number of batches they are made from."""
         return {f"{self.name}/{part}": getattr(self, part) for part in ("mean", "variance", "updates")}
 
     def __call__(self, x: tf.Tensor, training: TrainingPass | None) -> tf.Tensor:
-        """Normalize x [..., channels]; computed in float32, returned in the dtype of x."""
+        """Normalize x [..., channels]; computes in float32, returns the dtype of x."""
         if training is None:
             return self._fused(x, self.mean, self.variance, is_training=False)[0]
         if _replicas() == 1:
@@ -131,7 +131,7 @@ class BatchNorm(tf.Module):
         return y
 
     def _fused(self, x, mean, variance, is_training):
-        """One operation, several times faster on a CPU; the batch variance that it gives is the unbiased one."""
+        """Normalize in one fused operation, several times faster on a CPU; its batch variance is the unbiased one."""
         weights = {"scale": self.scale, "offset": self.offset, "mean": mean, "variance": variance}
         images = x if x.shape.rank == 4 else tf.reshape(x, [-1, 1, 1, x.shape[-1]])
         y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
@@ -140,46 +140,46 @@ class BatchNorm(tf.Module):
         return (y if x.shape.rank == 4 else tf.reshape(y, tf.shape(x))), mean, variance
 
     def as_affine(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """What it does to x in prediction, as a factor and what is added: float32 [channels] each."""
+        """Return prediction as a factor and an offset of x: float32 [channels] each."""
         factor = self.scale * tf.math.rsqrt(self.variance + NORM_EPSILON)
         return factor, self.offset - self.mean * factor
 
     def _averages(self, mean, variance):
-        # Of all batches at first, so that where they start does not matter.
-        keep = tf.minimum(_KEEP, self.updates / (self.updates + 1))
+        # At first a plain mean over all batches, so that the initial values do not matter.
+        decay = tf.minimum(_DECAY, self.updates / (self.updates + 1))
         new = {
-            "mean": keep * self.mean + (1 - keep) * mean,
-            "variance": keep * self.variance + (1 - keep) * variance,
+            "mean": decay * self.mean + (1 - decay) * mean,
+            "variance": decay * self.variance + (1 - decay) * variance,
             "updates": self.updates + 1,
         }
         return {f"{self.name}/{part}": tf.stop_gradient(value) for part, value in new.items()}
 
 
 class NormalizedConvolution(tf.Module):
-    """A 3x3 VALID convolution without bias, and batch normalization of what it gives.
+    """A 3x3 VALID convolution without bias, followed by batch normalization.
 
-    In prediction the two are one convolution: a factor of a channel is a factor of its filter.
+    In prediction the two are one convolution: the factor of each channel is multiplied into its filter.
     """
 
     def __init__(self, channels_in: int, channels_out: int, seed: tf.Tensor, name: str):
-        """Create both; the arguments are those of `Convolution`."""
+        """Create both; see `Convolution` for the arguments."""
         super().__init__(name=name)
         self._convolution = Convolution(channels_in, channels_out, seed, name, bias=False)
         self._norm = BatchNorm(channels_out, name)
         self._constant: np.ndarray | None = None
 
     def freeze(self, dtype: tf.DType) -> None:
-        """As that of `Convolution`, of the filter with the factors of normalization in it."""
+        """Like `Convolution.freeze`, for the filter with the normalization multiplied in."""
         self._constant = tf.cast(self._convolution.filter * self._norm.as_affine()[0], dtype).numpy()
 
     @property
     def weights(self) -> dict[str, tf.Variable]:
-        """The learned variables by name: the filter, and scale and offset of the normalization."""
+        """The learned variables by name: the filter, and the scale and offset of the normalization."""
         return self._convolution.weights | self._norm.weights
 
     @property
     def statistics(self) -> dict[str, tf.Variable]:
-        """Those of the normalization."""
+        """The statistics of the normalization."""
         return self._norm.statistics
 
     def __call__(self, x: tf.Tensor, training: TrainingPass | None = None) -> tf.Tensor:
@@ -198,28 +198,28 @@ def _replicas() -> int:
 
 
 def _moments_of_all_replicas(x):
-    """Mean and variance of channels over the batch of all replicas, and the number of values in each."""
+    """Mean and variance of each channel over the batch on all replicas, and the number of values behind each."""
     axes = list(range(x.shape.rank - 1))
     count = tf.cast(tf.size(x) / tf.shape(x)[-1], tf.float32)
     replica = tf.distribute.get_replica_context()
-    mean = replica.all_reduce("MEAN", tf.reduce_mean(x, axes))  # with a gradient
+    mean = replica.all_reduce("MEAN", tf.reduce_mean(x, axes))  # differentiable
     variance = replica.all_reduce("MEAN", tf.reduce_mean((x - mean) ** 2, axes))
     return mean, variance, count * replica.num_replicas_in_sync
 
 
 class Activation(tf.Module):
-    """An activation by name, with what it learns or draws."""
+    """An activation by name, with its learned slopes or its random numbers."""
 
     statistics: dict[str, tf.Variable] = {}  # noqa: RUF012 (none, and never any)
 
     def __init__(self, kind: str, channels: int, index: int, name: str):
-        """Create the slopes where there are any.
+        """Create the slopes, for 'prelu'.
 
         Args:
             kind: a name in `ops.ACTIVATION_NAMES`.
-            channels: of what it is applied to.
-            index: of the layer in its network; layers draw different numbers.
-            name: of the layer; the learned slopes are `<name>/slopes`.
+            channels: channels of the input.
+            index: index of the layer in its network, so that each layer draws numbers of its own.
+            name: name of the layer; the learned slopes are `<name>/slopes`.
         """
         super().__init__(name=name)
         self._apply = _ACTIVATIONS[kind]
@@ -228,7 +228,7 @@ class Activation(tf.Module):
 
     @property
     def weights(self) -> dict[str, tf.Variable]:
-        """The learned slopes, float32 [channels], or nothing."""
+        """The learned slopes, float32 [channels]; empty except for 'prelu'."""
         return {} if self.slopes is None else {f"{self.name}/slopes": self.slopes}
 
     def __call__(self, x: tf.Tensor, training: TrainingPass | None) -> tf.Tensor:
@@ -252,19 +252,19 @@ _ACTIVATIONS = {
 
 
 class Network(tf.Module):
-    """What all networks share: what they take and give, and the variables of their layers, in order.
+    """The base class of all networks: class attributes that describe them, and the variables of their layers.
 
-    Called with inputs float32 [B, H, W, C] of the kind `takes`, and in training with a `TrainingPass` as its second
-    argument, it returns float32 [B, h, w, num_outputs], where h = (H - 2 context) / stride, and w likewise. Its
-    constructor takes `num_outputs`, the options named in `registry.NETWORKS`, `seed` and `compute_dtype`.
+    A network is called with inputs float32 [B, H, W, C] of the kind `takes` and, in training, a `TrainingPass`. It
+    returns float32 [B, h, w, num_outputs], where h = (H - 2 context) / stride, and likewise w. Its constructor takes
+    `num_outputs`, the options that `registry.NETWORKS` lists for it, `seed` and `compute_dtype`.
 
-    takes: a name in `inputs.INPUTS`.
-    context: pixels on each side of a window that are used up.
-    stride: pixels of the input, on either axis, for each one of the output.
+    takes: the kind of input, a name in `inputs.INPUTS`.
+    context: pixels at each border of the input that get no output.
+    stride: how many input pixels one output pixel stands for, on each axis.
     multiple: the sides of inputs must be multiples of this.
-    is_local: whether an output depends on no more than the `context` pixels around it. Pictures then go through in
-        tiles; otherwise they go whole, or in windows whose outputs are blended.
-    compute_dtype: of the convolutions, float32 or bfloat16.
+    is_local: whether an output depends on no more than the `context` pixels around it. If so, pictures are predicted
+        in tiles; otherwise whole, or in windows whose outputs are blended.
+    compute_dtype: dtype of the convolutions, float32 or bfloat16.
     """
 
     layers: list[tf.Module]
@@ -277,24 +277,24 @@ class Network(tf.Module):
 
     @property
     def last(self) -> tf.Module:
-        """The layer that gives the outputs."""
+        """The last layer, which gives the outputs."""
         return self.layers[-1]
 
     @property
     def weights(self) -> dict[str, tf.Variable]:
-        """What training improves, by name (`conv1/filter`, ...), first layer first."""
+        """The trained variables by name (`conv1/filter`, ...), first layer first."""
         return {name: variable for layer in self.layers for name, variable in layer.weights.items()}
 
     @property
     def statistics(self) -> dict[str, tf.Variable]:
-        """The moving averages of batch normalization, by name; empty without it."""
+        """The moving averages of batch normalization by name; empty without it."""
         return {name: variable for layer in self.layers for name, variable in layer.statistics.items()}
 
     def freeze(self) -> None:
-        """Make the filters constants for prediction, as they are now; training goes on with the variables.
+        """Use the current filters as constants in prediction; training still uses the variables.
 
-        What is constant in a graph is cast to the dtype of the convolutions, and brought into the order that their
-        kernels want, once and not for each picture: a sixth of the time of the paper's network.
+        TensorFlow casts a constant and reorders it for its convolution kernels once, a variable for every picture.
+        This saves a sixth of the time of the paper's network.
         """
         for layer in self.layers:
             if isinstance(layer, (Convolution, NormalizedConvolution)):
@@ -302,5 +302,5 @@ class Network(tf.Module):
 
     @property
     def saved(self) -> dict[str, tf.Variable]:
-        """All that prediction needs, and that a model file holds."""
+        """All variables that prediction needs: the content of a model file."""
         return self.weights | self.statistics

@@ -1,7 +1,7 @@
 """Networks by name, and their options. No TensorFlow.
 
-A network `name` is the class in `tfcolor/networks/<name>.py`, a `layers.Network`. To add one, write that file and
-add an entry to `NETWORKS`; `docs/extending.md` has an example.
+The network called `name` is a subclass of `layers.Network` in `tfcolor/networks/<name>.py`. To add a network, write
+this file and add an entry to `NETWORKS`; `docs/extending.md` shows an example.
 """
 
 import importlib
@@ -16,14 +16,14 @@ from tfcolor.utils.options import Choice, Option
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """What is known of a network before TensorFlow is imported.
+    """What is known about a network without importing TensorFlow.
 
-    class_name: in its module.
-    patch: side in pixels of the windows it is trained on where no other is given.
-    smallest_patch: the smallest side that it can be trained on.
-    multiple: the side must be a multiple of this.
+    class_name: name of the class in its module.
+    patch: default side of the training windows in pixels.
+    smallest_patch: smallest side of the training windows in pixels.
+    multiple: the side of the windows must be a multiple of this.
     options: the arguments of its constructor that a user chooses.
-    objectives: those that it can be trained with; empty for all.
+    objectives: the objectives it can be trained for; empty for all.
     """
 
     class_name: str
@@ -34,15 +34,15 @@ class NetworkSpec:
     objectives: tuple[str, ...] = ()
 
     def check_patch(self, name: str, patch: int) -> None:
-        """Raise InputError where windows of that side cannot go through the network called `name`."""
+        """Raise InputError if the network called `name` cannot take windows of side `patch`."""
         if patch < self.smallest_patch or patch % self.multiple:
             multiple = f" and a multiple of {self.multiple}" if self.multiple > 1 else ""
             raise InputError(f"`patch` must be at least {self.smallest_patch}{multiple} for {name}, got {patch}")
 
 
-ACTIVATION = Option("relu", "what follows each layer except the last", choices=ACTIVATION_NAMES)
-BATCH_NORM = Option(False, "normalize batches before each activation (zhang always does, after each block)")
-WIDTH = Option(1.0, "factor of the channels; 1 is the paper's", holds=lambda x: 0 < x <= 8, rule="in (0, 8]")
+ACTIVATION = Option("relu", "activation after each layer except the last", choices=ACTIVATION_NAMES)
+BATCH_NORM = Option(False, "batch normalization before each activation (zhang always has it, after each block)")
+WIDTH = Option(1.0, "factor of the channels; 1 is the paper's network", holds=lambda x: 0 < x <= 8, rule="in (0, 8]")
 
 NETWORKS = {
     "valid8": NetworkSpec(
@@ -59,13 +59,13 @@ NETWORKS = {
 
 
 def network_class(name: str) -> type:
-    """The class of a network named in `NETWORKS`; imports TensorFlow."""
+    """Return the class of a network named in `NETWORKS`; imports TensorFlow."""
     return getattr(importlib.import_module(f"tfcolor.networks.{name}"), NETWORKS[name].class_name)
 
 
 @dataclass(frozen=True)
 class NetworkChoice(Choice):
-    """A network by name with its arguments, as a model's `model.json` has it."""
+    """A network by name, with its arguments, as stored in `model.json`."""
 
     kind = "network"
     known = NETWORKS
@@ -74,11 +74,11 @@ class NetworkChoice(Choice):
         """Create the network; imports TensorFlow.
 
         Args:
-            num_outputs: channels of its last layer.
-            seed: of its initial weights.
-            compute_dtype: of its convolutions, float32 or bfloat16.
+            num_outputs: channels of the last layer.
+            seed: seed of the initial weights.
+            compute_dtype: dtype of the convolutions, float32 or bfloat16.
 
         Raises:
-            ValueError: where it cannot have so few outputs.
+            ValueError: if the network needs more outputs.
         """
         return network_class(self.name)(num_outputs, **self.arguments, seed=seed, compute_dtype=compute_dtype)

@@ -1,4 +1,4 @@
-"""Eight 3x3 VALID convolutions whose channels grow in steps of Q/8."""
+"""Eight 3x3 VALID convolutions; the number of channels grows in steps of Q/8."""
 
 import tensorflow as tf
 
@@ -8,8 +8,8 @@ from tfcolor.networks.layers import Activation, Convolution, Network, Normalized
 class Valid8(Network):
     """Colours a pixel from the 17x17 pixels of lightness around it.
 
-    Layer k of 8 has k * (Q // 8) channels, the last has Q; an activation follows each of the
-    first seven. 32x32 pixels give 16x16 coloured ones, and any larger input works as well.
+    Layer k of 8 has k * (Q // 8) channels, and the last has Q. An activation follows each of the first seven. The
+    output is 16 pixels smaller than the input on each axis, so that a window of 32x32 pixels gives 16x16.
     """
 
     num_layers = 8
@@ -28,12 +28,12 @@ class Valid8(Network):
         Args:
             num_outputs: Q, the number of colour bins; at least 8.
             activation: a name in `ops.ACTIVATION_NAMES`.
-            batch_norm: whether to normalize before each activation; the offset there replaces the bias.
-            seed: of the initial weights, which neither activation nor normalization change.
-            compute_dtype: of the convolutions, float32 or bfloat16; variables stay float32.
+            batch_norm: whether to normalize before each activation; its offset replaces the bias.
+            seed: seed of the initial weights, which are the same for any activation, normalized or not.
+            compute_dtype: dtype of the convolutions, float32 or bfloat16; variables stay float32.
 
         Raises:
-            ValueError: for fewer than 8 outputs, where layers would have no channels.
+            ValueError: for fewer than 8 outputs, with which some layers would have no channels.
         """
         super().__init__(name="valid8")
         if num_outputs < self.num_layers:
@@ -50,16 +50,16 @@ class Valid8(Network):
                 self.layers.append(Activation(activation, channels[k], k, name))
 
     def __call__(self, lightness: tf.Tensor, training: TrainingPass | None = None) -> tf.Tensor:
-        """Predict the colour of each pixel that has its whole context.
+        """Predict the colour of each pixel at least 8 pixels from the border.
 
         Args:
             lightness: float32 [B, H, W, 1], CIE L* in [0, 100]; H and W at least 17.
-            training: in training, what is random there, and where new statistics go.
+            training: the training pass; None for prediction.
 
         Returns:
             ab_logits, float32 [B, H-16, W-16, Q].
         """
-        x = tf.cast(lightness / 50 - 1, self.compute_dtype)  # [-1, 1]; bfloat16 could not tell 100.4 from 100.5
+        x = tf.cast(lightness / 50 - 1, self.compute_dtype)  # [-1, 1]; bfloat16 rounds L* near 100 to 0.5
         for layer in self.layers:
             x = layer(x, training)  # [B, H-2k, W-2k, k * (Q // 8)] after convolution k
         return tf.cast(x, tf.float32)

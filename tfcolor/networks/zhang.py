@@ -1,10 +1,10 @@
-"""The network of Zhang, Isola and Efros (2016): strides and dilations, so that it sees most of a picture."""
+"""The network of Zhang, Isola and Efros (2016), whose strides and dilations let it see most of a picture."""
 
 import tensorflow as tf
 
 from tfcolor.networks.layers import Activation, BatchNorm, Convolution, Network, TrainingPass
 
-# Block -> channels at width 1, number of 3x3 convolutions, stride of the last one, dilation of all.
+# Block -> channels at width 1, number of 3x3 convolutions, stride of the last of them, dilation of all of them.
 BLOCKS = {
     "conv1": (64, 2, 2, 1),
     "conv2": (128, 2, 2, 1),
@@ -15,15 +15,15 @@ BLOCKS = {
     "conv7": (256, 3, 1, 1),
     "conv8": (128, 3, 1, 1),
 }
-_ENLARGED = "conv8"  # comes after an enlargement, from an eighth of the input's sides to a quarter
+_UPSAMPLED = "conv8"  # the block whose input is enlarged, from 1/8 of the resolution to 1/4
 
 
 class Zhang(Network):
-    """Colours blocks of 4x4 pixels from all the picture around them.
+    """Colours each block of 4x4 pixels from most of the picture around it.
 
-    Every 3x3 convolution is padded by its dilation on all sides, as in Caffe, and followed by the activation; each
-    block ends with batch normalization; a 1x1 convolution gives the outputs. H x W pixels, multiples of 8, give
-    H/4 x W/4 outputs.
+    Every 3x3 convolution is padded by its dilation on all sides, as in Caffe, and followed by the activation. Each
+    block ends with batch normalization. A final 1x1 convolution gives the outputs. H x W pixels, multiples of 8,
+    give H/4 x W/4 outputs.
     """
 
     stride = 4
@@ -41,28 +41,28 @@ class Zhang(Network):
         """Create the weights.
 
         Args:
-            num_outputs: Q, the number of colour bins, or 2 for the colour itself (the paper's baseline).
+            num_outputs: Q, the number of colour bins, or 2 to predict a and b directly (the paper's baseline).
             activation: a name in `ops.ACTIVATION_NAMES`.
-            width: by which the channels of all blocks are multiplied; 1 is the paper's.
-            seed: of the initial weights.
-            compute_dtype: of the convolutions, float32 or bfloat16; variables stay float32.
+            width: factor for the channels of all blocks; 1 is the paper's network.
+            seed: seed of the initial weights.
+            compute_dtype: dtype of the convolutions, float32 or bfloat16; variables stay float32.
         """
         super().__init__(name="zhang")
         self.compute_dtype = compute_dtype
         self.blocks: dict[str, list[tf.Module]] = {}
-        before, index = 1, 0
+        channels_in, index = 1, 0
         for block, (channels, depth, stride, dilation) in BLOCKS.items():
             channels, layers = max(1, round(channels * width)), []
             for k in range(1, depth + 1):
                 index += 1
                 name, layer_seed = f"{block}_{k}", tf.random.fold_in([seed, 0], index)
                 geometry = {"stride": stride if k == depth else 1, "dilation": dilation, "padding": dilation}
-                layers.append(Convolution(before, channels, layer_seed, name, **geometry))
+                layers.append(Convolution(channels_in, channels, layer_seed, name, **geometry))
                 layers.append(Activation(activation, channels, index, name))
-                before = channels
+                channels_in = channels
             self.blocks[block] = [*layers, BatchNorm(channels, block)]
         layer_seed = tf.random.fold_in([seed, 0], index + 1)
-        logits = Convolution(before, num_outputs, layer_seed, "logits", kernel_size=1)
+        logits = Convolution(channels_in, num_outputs, layer_seed, "logits", kernel_size=1)
         self.layers = [*(layer for layers in self.blocks.values() for layer in layers), logits]
 
     def __call__(self, lightness: tf.Tensor, training: TrainingPass | None = None) -> tf.Tensor:
@@ -70,20 +70,20 @@ class Zhang(Network):
 
         Args:
             lightness: float32 [B, H, W, 1], CIE L* in [0, 100]; H and W multiples of 8.
-            training: in training, what is random there, and where new statistics go.
+            training: the training pass; None for prediction.
 
         Returns:
-            ab_logits, float32 [B, H/4, W/4, num_outputs]; with the objective of regression, the colour itself.
+            ab_logits, float32 [B, H/4, W/4, num_outputs]; scaled ab for regression.
 
         Raises:
-            ValueError: for sides that are no multiples of 8, where they are known.
+            ValueError: if a side is known and not a multiple of 8.
         """
         if any(side and side % self.multiple for side in lightness.shape[1:3]):
             raise ValueError(f"sides must be multiples of {self.multiple}, got {lightness.shape[1:3]}")
-        x = tf.cast(lightness / 50 - 1, self.compute_dtype)  # [-1, 1]; bfloat16 could not tell 100.4 from 100.5
+        x = tf.cast(lightness / 50 - 1, self.compute_dtype)  # [-1, 1]; bfloat16 rounds L* near 100 to 0.5
         for block, layers in self.blocks.items():
-            if block == _ENLARGED:
-                # Where sides are known they stay so: by them a convolution sees what is safe in bfloat16.
+            if block == _UPSAMPLED:
+                # Known sides stay known: `conv2d` decides from them what is safe in bfloat16.
                 sides = [2 * (x.shape[axis] or tf.shape(x)[axis]) for axis in (1, 2)]
                 x = tf.image.resize(x, sides, "nearest")
             for layer in layers:

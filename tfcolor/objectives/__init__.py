@@ -1,1 +1,1 @@
-"""What networks are trained for; `registry` has the names, `objective` what they have in common."""
+"""The objectives that networks are trained for; `registry` lists them, `objective` has their base class."""

@@ -1,4 +1,4 @@
-"""How likely each colour bin is: cross-entropy against the few bins nearest to the true colour (Zhang et al. 2016)."""
+"""Classification over colour bins: cross-entropy with the bins nearest to the true colour (Zhang et al. 2016)."""
 
 import functools
 
@@ -13,7 +13,7 @@ from tfcolor.networks.layers import Network
 from tfcolor.objectives.objective import Loss, Objective
 from tfcolor.objectives.targets import output_ab
 
-_GRAY = 5.0  # ab units; Zhang et al.'s released code
+_GRAY = 5.0  # ab units: |a| and |b| up to this count as gray, as in Zhang et al.'s released code
 
 
 class Classification(Objective):
@@ -32,11 +32,11 @@ class Classification(Objective):
         """Prepare the encoding.
 
         Args:
-            bins: the colours; outputs decode to their mean ab.
-            uniform_share: lambda of the rebalancing weights; None for that of the bins.
-            encoding: 'soft' (5 nearest bins) or 'hard' (1).
+            bins: the colour bins; outputs are decoded with the mean ab of each.
+            uniform_share: lambda of the rebalancing weights; None keeps the lambda of `bins`.
+            encoding: 'soft' (the 5 nearest bins) or 'hard' (the nearest one).
             downsampling: see `targets.output_ab`.
-            mask_gray: whether windows without any |a| or |b| above 5 weigh nothing, as in Zhang et al.'s code.
+            mask_gray: whether windows without any |a| or |b| above 5 get weight 0, as in Zhang et al.'s code.
         """
         super().__init__(bins if uniform_share in (None, bins.uniform_share) else bins.reweighted(uniform_share))
         self._neighbours = 1 if encoding == "hard" else SOFT_NEIGHBOURS
@@ -45,7 +45,7 @@ class Classification(Objective):
 
     @functools.cached_property
     def _encode(self) -> Encoder:
-        """Made only for training, and outside of the graph that asks for it."""
+        """The encoder of targets; created when training first needs it, outside the graph that calls it."""
         with tf.init_scope():
             return Encoder(self.bins, self._neighbours)
 
@@ -55,11 +55,11 @@ class Classification(Objective):
         return self.bins.num_bins
 
     def targets(self, lab: tf.Tensor, network: type[Network]) -> tuple[tf.Tensor, ...]:
-        """The nearest bins of each pixel, their shares, and the pixel's weight.
+        """Find the nearest bins of each pixel, their shares, and the weight of the pixel.
 
         Returns:
-            indices int32 [B, p, p, k] and shares float32 [B, p, p, k] of the target, see `encoding.Encoder`; and the
-            weight of the pixel's own bin, float32 [B, p, p].
+            indices int32 [B, p, p, k] and shares float32 [B, p, p, k] of the k nearest bins, see `encoding.Encoder`;
+            and the rebalancing weight of the nearest bin, float32 [B, p, p].
         """
         ab = output_ab(lab, network, self._downsampling)
         indices, shares = self._encode(ab)
@@ -71,22 +71,22 @@ class Classification(Objective):
         return indices, shares, weights
 
     def pixel_loss(self, outputs: tf.Tensor, indices: tf.Tensor, shares: tf.Tensor, weights: tf.Tensor) -> Loss:
-        """The rebalanced cross-entropy in nats."""
+        """Compute the rebalanced cross-entropy, in nats; arguments from `targets`."""
         errors = cross_entropy(outputs, indices, shares)
         return Loss(errors * weights, errors)
 
     def to_ab(self, outputs: tf.Tensor, temperature: float | tf.Tensor) -> tf.Tensor:
-        """The annealed mean of the distribution."""
+        """Compute the annealed mean of the distribution; arguments as in `Objective.to_ab`."""
         return annealed_mean(outputs, tf.constant(self._colors), temperature)
 
     def log_weights(self, uniform_share: float | None) -> tf.Tensor:
-        """What to add to logits so that they are as if the network had been trained with another lambda.
+        """Return what to add to logits, as if the network had been trained with another lambda.
 
-        Weighting the cross-entropy of a pixel with w of its bin makes the best prediction proportional to w times the
-        true distribution. So one network gives all: its own weights are divided out, and others multiplied in.
+        Training with the cross-entropy weighted by w of the true bin makes the best prediction proportional to w times
+        the true distribution. So one network serves every lambda: divide its own weights out, multiply others in.
 
         Args:
-            uniform_share: lambda in [0, 1], or None for that of the training.
+            uniform_share: lambda in [0, 1]; None for the lambda of the training.
 
         Returns:
             float32 [Q].
@@ -97,20 +97,20 @@ class Classification(Objective):
         return tf.constant(np.log(wanted / own), tf.float32)
 
     def least_loss(self, indices: tf.Tensor, shares: tf.Tensor, weights: tf.Tensor) -> float:
-        """The entropy of soft targets, weighted."""
+        """Return the weighted mean entropy of the soft targets."""
         entropy = -tf.reduce_sum(tf.math.xlogy(shares, shares), axis=-1)
         return float(tf.reduce_mean(entropy * weights))
 
 
 def cross_entropy(ab_logits: tf.Tensor, indices: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
-    """Cross-entropy of each pixel: -sum_q Z_q log softmax(ab_logits)_q, Z zero except at k bins.
+    """Compute the cross-entropy of each pixel: -sum_q Z_q log softmax(ab_logits)_q, where Z is 0 except at k bins.
 
-    Since the shares sum to 1 this is logsumexp(ab_logits) - sum_k share_k * ab_logits[index_k].
+    Since the shares sum to 1, this equals logsumexp(ab_logits) - sum_k share_k * ab_logits[index_k].
 
     Args:
         ab_logits: float32 [..., Q].
-        indices: int32 [..., k], bins of the target; see `encoding.Encoder`.
-        shares: float32 [..., k], their probabilities, sum 1.
+        indices: int32 [..., k], the bins of the target; see `encoding.Encoder`.
+        shares: float32 [..., k], their probabilities, which sum to 1.
 
     Returns:
         float32 [...], in nats.
@@ -120,15 +120,15 @@ def cross_entropy(ab_logits: tf.Tensor, indices: tf.Tensor, shares: tf.Tensor) -
 
 @tf.custom_gradient
 def _cross_entropy(ab_logits, indices, shares):
-    of_target = tf.gather(ab_logits, indices, batch_dims=indices.shape.rank - 1)
-    loss = tf.reduce_logsumexp(ab_logits, axis=-1) - tf.reduce_sum(shares * of_target, axis=-1)
+    target_logits = tf.gather(ab_logits, indices, batch_dims=indices.shape.rank - 1)
+    loss = tf.reduce_logsumexp(ab_logits, axis=-1) - tf.reduce_sum(shares * target_logits, axis=-1)
 
-    def gradient(by_loss):
-        # softmax - Z. TensorFlow would sum up the gradient of the gather on one core: a tenth of a training step.
-        places = tf.range(tf.size(by_loss, tf.int32)) * ab_logits.shape[-1]
-        places = tf.reshape(places, tf.concat([tf.shape(by_loss), [1]], 0)) + indices
+    def gradient(upstream):
+        # softmax - Z. TensorFlow's own gradient of `gather` runs on one core, and takes a tenth of a training step.
+        flat = tf.range(tf.size(upstream, tf.int32)) * ab_logits.shape[-1]
+        flat = tf.reshape(flat, tf.concat([tf.shape(upstream), [1]], 0)) + indices  # indices into the flat softmax
         softmax = tf.reshape(tf.nn.softmax(ab_logits), [-1])
-        by_logits = tf.tensor_scatter_nd_sub(softmax, tf.reshape(places, [-1, 1]), tf.reshape(shares, [-1]))
-        return by_loss[..., None] * tf.reshape(by_logits, tf.shape(ab_logits)), None, None
+        difference = tf.tensor_scatter_nd_sub(softmax, tf.reshape(flat, [-1, 1]), tf.reshape(shares, [-1]))
+        return upstream[..., None] * tf.reshape(difference, tf.shape(ab_logits)), None, None
 
     return loss, gradient

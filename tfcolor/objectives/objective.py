@@ -1,4 +1,4 @@
-"""What all objectives have in common: targets, losses, outputs, and the way from outputs to colours."""
+"""The base class of all objectives: targets, losses, and the way from a network's outputs to colours."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,10 +11,10 @@ from tfcolor.networks.layers import Network, TrainingPass
 
 
 class Loss(NamedTuple):
-    """What a batch costs.
+    """The loss of a batch, pixel by pixel.
 
-    values: float32 [B, ...]; their mean over the batch of all replicas is what training lowers.
-    plain: of the same shape, without rebalancing weights, for reports.
+    values: float32 [B, ...]; training lowers their mean over the batch on all replicas.
+    plain: the same shape, without rebalancing weights, for reports.
     """
 
     values: tf.Tensor
@@ -22,11 +22,11 @@ class Loss(NamedTuple):
 
 
 class LossOfVariables(NamedTuple):
-    """Some variables and the loss that they are to lower.
+    """A group of variables, and the loss they are trained to lower.
 
     name: for reports and checkpoints; empty for the network itself.
     variables: by name.
-    loss: of a batch, as `Objective.batch` gives it, and the pass's randomness.
+    loss: maps a batch from `Objective.batch` and the training pass to its loss.
     """
 
     name: str
@@ -37,8 +37,8 @@ class LossOfVariables(NamedTuple):
 class Objective:
     """What a network is trained for.
 
-    A subclass says how many outputs the network has, makes the targets of a window and the loss of a batch, and turns
-    outputs into ab. The constructor takes the colour bins and the options named in `registry.OBJECTIVES`.
+    A subclass defines the number of outputs, the targets of a window, the loss of a batch, and how outputs become ab.
+    Its constructor takes the colour bins and the options that `registry.OBJECTIVES` lists for it.
 
     predicts_distribution: whether outputs are logits over the bins.
     """
@@ -51,51 +51,56 @@ class Objective:
 
     @property
     def num_outputs(self) -> int:
-        """Channels of the network's last layer."""
+        """The number of channels of the network's last layer."""
         raise NotImplementedError
 
     def targets(self, lab: tf.Tensor, network: type[Network]) -> tuple[tf.Tensor, ...]:
-        """What the network is to predict.
+        """Make the targets of windows.
 
         Args:
             lab: windows, float32 [B, P, P, 3], Lab.
             network: its `context` and `stride` say which pixels its outputs stand for.
 
         Returns:
-            Tensors [B, ...], as `pixel_loss` takes them.
+            Tensors [B, ...], the targets that `pixel_loss` takes.
         """
         raise NotImplementedError
 
     def pixel_loss(self, outputs: tf.Tensor, *targets: tf.Tensor) -> Loss:
-        """What outputs float32 [B, h, w, num_outputs] cost, given the targets: [B, h, w] each."""
+        """Compute the loss of each pixel, [B, h, w].
+
+        Args:
+            outputs: float32 [B, h, w, num_outputs].
+            targets: from `targets`.
+        """
         raise NotImplementedError
 
     def to_ab(self, outputs: tf.Tensor, temperature: float | tf.Tensor) -> tf.Tensor:
-        """Outputs float32 [..., num_outputs] -> ab float32 [..., 2], ab units.
+        """Turn outputs into colours, ab float32 [..., 2], ab units.
 
         Args:
-            outputs: of the network.
-            temperature: T in [0, 1] for distributions, see `decoding.annealed_mean`; others do not look at it.
+            outputs: float32 [..., num_outputs].
+            temperature: T in [0, 1] for distributions, see `decoding.annealed_mean`; ignored otherwise.
         """
         raise NotImplementedError
 
     def log_weights(self, uniform_share: float | None) -> tf.Tensor:
-        """What to add to outputs for another lambda, float32 [num_outputs]: zeros where that means nothing."""
+        """Return what to add to outputs for another lambda, float32 [num_outputs]; zeros if lambda has no meaning."""
         return tf.zeros([self.num_outputs])
 
     def batch(self, lab: tf.Tensor, network: type[Network]) -> tuple[tf.Tensor, ...]:
-        """What a training step takes: the network's inputs, and the targets.
+        """Make a batch for a training step: the network's inputs, then the targets.
 
         Args:
             lab: windows, float32 [B, P, P, 3], Lab.
             network: the network or its class.
         """
-        return INPUTS[network.takes].of_lightness(lab[..., :1]), *self.targets(lab, network)
+        return INPUTS[network.takes].from_lightness(lab[..., :1]), *self.targets(lab, network)
 
     def losses(self, network: Network) -> list[LossOfVariables]:
-        """The groups of variables that are trained, each with its loss: one, unless a subclass has more.
+        """Return the groups of trained variables, each with its loss: here one, the weights of the network.
 
-        It is called once, where variables may be created.
+        Training calls it once, and a subclass may create variables in it.
         """
 
         def loss(batch, training):
@@ -105,5 +110,5 @@ class Objective:
         return [LossOfVariables("", network.weights, loss)]
 
     def least_loss(self, *targets: tf.Tensor) -> float:
-        """The loss of a network that predicts just these targets; it cannot fall below."""
+        """Return the lowest possible loss for these targets, which a perfect prediction has."""
         return 0.0

@@ -1,7 +1,7 @@
 """Objectives by name, and their options. No TensorFlow.
 
-An objective `name` is the class in `tfcolor/objectives/<name>.py`, an `objective.Objective`. To add one, write that
-file and add an entry to `OBJECTIVES`; `docs/extending.md` has an example.
+The objective called `name` is a subclass of `objective.Objective` in `tfcolor/objectives/<name>.py`. To add an
+objective, write this file and add an entry to `OBJECTIVES`; `docs/extending.md` shows an example.
 """
 
 import importlib
@@ -14,11 +14,11 @@ from tfcolor.utils.options import Choice, Option
 
 @dataclass(frozen=True)
 class ObjectiveSpec:
-    """What is known of an objective before TensorFlow is imported.
+    """What is known about an objective without importing TensorFlow.
 
-    class_name: in its module.
-    predicts_distribution: whether a network predicts how likely colours are, so that T, lambda and candidates mean
-        something; otherwise it predicts one colour for each pixel.
+    class_name: name of the class in its module.
+    predicts_distribution: whether a network predicts how likely each colour is, as T, lambda and candidates require;
+        otherwise it predicts one colour for each pixel.
     options: the arguments of its constructor that a user chooses.
     """
 
@@ -29,14 +29,14 @@ class ObjectiveSpec:
 
 UNIFORM_SHARE = Option(
     0.5,
-    "of the rebalancing weights: 1 for none, 0 for most",
+    "strength of rebalancing rare colours: 1 for none, 0 for most",
     holds=lambda x: 0 <= x <= 1,
     rule="in [0, 1]",
     metavar="LAMBDA",
 )
 DOWNSAMPLING = Option(
     "average",
-    "how colours come to the resolution of a network whose output has fewer pixels than its input",
+    "true colours for a network of lower output resolution: mean of a block of pixels, or its upper left pixel",
     choices=("average", "point"),
 )
 
@@ -46,9 +46,13 @@ OBJECTIVES = {
         predicts_distribution=True,
         options={
             "uniform_share": UNIFORM_SHARE,
-            "encoding": Option("soft", "targets: the 5 nearest bins, or 1", choices=("soft", "hard")),
+            "encoding": Option(
+                "soft",
+                "bins in the target of a pixel: soft for the 5 nearest, hard for the nearest",
+                choices=("soft", "hard"),
+            ),
             "downsampling": DOWNSAMPLING,
-            "mask_gray": Option(False, "let windows without colour (no |a| or |b| above 5) weigh nothing"),
+            "mask_gray": Option(False, "give windows without colour (no |a| or |b| above 5) weight 0"),
         },
     ),
     "regression": ObjectiveSpec("Regression", predicts_distribution=False, options={"downsampling": DOWNSAMPLING}),
@@ -56,17 +60,17 @@ OBJECTIVES = {
 
 
 def objective_class(name: str) -> type:
-    """The class of an objective named in `OBJECTIVES`; imports TensorFlow."""
+    """Return the class of an objective named in `OBJECTIVES`; imports TensorFlow."""
     return getattr(importlib.import_module(f"tfcolor.objectives.{name}"), OBJECTIVES[name].class_name)
 
 
 @dataclass(frozen=True)
 class ObjectiveChoice(Choice):
-    """An objective by name with its arguments, as a model's `model.json` has it."""
+    """An objective by name, with its arguments, as stored in `model.json`."""
 
     kind = "objective"
     known = OBJECTIVES
 
     def make(self, bins: Any) -> Any:
-        """Create the objective for some colour bins; imports TensorFlow."""
+        """Create the objective for these colour bins; imports TensorFlow."""
         return objective_class(self.name)(bins, **self.arguments)

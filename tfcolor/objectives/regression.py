@@ -1,4 +1,4 @@
-"""The colour itself, with an L2 loss: the baseline of Zhang et al. (2016)."""
+"""Regression of ab with an L2 loss: the baseline of Zhang et al. (2016)."""
 
 import tensorflow as tf
 
@@ -7,7 +7,7 @@ from tfcolor.networks.layers import Network
 from tfcolor.objectives.objective import Loss, Objective
 from tfcolor.objectives.targets import output_ab
 
-AB_SCALE = 20.0  # ab units for each unit of output: about the deviation of colours in photographs, 16 to 20
+AB_SCALE = 20.0  # ab units per unit of output: about the standard deviation of ab in photographs, 16 to 20
 
 
 class Regression(Objective):
@@ -17,7 +17,7 @@ class Regression(Objective):
         """Prepare the targets.
 
         Args:
-            bins: the colours of the photographs, for reports.
+            bins: the colour bins of the photographs, for reports.
             downsampling: see `targets.output_ab`.
         """
         super().__init__(bins)
@@ -29,24 +29,24 @@ class Regression(Objective):
         return 2
 
     def targets(self, lab: tf.Tensor, network: type[Network]) -> tuple[tf.Tensor, ...]:
-        """The true ab, float32 [B, p, p, 2], ab units."""
+        """Return the true ab, float32 [B, p, p, 2], ab units; arguments as in `Objective.targets`."""
         return (output_ab(lab, network, self._downsampling),)
 
     def pixel_loss(self, outputs: tf.Tensor, true_ab: tf.Tensor) -> Loss:
-        """The squared distance, see `half_square`."""
+        """Compute the squared distance, see `half_square`."""
         errors = half_square(AB_SCALE * outputs, true_ab)
         return Loss(errors, errors)
 
     def to_ab(self, outputs: tf.Tensor, temperature: float | tf.Tensor) -> tf.Tensor:
-        """The outputs, in ab units."""
+        """Scale outputs to ab units; the temperature is ignored."""
         return AB_SCALE * outputs
 
 
 def half_square(ab: tf.Tensor, true_ab: tf.Tensor) -> tf.Tensor:
-    """The L2 loss of each pixel (Zhang et al. 2016, eq. 1): half the squared distance, in units of `AB_SCALE`.
+    """Compute the L2 loss of each pixel (Zhang et al. 2016, eq. 1): half the squared distance, in units of `AB_SCALE`.
 
     Args:
-        ab: float32 [..., 2], predicted, ab units.
+        ab: float32 [..., 2], the prediction, ab units.
         true_ab: float32 [..., 2], ab units.
 
     Returns:

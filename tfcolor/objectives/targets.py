@@ -1,4 +1,4 @@
-"""Windows of photographs -> the colours of the pixels that a network's outputs stand for."""
+"""The true colours that a network's outputs are compared with, made from windows of photographs."""
 
 from collections.abc import Callable
 
@@ -10,19 +10,19 @@ from tfcolor.objectives.objective import Objective
 
 
 def output_ab(lab: tf.Tensor, network: type[Network], downsampling: str) -> tf.Tensor:
-    """The true colours at the resolution of a network's outputs.
+    """Return the true colours at the resolution of a network's outputs.
 
     Args:
         lab: float32 [B, P, P, 3], Lab.
-        network: its `context` is cut off, and its `stride` decides the resolution.
-        downsampling: 'average' for the mean ab of stride x stride pixels, or 'point' for the pixel at their upper
-            left, as Zhang et al.'s released code has it.
+        network: its `context` is cut off, and its `stride` sets the resolution.
+        downsampling: 'average' for the mean ab of each block of stride x stride pixels, or 'point' for the upper left
+            pixel of the block, as in Zhang et al.'s released code.
 
     Returns:
         ab, float32 [B, p, p, 2], p = (P - 2 context) / stride.
     """
-    inside, stride = slice(network.context, -network.context or None), network.stride
-    ab = lab[:, inside, inside, 1:]
+    inner, stride = slice(network.context, -network.context or None), network.stride
+    ab = lab[:, inner, inner, 1:]
     if stride == 1:
         return ab
     if downsampling == "point":
@@ -31,5 +31,5 @@ def output_ab(lab: tf.Tensor, network: type[Network], downsampling: str) -> tf.T
 
 
 def batch_maker(objective: Objective, network: type[Network]) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
-    """A function of windows, uint8 [B, P, P, 3], sRGB, that gives what a training step takes."""
+    """Return a function from windows, uint8 [B, P, P, 3], sRGB, to a batch for a training step."""
     return lambda rgb: objective.batch(levels_to_lab(rgb), network)

@@ -1,4 +1,4 @@
-"""One device, several, or several machines."""
+"""Training on one device, several devices, or several machines."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,9 +7,9 @@ from tfcolor.utils import cluster
 
 
 def make_strategy() -> tf.distribute.Strategy:
-    """Choose the strategy: several machines by TF_CONFIG, all GPUs of this one, or one device.
+    """Choose a strategy: the machines in TF_CONFIG, all GPUs of this machine, or one device.
 
-    Must come before any operation runs: collective operations are set up at the start.
+    Call it before any operation runs, because TensorFlow sets collective operations up at the start.
     """
     if cluster.has_cluster():
         return tf.distribute.MultiWorkerMirroredStrategy()
@@ -19,12 +19,17 @@ def make_strategy() -> tf.distribute.Strategy:
 
 
 def agree(strategy: tf.distribute.Strategy, value: float) -> float:
-    """Make all workers of a strategy use one number: the mean of what each of them gives."""
+    """Return the mean of every worker's value, the same number on all workers."""
     return float(_mean_of_workers(strategy, np.float32(value)))
 
 
-def of_chief(strategy: tf.distribute.Strategy, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Make all workers of a strategy use the chief's arrays, float32, of which each has those of the same shapes."""
+def broadcast_from_chief(strategy: tf.distribute.Strategy, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the chief's arrays on all workers.
+
+    Args:
+        strategy: from `make_strategy`.
+        arrays: float32 by name; every worker passes arrays of the same names and shapes.
+    """
     _, num_workers = cluster.share()
     mine = {name: array if cluster.is_chief() else np.zeros_like(array) for name, array in arrays.items()}
     return {name: num_workers * _mean_of_workers(strategy, array) for name, array in mine.items()}

@@ -1,6 +1,6 @@
-"""A training run from data to model directory: what the command does once its options are checked.
+"""A training run with checked options, from the data to the model directory.
 
-`prepare` gathers the parts, `train_model` trains, `finish` measures and writes the model; `run` does all three.
+`prepare` creates the parts, `train_model` trains, `finish` measures and writes the model; `run` does all three.
 """
 
 import logging
@@ -28,7 +28,7 @@ from tfcolor.networks.layers import Network
 from tfcolor.networks.registry import network_class
 from tfcolor.objectives.objective import Objective
 from tfcolor.objectives.targets import batch_maker
-from tfcolor.training.distribution import agree, make_strategy, of_chief
+from tfcolor.training.distribution import agree, broadcast_from_chief, make_strategy
 from tfcolor.training.loop import train
 from tfcolor.training.options import TrainingOptions
 from tfcolor.training.previews import Previews
@@ -44,7 +44,7 @@ from tfcolor.utils.files import check_names, remove_leftovers
 
 log = logging.getLogger(__name__)
 
-_INITIAL_PHOTOS = 16  # that initial weights depend on
+_INITIAL_PHOTOS = 16  # for data-dependent initial weights, about
 
 WindowSource = Windows | Callable[[int, tf.distribute.InputContext], tf.data.Dataset]
 
@@ -53,14 +53,14 @@ WindowSource = Windows | Callable[[int, tf.distribute.InputContext], tf.data.Dat
 class Experiment:
     """The parts of a run, ready to train.
 
-    options: of the run.
+    options: the options of the run.
     folder: its directory.
-    dataset: all of it; it is split by name.
+    dataset: the whole dataset, with its splits.
     objective: with the colour bins.
-    config: what `config.json` says.
-    trainer: with the variables as of `state`.
-    state: how far the run is.
-    windows: where the pixels come from, see `batches.training_batches`.
+    config: the content of `config.json`.
+    trainer: its variables have their values at `state`.
+    state: how far the run has come.
+    windows: the source of training windows, see `batches.training_batches`.
     """
 
     options: TrainingOptions
@@ -81,12 +81,12 @@ def run(
     resume: bool,
     pack: Path | None = None,
 ) -> None:
-    """Train a model; the arguments and errors are those of `prepare`."""
+    """Train a model and write it; arguments as in `prepare`, errors as in `prepare` and `train_model`."""
     experiment = prepare(options, folder, dataset, bins, resume, pack)
     train_model(experiment)
     if cluster.is_chief():
         finish(experiment)
-    agree(experiment.trainer.strategy, 0.0)  # nobody leaves before the chief has written the model
+    agree(experiment.trainer.strategy, 0.0)  # wait for the chief to write the model
 
 
 def prepare(
@@ -97,21 +97,21 @@ def prepare(
     resume: bool,
     pack: Path | None = None,
 ) -> Experiment:
-    """Gather the parts of a run; the directory is written to by the chief alone.
+    """Create the parts of a run; only the chief writes to its directory.
 
     Args:
-        options: of the run; where it is resumed, those it began with.
+        options: the options of the run; to resume, the options it began with.
         folder: its directory.
-        dataset: all of it.
-        bins: counted already, or None to count them on the training split.
-        resume: whether to go on with the run that is in the directory.
-        pack: folder with the training photographs as `packs.write_pack` writes them; None to read them one by one.
+        dataset: the whole dataset.
+        bins: the colour bins, or None to count them on the training split.
+        resume: whether to continue the run in the directory.
+        pack: folder of a pack of the training photographs, see `packs.write_pack`; None to read the files themselves.
 
     Raises:
-        InputError: where options do not fit each other or the data.
-        WorkError: where no photograph can be read.
+        InputError: if options do not fit each other or the data.
+        WorkError: if no photograph can be read.
     """
-    strategy = make_strategy()  # before anything else of TensorFlow
+    strategy = make_strategy()  # before any TensorFlow operation
     windows = _window_source(options, dataset, pack)
     if resume and folder.bins_path.exists():
         bins = Bins.load(folder.bins_path)
@@ -137,11 +137,11 @@ def train_model(experiment: Experiment, make_recorder: Callable[..., Recorder] =
     """Train to the end, with checkpoints, previews and logs.
 
     Args:
-        experiment: from `prepare`; its state moves along.
+        experiment: from `prepare`; its state is updated.
         make_recorder: takes the arguments of `Recorder`.
 
     Raises:
-        WorkError: where memory runs out, a pack is damaged, or steps are not finite.
+        WorkError: if memory runs out, a pack is damaged, or steps are not finite.
     """
     options, trainer, state = experiment.options, experiment.trainer, experiment.state
     how, config = options.optimization, experiment.config
@@ -156,10 +156,10 @@ def train_model(experiment: Experiment, make_recorder: Callable[..., Recorder] =
         )
     )
     previews = _previews(experiment) if cluster.is_chief() else None
-    colored = how.batch_size * (options.data.patch - 2 * trainer.network.context) ** 2
+    colored_pixels = how.batch_size * (options.data.patch - 2 * trainer.network.context) ** 2
     num_photos = len(experiment.dataset.split("train").files)
     with Progress("training", config["total_steps"], "steps", done=state.step) as progress:
-        recorder = make_recorder(experiment.folder, config, trainer, previews, progress, colored)
+        recorder = make_recorder(experiment.folder, config, trainer, previews, progress, colored_pixels)
         recorder.say(_summary(experiment, num_photos))
         try:
             train(
@@ -177,13 +177,13 @@ def train_model(experiment: Experiment, make_recorder: Callable[..., Recorder] =
         except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
             if isinstance(experiment.windows, Windows):
                 raise
-            raise WorkError("the pack is damaged, or was while it was read; pack again") from error
+            raise WorkError("the pack is damaged, or changed while it was read; pack again") from error
         recorder.preview(state)
     recorder.close()
 
 
 def finish(experiment: Experiment) -> None:
-    """Measure the model on validation photographs, and write it."""
+    """Measure the model on validation photographs, and write its directory."""
     options, folder, trainer, state = experiment.options, experiment.folder, experiment.trainer, experiment.state
     objective = experiment.objective
     network = options.network.make(objective.num_outputs)
@@ -198,10 +198,10 @@ def finish(experiment: Experiment) -> None:
 
 
 def count_bins(options: TrainingOptions, dataset: Dataset) -> Bins:
-    """Count the colours of a dataset's training split.
+    """Make colour bins from a dataset's training split.
 
     Raises:
-        WorkError: where no photograph can be read.
+        WorkError: if no photograph can be read.
     """
     paths = dataset.split("train").paths
     with Progress("counting colours", len(paths), "images") as progress:
@@ -219,14 +219,14 @@ def count_bins(options: TrainingOptions, dataset: Dataset) -> Bins:
 def make_trainer(
     options: TrainingOptions, objective: Objective, strategy: tf.distribute.Strategy, compute_dtype: str
 ) -> Trainer:
-    """The network of a run with its optimizers, on a strategy.
+    """Create the network of a run and its optimizers on a strategy.
 
     Raises:
-        InputError: where the batch does not divide among the replicas, or there are too few bins for the network.
+        InputError: if the batch size is not a multiple of the number of replicas, or the network needs more bins.
     """
     how, replicas = options.optimization, strategy.num_replicas_in_sync
     if how.batch_size % replicas:
-        raise InputError(f"`batch_size` {how.batch_size} does not divide among {replicas} replicas")
+        raise InputError(f"`batch_size` must be a multiple of the number of replicas, {replicas}, got {how.batch_size}")
 
     def make():
         network = options.network.make(objective.num_outputs, how.seed, tf.as_dtype(compute_dtype))
@@ -257,8 +257,8 @@ def _window_source(options: TrainingOptions, dataset: Dataset, folder: Path | No
     pack = Pack.load(folder)
     if pack.fingerprint != training.fingerprint():
         raise InputError(
-            f"{folder} holds split {pack.split} of {pack.dataset}, or what that was before: not the training "
-            f"photographs of {dataset.name}; pack them again"
+            f"{folder} holds split {pack.split} of {pack.dataset} as it was when packed, not the training photographs "
+            f"of {dataset.name}; pack them again"
         )
     return lambda first, pipeline: windows_of(
         pack, data.patch, seed=options.optimization.seed, first_example=first, pipeline=pipeline, zoom=data.zoom
@@ -289,9 +289,9 @@ def _new_config(options: TrainingOptions, dataset: Dataset, strategy: tf.distrib
 
 
 def _start_from(trainer: Trainer, options: TrainingOptions) -> None:
-    """Take the weights of a model of the same network; the optimizer starts anew.
+    """Start from the weights of a model with the same network, but a new optimizer.
 
-    Where that model was trained for another objective, the last layer keeps its own initial weights.
+    If that model was trained for another objective, the last layer keeps its own initial weights.
     """
     folder = find_model(options.optimization.init)
     path, network = folder / "weights.npz", trainer.network
@@ -303,7 +303,7 @@ def _start_from(trainer: Trainer, options: TrainingOptions) -> None:
 
 
 def _initialize(trainer: Trainer, options: TrainingOptions, objective: Objective, dataset: Dataset) -> None:
-    """Give the network other initial weights than those it was made with, where they are asked for."""
+    """Replace the network's initial weights, if another initialization than He's is chosen."""
     kind, seed = options.optimization.initialization, options.optimization.seed
     if kind == "he":
         return
@@ -311,19 +311,19 @@ def _initialize(trainer: Trainer, options: TrainingOptions, objective: Objective
     if kind == "xavier":
         initialization.xavier(network, seed)
     else:
-        initialization.data_dependent(network, _some_inputs(options, network, dataset), seed)
-    # Of one machine for all: what is made of data may differ in its last bits, and k-means makes more of that.
-    weights = of_chief(trainer.strategy, {name: weight.numpy() for name, weight in network.saved.items()})
+        initialization.data_dependent(network, _sample_inputs(options, network, dataset), seed)
+    # All machines take the chief's weights: results may differ in their last bits, and k-means amplifies this.
+    weights = broadcast_from_chief(trainer.strategy, {name: weight.numpy() for name, weight in network.saved.items()})
     trainer.set_weights(weights, "initialization")
 
 
-def _some_inputs(options: TrainingOptions, network: Network, dataset: Dataset) -> tf.Tensor:
-    """float32 [B, P, P, C]: what a network takes, of windows from photographs spread over those for training."""
+def _sample_inputs(options: TrainingOptions, network: Network, dataset: Dataset) -> tf.Tensor:
+    """Inputs of the network, float32 [B, P, P, C]: the middles of photographs spread over the training split."""
     paths = dataset.split("train").paths
     windows = Windows(paths[:: -(-len(paths) // _INITIAL_PHOTOS)], options.data.patch)
     middle = np.float32([0.5, 0.5])
     rgb = np.stack([windows.cut(index, middle) for index in range(len(windows.paths))])
-    return INPUTS[network.takes].of_lightness(levels_to_lab(tf.constant(rgb))[..., :1])
+    return INPUTS[network.takes].from_lightness(levels_to_lab(tf.constant(rgb))[..., :1])
 
 
 def _previews(experiment: Experiment) -> Previews:

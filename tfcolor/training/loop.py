@@ -9,40 +9,40 @@ from tfcolor.training.optimizers import cosine_with_warmup, warmup
 from tfcolor.training.state import TrainingState
 from tfcolor.training.trainer import StepResult, Trainer
 
-REPORT_STEPS = 10  # steps between two looks at the losses; the device runs ahead in between
+REPORT_STEPS = 10  # losses are read only so often, so that the device can run ahead
 CHECKPOINT_STEPS = 50
-CHECKPOINT_SECONDS = 30.0  # or so often, where steps are slow; checked when losses are looked at
+CHECKPOINT_SECONDS = 30.0  # for slow steps: the longest time without a checkpoint, checked at reports
 PREVIEW_STEPS = 250
-CALIBRATION_STEPS = 20  # timed to turn minutes into steps; the first few also compile
+CALIBRATION_STEPS = 20  # steps before minutes are turned into steps; the first few also compile
 
 
 def steps_for(minutes: float, seconds_per_step: float) -> int:
-    """The whole number of steps that fit into some minutes, at least those of the calibration."""
+    """Return how many steps fit into `minutes`, at least `CALIBRATION_STEPS`."""
     return max(CALIBRATION_STEPS, round(60 * minutes / seconds_per_step))
 
 
 class Observer:
-    """Watches a loop; this one does nothing."""
+    """Watches the training loop; this base class does nothing."""
 
     def total_steps(self, seconds_per_step: float) -> int:
-        """Called once where the total is not known, with the measured time of a step; returns the total."""
+        """Return the total number of steps; called once if it is unknown, with the measured time of a step."""
         raise NotImplementedError
 
     def report(self, state: TrainingState, numbers: dict[str, float]) -> None:
-        """Called every 10 steps with the means of `StepResult.numbers`, the learning rate and `seconds_per_step`."""
+        """Called every 10 steps with the means of `StepResult.numbers`, `learning_rate` and `seconds_per_step`."""
 
     def checkpoint(self, state: TrainingState) -> None:
         """Called every 50 steps, every 30 seconds, before `total_steps`, and at the end."""
 
     def preview(self, state: TrainingState) -> None:
-        """Called every 250 steps, but not at the end."""
+        """Called every 250 steps, except at the end."""
 
 
 class Losses(Observer):
     """Keeps the mean loss of every ten steps."""
 
     def __init__(self, on_report: Callable[[int, float], None] = lambda step, loss: None):
-        """Call `on_report` with the step and the loss, too."""
+        """Start empty; `on_report` is also called, with the step and the loss."""
         self.values: list[float] = []
         self._on_report = on_report
 
@@ -63,24 +63,24 @@ def train(
     schedule: str = "cosine",
     steps_per_epoch: int = 1,
 ) -> None:
-    """Take steps until the total; `state` moves along.
+    """Take training steps up to the total.
 
     Args:
-        trainer: with its variables as of `state`.
-        batches: what `trainer.step` takes, from `state.step` on.
-        state: where to start.
-        total_steps: where to end, or None to ask the observer for it.
+        trainer: its variables have their values at `state`.
+        batches: batches for `trainer.step`, from step `state.step` on.
+        state: where to start; it is updated.
+        total_steps: where to end, or None to ask the observer.
         observer: told what happens.
-        learning_rate: the schedule's peak.
-        schedule: 'cosine' to zero at the total, 'plateau' for cuts where epochs no longer lower the loss, or
-            'constant'; all rise over the first 100 steps.
-        steps_per_epoch: of 'plateau'.
+        learning_rate: peak of the schedule.
+        schedule: 'cosine' to zero at the total, 'plateau' to cut the rate when epochs no longer lower the loss, or
+            'constant'; all start with a linear warm-up over 100 steps.
+        steps_per_epoch: steps of an epoch for 'plateau'.
 
     Raises:
         WorkError: after 10 steps in a row that were not finite.
     """
-    results, saved = [], time.perf_counter()
-    reported = saved
+    results, saved_at = [], time.perf_counter()
+    reported_at = saved_at
     while total_steps is None or state.step + len(results) < total_steps:
         step = state.step + len(results)
         if schedule == "cosine":
@@ -92,27 +92,27 @@ def train(
             continue
         means = _means(results)  # waits for the device
         now = time.perf_counter()
-        seconds_per_step = (now - reported) / len(results)
-        state.seconds += now - reported
-        reported = now
+        seconds_per_step = (now - reported_at) / len(results)
+        state.seconds += now - reported_at
+        reported_at = now
         state.count(results, steps_per_epoch)
         results = []
         if total_steps is None and state.step >= CALIBRATION_STEPS:
-            # Saved first: the learning rate of the steps so far did not know the total.
+            # The checkpoint comes first: the schedule of the steps so far did not depend on the total.
             observer.checkpoint(state)
             total_steps = observer.total_steps(seconds_per_step)
         observer.report(state, means | {"learning_rate": rate, "seconds_per_step": seconds_per_step})
-        is_due = state.step % CHECKPOINT_STEPS == 0 or now - saved > CHECKPOINT_SECONDS
+        is_due = state.step % CHECKPOINT_STEPS == 0 or now - saved_at > CHECKPOINT_SECONDS
         if is_due or state.step == total_steps:
             observer.checkpoint(state)
-            saved = now
+            saved_at = now
         if state.step % PREVIEW_STEPS == 0 and state.step != total_steps:
             observer.preview(state)
-            reported = time.perf_counter()  # looking is not training
+            reported_at = time.perf_counter()  # previews do not count as training time
 
 
 def _means(results: list[StepResult]) -> dict[str, float]:
-    """The means over the steps that counted; NaN where none did."""
+    """The means over the steps that were not skipped; NaN if all were."""
     finite = [result.numbers for result in results if result.is_finite]
     return {
         name: float(np.mean([numbers[name] for numbers in finite])) if finite else float("nan")

@@ -1,4 +1,4 @@
-"""Adam as a pure function and the class that keeps its moments; clipping; the learning rate."""
+"""Adam, as a pure function and a class with its moments; gradient clipping; learning rate schedules."""
 
 import math
 from dataclasses import dataclass
@@ -7,19 +7,19 @@ import tensorflow as tf
 
 BETA1, BETA2 = 0.9, 0.99  # Zhang et al. 2016, section 3.1
 EPSILON = 1e-8  # Kingma and Ba 2015, algorithm 1
-CUT, PATIENCE = 0.2, 10  # of `Plateau`: the new rate by the old one, and epochs
-WARMUP_STEPS = 100  # Adam's second moments are poor estimates before about 1 / (1 - beta2) steps
+CUT, PATIENCE = 0.2, 10  # of `Plateau`: the factor of a cut, and the epochs before it
+WARMUP_STEPS = 100  # about 1 / (1 - beta2): before that, Adam's second moments are poor estimates
 
 
 def adam_update(
     gradient: tf.Tensor, mean: tf.Tensor, square: tf.Tensor, updates: tf.Tensor, learning_rate: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """One update of Adam (Kingma and Ba 2015, algorithm 1).
+    """Compute one update of Adam (Kingma and Ba 2015, algorithm 1).
 
     Args:
         gradient: float32 [...].
         mean, square: float32 [...], the moments m and v before the update.
-        updates: float32 scalar, how many updates there are with this one (t, from 1).
+        updates: float32 scalar, the number t of this update, from 1.
         learning_rate: float32 scalar.
 
     Returns:
@@ -33,10 +33,10 @@ def adam_update(
 
 
 class Adam(tf.Module):
-    """Adam's moments for a set of named weights, and a count of the updates made."""
+    """Adam's moments for a set of named weights, and the number of updates."""
 
     def __init__(self, weights: dict[str, tf.Variable]):
-        """Start with zero moments; create inside the strategy's scope."""
+        """Start with zero moments; call it inside the strategy's scope."""
         super().__init__(name="adam")
         self._weights = weights
         self._means = {name: tf.Variable(tf.zeros_like(weight)) for name, weight in weights.items()}
@@ -51,10 +51,10 @@ class Adam(tf.Module):
         return means | squares | {"adam/updates": self._updates}
 
     def apply(self, gradients: dict[str, tf.Tensor], learning_rate: tf.Tensor, accept: tf.Tensor) -> None:
-        """Update the weights, or, where `accept` is false, leave everything as it is.
+        """Update the weights, or leave everything unchanged if `accept` is false.
 
         Args:
-            gradients: by the weights' names, equal on all replicas.
+            gradients: by the names of the weights; equal on all replicas.
             learning_rate: float32 scalar.
             accept: bool scalar.
         """
@@ -64,7 +64,7 @@ class Adam(tf.Module):
             change, *moments = adam_update(
                 gradients[name], mean, square, tf.cast(tf.maximum(updates, 1), tf.float32), learning_rate
             )
-            # A rejected step may be NaN throughout: it is selected away, never multiplied by zero.
+            # A rejected step may be NaN, which `tf.where` drops, but a factor of zero would not.
             weight.assign(tf.where(accept, weight + change, weight))
             mean.assign(tf.where(accept, moments[0], mean))
             square.assign(tf.where(accept, moments[1], square))
@@ -72,18 +72,18 @@ class Adam(tf.Module):
 
 
 class WeightAverage(tf.Module):
-    """Moving averages of named weights: less noisy than the last ones (Polyak and Juditsky 1992)."""
+    """Moving averages of named weights, less noisy than the last weights (Polyak and Juditsky 1992)."""
 
-    def __init__(self, weights: dict[str, tf.Variable], keep: float):
-        """Start at the weights; create inside the strategy's scope.
+    def __init__(self, weights: dict[str, tf.Variable], decay: float):
+        """Start at the weights; call it inside the strategy's scope.
 
         Args:
             weights: by name.
-            keep: the share of the average that stays at each step, in [0, 1); less in the first steps,
-                (1 + n) / (10 + n) after n of them, so that the initial weights are soon forgotten.
+            decay: the factor of the old average at each step, in [0, 1). After n steps it is at most
+                (1 + n) / (10 + n), so that the initial weights are soon forgotten.
         """
         super().__init__(name="average")
-        self._weights, self._keep = weights, keep
+        self._weights, self._decay = weights, decay
         self._averages = {name: tf.Variable(weight) for name, weight in weights.items()}
         self._updates = tf.Variable(0, dtype=tf.int64)
 
@@ -94,12 +94,12 @@ class WeightAverage(tf.Module):
         return averages | {"average_updates": self._updates}
 
     def update(self, accept: tf.Tensor) -> None:
-        """Take the weights as they are now into the averages, or, where `accept` is false, do nothing."""
+        """Update the averages with the current weights, or do nothing if `accept` is false."""
         updates = tf.cast(self._updates, tf.float32)
-        keep = tf.minimum(self._keep, (1 + updates) / (10 + updates))
+        decay = tf.minimum(self._decay, (1 + updates) / (10 + updates))
         for name, weight in self._weights.items():
             average = self._averages[name]
-            average.assign(tf.where(accept, keep * average + (1 - keep) * weight, average))
+            average.assign(tf.where(accept, decay * average + (1 - decay) * weight, average))
         self._updates.assign_add(tf.cast(accept, tf.int64))
 
 
@@ -115,18 +115,18 @@ def clip_by_norm(gradients: list[tf.Tensor], limit: float) -> tuple[list[tf.Tens
 
 
 def warmup(step: int) -> float:
-    """The share of the learning rate in the first steps, in (0, 1]."""
+    """Return the factor of the learning rate in the first steps, in (0, 1]."""
     return min(1.0, (step + 1) / WARMUP_STEPS)
 
 
 @dataclass
 class Plateau:
-    """Cuts the learning rate by a factor where the mean loss of an epoch has not fallen for some epochs.
+    """Cuts the learning rate when the mean loss of an epoch has not fallen for `PATIENCE` epochs.
 
-    factor: by which the rate is multiplied so far.
-    best: the lowest mean of an epoch, nats.
+    factor: the current factor of the learning rate.
+    best: the lowest mean loss of an epoch.
     stale: epochs since then, or since the last cut.
-    total, steps: of the epoch under way: the sum of its losses, and how many they are.
+    total, steps: the sum of the losses in the current epoch, and their number.
     """
 
     factor: float = 1.0
@@ -136,7 +136,7 @@ class Plateau:
     steps: int = 0
 
     def add(self, loss: float, steps_per_epoch: int) -> None:
-        """Take note of a step's loss."""
+        """Add the loss of a step."""
         self.total += loss
         self.steps += 1
         if self.steps < steps_per_epoch:
@@ -151,15 +151,12 @@ class Plateau:
 
 
 def cosine_with_warmup(step: int, total_steps: int | None, peak: float) -> float:
-    """The learning rate: a linear rise, then half a cosine to zero (Loshchilov and Hutter 2017).
+    """Return the learning rate: half a cosine to zero (Loshchilov and Hutter 2017), with a linear warm-up.
 
     Args:
         step: from 0.
-        total_steps: at which the rate is zero, or None while it is not known yet.
+        total_steps: the step at which the rate is zero; None while it is unknown.
         peak: the highest rate.
-
-    Returns:
-        The rate of this step.
     """
-    fall = 1.0 if total_steps is None else (1 + math.cos(math.pi * min(1.0, step / total_steps))) / 2
-    return peak * warmup(step) * fall
+    decay = 1.0 if total_steps is None else (1 + math.cos(math.pi * min(1.0, step / total_steps))) / 2
+    return peak * warmup(step) * decay

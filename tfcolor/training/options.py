@@ -1,7 +1,7 @@
 """The options of a training run, in groups. No TensorFlow.
 
-Each group is declared and checked beside what it belongs to: data, network, objective, and here the optimisation.
-On the command line, in `config.json` and in `model.json` they stand side by side under their own names.
+The groups are data, network, objective and optimisation. Each is declared beside the code it belongs to, the last one
+here. On the command line, in `config.json` and in `model.json`, all options stand side by side, by name.
 """
 
 import argparse
@@ -25,21 +25,21 @@ INITIALIZATIONS = ("he", "xavier", "data")
 class OptimizationOptions:
     """How a network learns.
 
-    Raises InputError for values out of their rules.
+    Raises InputError for invalid values.
     """
 
     init: str | None = option(
-        None, "model to start from, by name or directory, with its bins; else random weights", kind=str
+        None, "model to start from, by name or directory; its bins are used (default: random weights)", kind=str
     )
     initialization: str = option(
         "he",
-        "of random weights: He et al. 2015, Xavier, or by the data (Kraehenbuehl et al. 2015, as Zhang et al. did)",
+        "random weights: He et al. 2015, Xavier, or from data (Kraehenbuehl et al. 2015, as Zhang et al. used)",
         choices=INITIALIZATIONS,
     )
-    steps: int | None = option(None, "how many steps to train", kind=int, holds=lambda x: x >= 1, rule="at least 1")
+    steps: int | None = option(None, "number of training steps", kind=int, holds=lambda x: x >= 1, rule="at least 1")
     minutes: float | None = option(
         None,
-        f"train for about so long instead (default {DEFAULT_MINUTES:.0f}); turned into steps once",
+        f"train for about this time, if steps are not given (default {DEFAULT_MINUTES:.0f})",
         kind=float,
         holds=lambda x: 0 < x < float("inf"),
         rule="positive",
@@ -52,21 +52,21 @@ class OptimizationOptions:
     )
     schedule: str = option(
         "cosine",
-        "of the learning rate: a cosine to zero, or cuts by 0.2 after 10 epochs that did not lower the loss",
+        "learning rate: a cosine to zero, or a factor of 0.2 after every 10 epochs that do not lower the loss",
         choices=("cosine", "plateau"),
     )
     weight_decay: float = option(
-        0.0, "of L2 regularization of the filters, such as 1e-3", holds=lambda x: 0 <= x < 1, rule="in [0, 1)"
+        0.0, "factor of L2 regularization of the filters, such as 1e-3", holds=lambda x: 0 <= x < 1, rule="in [0, 1)"
     )
     weight_average: float = option(
         0.0,
-        "of a moving average of the weights, which becomes the model: what it keeps at each step, such as 0.999",
+        "decay of a moving average of the weights, which becomes the model, such as 0.999; 0 for none",
         holds=lambda x: 0 <= x < 1,
         rule="in [0, 1)",
     )
     precision: str = as_field(PRECISION)
     xla: str = as_field(XLA)
-    seed: int = option(0, "of weights and windows", holds=lambda x: 0 <= x < 2**31, rule="in [0, 2^31)")
+    seed: int = option(0, "random seed of weights and windows", holds=lambda x: 0 <= x < 2**31, rule="in [0, 2^31)")
 
     def __post_init__(self):
         """Check the values."""
@@ -78,21 +78,21 @@ class OptimizationOptions:
 
 
 def _union(known: dict[str, Any]) -> dict[str, Option]:
-    """The options of all entries of a registry; where some lack one, its help says who has it."""
+    """The options of all entries of a registry; the help names the owners of options that not all have."""
     found: dict[str, Option] = {}
     for spec in known.values():
         for name, each in spec.options.items():
             owners = [owner for owner, other in known.items() if name in other.options]
-            of = "" if len(owners) == len(known) else f" ({', '.join(owners)})"
-            found.setdefault(name, replace(each, help=each.help + of))
+            note = "" if len(owners) == len(known) else f" ({', '.join(owners)})"
+            found.setdefault(name, replace(each, help=each.help + note))
     return found
 
 
-_NETWORK = {"network": Option("valid8", "the network", choices=tuple(NETWORKS))} | _union(NETWORKS)
+_NETWORK = {"network": Option("valid8", "network to train", choices=tuple(NETWORKS))} | _union(NETWORKS)
 _OBJECTIVE = {
     "objective": Option(
         "classification",
-        "what it learns: how likely each bin is, or the colour itself, with an L2 loss (the paper's baseline)",
+        "predict how likely each bin is, or the colour itself with an L2 loss (the paper's baseline)",
         choices=tuple(OBJECTIVES),
     )
 } | _union(OBJECTIVES)
@@ -104,9 +104,9 @@ OPTIONS: dict[str, Option] = {
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """What determines a training run; written to its `config.json` and `model.json`.
+    """All options of a training run; written to its `config.json` and `model.json`.
 
-    Raises InputError where groups do not fit each other.
+    Raises InputError if groups do not fit each other.
     """
 
     data: DataOptions = field(default_factory=DataOptions)
@@ -115,7 +115,7 @@ class TrainingOptions:
     optimization: OptimizationOptions = field(default_factory=OptimizationOptions)
 
     def __post_init__(self):
-        """Check what concerns several groups, and complete the side of the windows."""
+        """Check the groups against each other, and fill in the default side of the windows."""
         spec = self.network.spec
         if spec.objectives and self.objective.name not in spec.objectives:
             raise InputError(f"`objective` {self.objective.name} is not for {self.network.name}")
@@ -128,11 +128,11 @@ class TrainingOptions:
         """Sort options into their groups.
 
         Args:
-            given: by name, see `OPTIONS`; the others get their defaults. An argument that the network or the
-                objective does not take may be there with its default.
+            given: values by name, see `OPTIONS`; the others get their defaults. An option that the network or the
+                objective does not take may be given, but only with its default.
 
         Raises:
-            InputError: for an unknown name, or a value out of its rule.
+            InputError: for an unknown name or an invalid value.
         """
         for name in given:
             if name not in OPTIONS:
@@ -145,7 +145,7 @@ class TrainingOptions:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values by name; `TrainingOptions.of(**values)` is the inverse."""
+        """Return plain values by name; `TrainingOptions.of(**values)` is the inverse."""
         data, optimization = (
             {f.name: getattr(group, f.name) for f in fields(group)} for group in (self.data, self.optimization)
         )
@@ -154,7 +154,7 @@ class TrainingOptions:
         return data | network | objective | optimization
 
     def with_options(self, **given: Any) -> "TrainingOptions":
-        """The same with other values of some options."""
+        """Return a copy with other values of some options."""
         return TrainingOptions.of(**self.to_json() | given)
 
 
@@ -163,7 +163,7 @@ def _own(options: dict[str, Option], given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _choice(kind: type, key: str, options: dict[str, Option], given: dict[str, Any]) -> Any:
-    """A network or objective with the arguments given for it; what others take may be there with its default."""
+    """A network or objective with its given arguments; arguments of others are ignored if they are the default."""
     name = given.get(key, options[key].default)
     own = kind(name).spec.options
     foreign = {n: v for n, v in _own(options, given).items() if n not in own and n != key}
@@ -172,7 +172,7 @@ def _choice(kind: type, key: str, options: dict[str, Option], given: dict[str, A
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add all options to a parser; those not given on the command line stay absent."""
+    """Add all options to a parser; options not given on the command line stay absent."""
     groups = {
         "data": options_of(DataOptions),
         "network": _NETWORK,
@@ -186,13 +186,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def settle(given: dict[str, Any]) -> TrainingOptions:
-    """Complete the options given, from a model to start from and from a file of bins where these are named.
+    """Complete the given options from the model to start from and the file of bins, if there are any.
 
     Args:
-        given: by name; see `TrainingOptions.of`.
+        given: values by name; see `TrainingOptions.of`.
 
     Raises:
-        InputError: where they contradict the model or the bins.
+        InputError: if they contradict the model or the bins.
     """
     options = TrainingOptions.of(**given)
     if options.optimization.steps is None and options.optimization.minutes is None:
@@ -204,7 +204,7 @@ def settle(given: dict[str, Any]) -> TrainingOptions:
     bins = Bins.load(Path(options.data.bins))
     if bins.split != "train":
         raise InputError(
-            f"{options.data.bins} was counted on split {bins.split}; training may see only split train (count it there)"
+            f"{options.data.bins} was counted on split {bins.split}; training may see only split train, so count there"
         )
     for name in ("window", "min_count"):
         if given.get(name, getattr(bins, name)) != getattr(bins, name):
@@ -216,7 +216,7 @@ def settle(given: dict[str, Any]) -> TrainingOptions:
 
 
 def _bins_of_model(options: TrainingOptions) -> str:
-    """The bins of the model to start from, which must be of the network asked for."""
+    """The path of the bins of the model to start from, whose network must be the chosen one."""
     model = options.optimization.init
     folder = find_model(model)
     network = read_info(folder).network
@@ -226,12 +226,12 @@ def _bins_of_model(options: TrainingOptions) -> str:
         if network.arguments[name] != wanted:
             raise InputError(f"`{name}` {wanted} differs from the {network.arguments[name]} of the model {model}")
     if options.data.bins:
-        raise InputError("give `bins` or `init`, not both: a model has bins of its own")
+        raise InputError("give `bins` or `init`, not both: a model has its own bins")
     return str(folder / "bins.npz")
 
 
 def load_bins(options: TrainingOptions) -> Bins | None:
-    """The bins of a file with the run's own weights; None where they are to be counted."""
+    """Load the file of bins, with the run's lambda; return None if bins are to be counted."""
     if options.data.bins in (None, ZHANG313):
         return None
     bins = Bins.load(Path(options.data.bins))

@@ -1,7 +1,7 @@
-"""The check that everything is wired right: a network must learn one photograph, or a few, by heart.
+"""The overfitting check: a network that is wired correctly must learn one photograph, or a few, by heart.
 
-For three learning rates, kept as they are and cut where the loss does not fall any more, as a plot. The loss cannot
-fall below the entropy of its targets, which is drawn beside it.
+It plots the loss for three learning rates, each constant and cut when the loss stops falling. The loss cannot fall
+below the entropy of the targets, which is drawn as well.
 """
 
 import itertools
@@ -25,17 +25,17 @@ from tfcolor.utils.figures import save_figure
 from tfcolor.utils.files import make_folder, write_json
 
 LEARNING_RATES = (1e-2, 1e-3, 1e-4)
-SCHEDULES = {"constant": "as it is", "plateau": "cut after 10 stale steps"}
+SCHEDULES = {"constant": "constant", "plateau": "cut after 10 stale steps"}
 
 
 def overfit(options: TrainingOptions, paths: list[Path], bins: Bins, folder: Path) -> None:
-    """Train on the middles of some photographs, all in each step, and write `overfit.png` and `overfit.json`.
+    """Train on the middles of a few photographs, all in each step, and write `overfit.png` and `overfit.json`.
 
     Args:
-        options: of the network and its training; learning rates apart.
+        options: the options of the run; the learning rate, its schedule and the batch size are ignored.
         paths: of the photographs.
-        bins: the colours.
-        folder: to write to.
+        bins: the colour bins.
+        folder: folder to write to.
     """
     options = options.with_options(batch_size=len(paths))
     objective = options.objective.make(bins)
@@ -44,7 +44,7 @@ def overfit(options: TrainingOptions, paths: list[Path], bins: Bins, folder: Pat
     curves: dict[tuple[float, str], list[float]] = {}
     with Progress("training", len(runs) * steps, "steps") as progress:
         for number, (rate, schedule) in enumerate(runs):
-            losses = Losses(lambda step, loss, begun=number * steps: progress.update(begun + step))
+            losses = Losses(lambda step, loss, first=number * steps: progress.update(first + step))
             trainer = make_trainer(options, objective, tf.distribute.get_strategy(), "float32")
             train(
                 trainer, itertools.repeat(batch), TrainingState(), steps, losses, learning_rate=rate, schedule=schedule
@@ -67,7 +67,7 @@ def overfit(options: TrainingOptions, paths: list[Path], bins: Bins, folder: Pat
 
 
 def _batch(options: TrainingOptions, objective: Objective, paths: list[Path]) -> tuple[tuple[tf.Tensor, ...], float]:
-    """The targets of the photographs' middles, and the loss of a network that predicts just them."""
+    """A batch of the middles of the photographs, and the lowest possible loss."""
     network, windows = network_class(options.network.name), Windows(paths, options.data.patch)
     rgb = np.stack([windows.cut(index, np.float32([0.5, 0.5])) for index in range(len(paths))])
     batch = batch_maker(objective, network)(tf.constant(rgb))

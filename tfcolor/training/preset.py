@@ -1,4 +1,4 @@
-"""A recipe by name: its stages, and what is made of the last model. No TensorFlow until the last model is made."""
+"""Presets: training recipes by name. Only writing the final model imports TensorFlow."""
 
 import importlib
 import pkgutil
@@ -18,7 +18,7 @@ _CALIBRATION_PHOTOS = 200  # at most
 
 @dataclass(frozen=True)
 class Preset:
-    """A recipe; the fields are what `presets` describes.
+    """A recipe; see `presets` for the fields.
 
     summary: the first line of its docstring.
     """
@@ -31,12 +31,12 @@ class Preset:
     half: bool
 
     def stage_options(self, number: int, given: dict[str, Any], output: Path) -> dict[str, Any]:
-        """The options of a stage.
+        """Return the options of a stage.
 
         Args:
-            number: of the stage, from 0.
-            given: options that take the place of the preset's own in every stage.
-            output: folder of the whole; the model before is the one to start from.
+            number: number of the stage, from 0.
+            given: options that replace the preset's own in every stage.
+            output: folder of the preset's run, where the stage before has its model to start from.
         """
         own = dict(self.stages[number])
         if {"steps", "minutes"} & given.keys():
@@ -47,15 +47,15 @@ class Preset:
 
 
 def names() -> list[str]:
-    """The names of all presets."""
+    """List the names of all presets."""
     return [module.name.replace("_", "-") for module in pkgutil.iter_modules(presets.__path__)]
 
 
 def load(name: str) -> Preset:
-    """Find a preset.
+    """Load a preset by name.
 
     Raises:
-        InputError: where there is none of that name.
+        InputError: if there is no such preset.
     """
     if name not in names():
         raise InputError(f"unknown preset {name!r} (known: {', '.join(names())})")
@@ -72,18 +72,18 @@ def load(name: str) -> Preset:
 
 
 def stage_folder(output: Path, number: int) -> Path:
-    """The run folder of a stage, counted from 0; its name counts from 1."""
+    """Return the run folder of a stage; `number` counts from 0, the name of the folder from 1."""
     return output / f"stage-{number + 1}"
 
 
 def write_model(preset: Preset, output: Path, dataset: str | None = None, data_dir: str | None = None) -> Path:
-    """Make the model: that of the last stage, calibrated, with its decoding and in 16 bits as the preset says.
+    """Write the final model: the last stage's, calibrated, in 16 bits and with a decoding, as the preset says.
 
     Args:
-        preset: whose stages are finished.
-        output: folder of the whole; the model is written to `model` in it, whole or not at all, in place of an
-            earlier one.
-        dataset: whose validation photographs calibrate it; None for the preset's own.
+        preset: a preset whose stages are finished.
+        output: folder of the preset's run. The model is written to `model` in it, whole or not at all, and replaces
+            an earlier one.
+        dataset: dataset whose validation photographs calibrate the model; None for the preset's own.
         data_dir: see `datasets.find`.
 
     Returns:

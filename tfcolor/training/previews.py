@@ -1,4 +1,4 @@
-"""A look at a network in training: fixed photographs it has not seen, in pictures and numbers."""
+"""Previews of a network in training: a few fixed validation photographs, in pictures and numbers."""
 
 from pathlib import Path
 
@@ -13,14 +13,14 @@ from tfcolor.photographs.pixels import Photo, read_photos
 from tfcolor.utils.sheets import reduced, sheet
 
 _MAX_PHOTOS = 6
-_TEMPERATURE = 0.38  # of the pictures (Zhang et al. 2016)
+_TEMPERATURE = 0.38  # T of the pictures (Zhang et al. 2016)
 
 
 class Previews:
-    """A few photographs, spread over those given, and what a network makes of them."""
+    """A few photographs that a network colours during training."""
 
     def __init__(self, paths: list[Path], objective: Objective, network: type[Network]):
-        """Read the photographs; those that cannot be read or are tiny are left out."""
+        """Read a few of the photographs, spread over all paths; unreadable and tiny ones are left out."""
         self._objective, self._photos = objective, []
         spread = paths[:: max(1, len(paths) // _MAX_PHOTOS)]
         for _, photo in read_photos(spread):
@@ -32,15 +32,15 @@ class Previews:
                 break
 
     def __len__(self) -> int:
-        """How many photographs there are; may be 0."""
+        """The number of photographs; may be 0."""
         return len(self._photos)
 
     def look(self, network: Network) -> tuple[np.ndarray, dict[str, float]]:
         """Colour the photographs.
 
         Returns:
-            A sheet uint8 [H, W, 3] with rows truth, gray and prediction, and the mean over the photographs of loss,
-            plain_loss (without rebalancing weights) and raw_auc (T = 1, per cent).
+            A sheet uint8 [H, W, 3] with the rows truth, gray and prediction; and the means over the photographs of
+            `loss`, `plain_loss` (without rebalancing weights) and `raw_auc` (at T = 1, in per cent).
         """
         columns, numbers = zip(*(self._look_at(network, rgb) for rgb in self._photos), strict=True)
         rows = [[(caption, column[caption]) for column in columns] for caption in columns[0]]

@@ -1,4 +1,4 @@
-"""What the chief of a run writes while it trains: checkpoints, previews, TensorBoard, and lines for the terminal."""
+"""Records a run while it trains: checkpoints, previews, TensorBoard files, and lines on the terminal."""
 
 import functools
 
@@ -17,7 +17,7 @@ from tfcolor.utils.files import write_json
 
 
 class Recorder(Observer):
-    """Records a run; where several machines train, the chief writes and the others keep silent."""
+    """Records a run; with several machines, only the chief writes and prints."""
 
     def __init__(
         self,
@@ -28,15 +28,15 @@ class Recorder(Observer):
         progress: Progress,
         colored_pixels: int,
     ):
-        """Begin.
+        """Keep what is needed; nothing is written yet.
 
         Args:
-            folder: of the run.
-            config: its `config.json`; the total of steps is put into it once it is known.
-            trainer: whose network is looked at.
-            previews: of the chief; None for others.
-            progress: of all steps.
-            colored_pixels: that a step predicts, for the rate.
+            folder: the directory of the run.
+            config: the content of its `config.json`; the total number of steps is added once it is known.
+            trainer: its network makes the previews.
+            previews: the photographs to preview; None except for the chief.
+            progress: progress of all steps.
+            colored_pixels: pixels that a step predicts, for the rate.
         """
         self._folder, self._config, self._trainer = folder, config, trainer
         self._previews, self._progress, self._colored_pixels = previews, progress, colored_pixels
@@ -47,7 +47,7 @@ class Recorder(Observer):
             self._progress.log(line)
 
     def total_steps(self, seconds_per_step: float) -> int:
-        """Turn the minutes asked for into steps, the same on all machines."""
+        """Turn the `minutes` option into steps, the same number on all machines."""
         minutes, seconds = self._config["options"]["minutes"], agree(self._trainer.strategy, seconds_per_step)
         total = steps_for(minutes, seconds)
         self._config["total_steps"] = self._progress.total = total
@@ -71,7 +71,7 @@ class Recorder(Observer):
             self._trainer.save(self._folder.checkpoint_path, state)
 
     def preview(self, state: TrainingState) -> None:
-        """Write a sheet of pictures, and measure them."""
+        """Write a sheet of previews, and report their numbers."""
         if not self._previews:
             return
         picture, numbers = self._previews.look(self._trainer.network)
@@ -87,7 +87,7 @@ class Recorder(Observer):
         )
 
     def close(self) -> None:
-        """Finish TensorBoard's file."""
+        """Close the TensorBoard file."""
         self._events.close()
 
     @functools.cached_property

@@ -1,7 +1,7 @@
-"""The directory of a training run: starting, resuming and not overwriting it. No TensorFlow.
+"""The directory of a training run: start it, resume it, protect it from overwriting. No TensorFlow.
 
-`config.json` comes first and says what the run is; `checkpoint.npz` says how far it is;
-`model.json` comes last and says that it has finished.
+`config.json` is written first, with the options of the run. `checkpoint.npz` holds how far it has come. `model.json` is
+written last, so that a run with it is finished.
 """
 
 import shutil
@@ -17,7 +17,7 @@ _FOLDERS = ("previews", "tensorboard")
 
 
 class RunFolder:
-    """A run's directory."""
+    """The directory of a run."""
 
     def __init__(self, folder: Path):
         """Name the directory; nothing is read or written."""
@@ -28,27 +28,27 @@ class RunFolder:
 
     @property
     def is_finished(self) -> bool:
-        """Whether training has ended and the model is whole."""
+        """Whether training is finished and the model is whole."""
         return (self.folder / "model.json").exists()
 
     def check_new(self, overwrite: bool) -> None:
         """Check that a new run may be written here.
 
         Raises:
-            InputError: where a run is there already (unless `overwrite`), or anything else is.
+            InputError: if the directory holds a run (unless `overwrite`), or anything else.
         """
         if not self.folder.exists() or (self.folder.is_dir() and not any(self.folder.iterdir())):
             return
         if self._options() is None:
-            raise InputError(f"{self.folder} exists and is no training run; take another `output`")
+            raise InputError(f"{self.folder} exists and is no training run; give another `output`")
         if not overwrite:
-            state = "a finished run" if self.is_finished else "an unfinished run (`resume` goes on with it)"
-            raise InputError(f"{self.folder} holds {state}; `overwrite` replaces it, or take another `output`")
+            state = "a finished run" if self.is_finished else "an unfinished run (`resume` continues it)"
+            raise InputError(f"{self.folder} holds {state}; `overwrite` replaces it, or give another `output`")
 
     def start(self, config: dict[str, Any]) -> None:
-        """Make the directory, remove what an earlier run left, and write `config.json`.
+        """Create the directory, remove the files of an earlier run, and write `config.json`.
 
-        A process killed in between leaves a run that can be resumed or overwritten.
+        If the process is killed in between, the run can still be resumed or overwritten.
         """
         make_folder(self.folder)
         for name in _FOLDERS:
@@ -58,16 +58,16 @@ class RunFolder:
         write_json(self.config_path, config)
 
     def saved_options(self, given: dict[str, Any]) -> TrainingOptions:
-        """Read the options of the run that is here.
+        """Read the options of the run to resume.
 
         Args:
-            given: the options given anew, by field.
+            given: options given again, by name.
 
         Returns:
-            The run's own options.
+            The options that the run began with.
 
         Raises:
-            InputError: where there is no run, or an option was given another value.
+            InputError: if there is no run, or a given option differs from the run's.
         """
         saved = self._options()
         if saved is None:
@@ -82,7 +82,7 @@ class RunFolder:
         return saved
 
     def _options(self) -> TrainingOptions | None:
-        """The options in `config.json`, or None where that is not there or not a run's."""
+        """The options in `config.json`; None if there is no such file, or it is not a run's."""
         try:
             config = self.read_config()
             is_ours = {"total_steps", "precision", "data", "versions"} <= config.keys()
@@ -91,14 +91,14 @@ class RunFolder:
             return None
 
     def read_config(self) -> dict[str, Any]:
-        """The content of `config.json`."""
+        """Read the content of `config.json`."""
         return read_json(self.config_path)
 
     def check_data(self, fingerprint: str) -> None:
-        """Check that the training photographs are those the run began with.
+        """Check that the training photographs are the same as at the start of the run.
 
         Raises:
-            InputError: where they are not.
+            InputError: if they are not.
         """
         if self.read_config()["data"]["fingerprint"] != fingerprint:
             raise InputError(f"the training photographs have changed since the run in {self.folder} began")

@@ -1,4 +1,4 @@
-"""How far a run is, as a checkpoint has it."""
+"""The state of a training run besides its variables, as a checkpoint stores it."""
 
 import logging
 from dataclasses import dataclass, field
@@ -19,7 +19,14 @@ MAX_SKIPPED_IN_A_ROW = 10
 
 @dataclass
 class TrainingState:
-    """The steps taken, how many were skipped, the seconds that they took, and how the loss falls."""
+    """How far a run has come.
+
+    step: number of steps taken, including skipped ones.
+    skipped: number of skipped steps.
+    skipped_in_a_row: number of skipped steps since the last good one.
+    seconds: time that training took.
+    plateau: state of the 'plateau' schedule.
+    """
 
     step: int = 0
     skipped: int = 0
@@ -28,23 +35,23 @@ class TrainingState:
     plateau: Plateau = field(default_factory=Plateau)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """For a checkpoint."""
+        """Convert to arrays for a checkpoint."""
         values = vars(self) | vars(self.plateau)
         return {f"position/{name}": np.array(value) for name, value in values.items() if name != "plateau"}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "TrainingState":
-        """From a checkpoint."""
+        """Convert from the arrays of a checkpoint."""
         plateau = Plateau(**{name: arrays[f"position/{name}"].item() for name in vars(Plateau())})
         own = {name: arrays[f"position/{name}"].item() for name in vars(cls()) if name != "plateau"}
         return cls(**own, plateau=plateau)
 
     def count(self, results: list["StepResult"], steps_per_epoch: int = 1) -> None:
-        """Take note of finished steps.
+        """Count finished steps.
 
         Args:
-            results: what they did.
-            steps_per_epoch: in which every photograph is seen once.
+            results: the results of the steps.
+            steps_per_epoch: steps in which every photograph is seen once.
 
         Raises:
             WorkError: after 10 steps in a row whose loss or gradient was not finite.
@@ -61,6 +68,6 @@ class TrainingState:
             if self.skipped_in_a_row >= MAX_SKIPPED_IN_A_ROW:
                 first = self.step - MAX_SKIPPED_IN_A_ROW + 1
                 raise WorkError(
-                    f"steps {first} to {self.step} all had a loss or gradient that is not finite; the weights are "
-                    "those before them. Try a lower `learning_rate`, or float32 as `precision`"
+                    f"steps {first} to {self.step} all had a loss or gradient that is not finite; they left the "
+                    "weights unchanged. Try a lower `learning_rate`, or float32 as `precision`"
                 )

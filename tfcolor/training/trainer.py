@@ -16,16 +16,16 @@ from tfcolor.training.state import TrainingState
 from tfcolor.utils.files import read_npz, write_npz
 
 CLIP_NORM = 1.0
-_RANDOM = 1  # keeps what a step draws apart from the initial weights
+_STEP_SEED = 1  # second part of the seed: initial weights use 0
 
 
 class Learner(NamedTuple):
-    """Variables that are trained together, what changes them, and the loss that they are to lower.
+    """A group of variables with its optimizer, and the loss they are trained to lower.
 
-    name: in reports and checkpoints; empty for the network itself.
+    name: for reports and checkpoints; empty for the network itself.
     variables: by name.
-    optimizer: of these variables.
-    loss: of a batch, given what is random in the pass.
+    optimizer: the optimizer of these variables.
+    loss: maps a batch and the training pass to its loss.
     """
 
     name: str
@@ -35,17 +35,17 @@ class Learner(NamedTuple):
 
 
 def learners_of(objective: Objective, network: Network) -> list[Learner]:
-    """An objective's groups of variables, each with an optimizer of its own; call it in the strategy's scope."""
+    """Give each group of variables of an objective its own optimizer; call it inside the strategy's scope."""
     return [Learner(name, variables, Adam(variables), loss) for name, variables, loss in objective.losses(network)]
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step did, equal on all replicas; scalars that stay on the device until they are read.
+    """The result of a step, equal on all replicas: scalars that stay on the device until they are read.
 
-    numbers: by name `loss` and `plain_loss`, the means over the batch with and without rebalancing weights, and
-        `gradient_norm` before clipping; of learners with a name as `<name>/loss`, ...
-    is_finite: false where the step was skipped, and all variables left as they were.
+    numbers: `loss` and `plain_loss`, the means over the batch with and without rebalancing weights, and
+        `gradient_norm` before clipping; `<name>/loss` and so on for learners with a name.
+    is_finite: false if the step was skipped, with all variables unchanged.
     """
 
     numbers: dict[str, tf.Tensor]
@@ -53,12 +53,12 @@ class StepResult:
 
     @property
     def loss(self) -> tf.Tensor:
-        """The loss of the network."""
+        """The loss of the network itself."""
         return self.numbers["loss"]
 
 
 class Trainer:
-    """A network, its learners, and the step that improves them, on every replica of a strategy."""
+    """A network with its learners, and the training step, on every replica of a strategy."""
 
     def __init__(
         self,
@@ -73,18 +73,18 @@ class Trainer:
         """Create the variables in the strategy's scope.
 
         Args:
-            make: returns the network and the learners.
+            make: creates the network and the learners.
             global_batch: windows in each step over all replicas.
             strategy: from `distribution.make_strategy`.
-            xla: whether XLA compiles the network and its gradients, see `precision.use_xla`. It cannot where
-                replicas have to exchange what batch normalization needs.
-            seed: of what is random in a step.
-            average: what `optimizers.WeightAverage` keeps of the network's weights at each step; 0 for none.
-            weight_decay: d in the term d/2 |filter|^2 that is added to the loss, not to its reports.
+            xla: whether XLA compiles the network and its gradients, see `precision.use_xla`; ignored if several
+                replicas train a network with batch normalization, which must exchange moments.
+            seed: seed of everything random in a step.
+            average: decay of `optimizers.WeightAverage` for the network's weights; 0 for no average.
+            weight_decay: d in the term d/2 |filter|^2, which is added to the loss but not to the reported loss.
         """
         self.strategy = strategy
         self._global_batch = global_batch
-        self._seed = tf.constant([seed, _RANDOM])
+        self._seed = tf.constant([seed, _STEP_SEED])
         self._weight_decay = weight_decay
         with strategy.scope():
             self.network, self._learners = make()
@@ -109,12 +109,12 @@ class Trainer:
         """Take one step.
 
         Args:
-            batch: per replica, as `Objective.batch` gives it.
-            learning_rate: of this step.
-            step: its number, from 0, which decides what is random in it.
+            batch: from `Objective.batch`, for each replica.
+            learning_rate: the rate of this step.
+            step: its number, from 0, on which everything random in it depends.
 
         Returns:
-            What happened; a loss or gradient that is not finite leaves all variables untouched.
+            The result; if a loss or gradient is not finite, all variables are unchanged.
         """
         return StepResult(*self._step(batch, tf.constant(learning_rate, tf.float32), tf.constant(step, tf.int64)))
 
@@ -126,7 +126,7 @@ class Trainer:
     def _replica_step(self, batch, learning_rate, step):
         replica = tf.distribute.get_replica_context()
         computed, statistics = self._compute(self.replica_seed(step), *batch)
-        # Summed here, by hand: each replica then updates its own copy with the same numbers.
+        # Summed by hand: each replica then updates its own copy of the variables with the same numbers.
         computed = replica.all_reduce("SUM", computed)
         numbers, updates, is_finite = {}, [], tf.constant(True)
         for learner, (loss, plain_loss, gradients) in zip(self._learners, computed, strict=True):
@@ -144,21 +144,21 @@ class Trainer:
         return numbers, is_finite
 
     def _decayed(self, gradients, learner):
-        """The gradients with those of the L2 term, which is added after clipping, as in Caffe."""
+        """The gradients plus the gradient of the L2 term, which is added after clipping, as in Caffe."""
         if not self._weight_decay:
             return gradients
         decays = {n: self._weight_decay * w for n, w in learner.variables.items() if n.endswith("/filter")}
         return {name: gradient + decays.get(name, 0.0) for name, gradient in gradients.items()}
 
     def replica_seed(self, step: tf.Tensor) -> tf.Tensor:
-        """The seed of a step in the replica that asks, int32 [2]."""
+        """Return the seed of a step in the calling replica, int32 [2]."""
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         return tf.random.fold_in(tf.random.fold_in(self._seed, step), replica)
 
     def _losses_and_gradients(self, seed, *batch):
-        """Of each learner this replica's share of its two losses, and its gradients; and the new statistics.
+        """This replica's share of both losses and of the gradients, for each learner; and the new statistics.
 
-        All of them are computed from the variables as they are, before any is changed.
+        Everything is computed before any variable changes.
         """
         computed, statistics = [], {}
         for learner in self._learners:
@@ -169,16 +169,16 @@ class Trainer:
                 value = tf.reduce_sum(loss.values) / total
             gradients = tape.gradient(value, list(learner.variables.values()))
             computed.append((value, tf.reduce_sum(loss.plain) / total, gradients))
-            statistics = training.statistics | statistics  # those of the network's own pass count
+            statistics = training.statistics | statistics  # the first pass, of the network itself, takes precedence
         return computed, statistics
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The values of `state`, as this process has them."""
+        """Return the values of `state` in this process."""
         local = self.strategy.experimental_local_results
         return {name: local(variable)[0].numpy() for name, variable in self.state.items()}
 
     def model_arrays(self) -> dict[str, np.ndarray]:
-        """The values of the network's `saved` for the model, with averaged weights where these are asked for."""
+        """Return the values of the network's `saved` variables for the model, with averaged weights if any."""
         arrays = self.arrays()
         return {name: arrays.get(f"average/{name}", arrays[f"weights/{name}"]) for name in self.network.saved}
 
@@ -187,20 +187,20 @@ class Trainer:
         write_npz(path, self.arrays() | state.to_arrays())
 
     def restore(self, path: Path) -> TrainingState:
-        """Read a checkpoint; every variable must be there, and nothing else.
+        """Read a checkpoint, which must hold exactly the variables of `state` and the training state.
 
         Raises:
-            InputError: where the file does not fit.
+            InputError: if the file does not fit.
         """
         arrays = read_npz(path, set(self.state) | set(TrainingState().to_arrays()))
         assign_all(self.state, arrays, path)
         return TrainingState.from_arrays(arrays)
 
     def set_weights(self, arrays: dict[str, np.ndarray], source: Path | str) -> None:
-        """Take the network's weights and statistics, by the names of its `saved`, in place of the initial ones.
+        """Replace the initial values of the network's `saved` variables, by name.
 
         Raises:
-            InputError: naming their source, where they do not fit.
+            InputError: naming `source`, if the arrays do not fit.
         """
         assign_all(self.network.saved, arrays, source)
         if self._average:

@@ -1,4 +1,4 @@
-"""How good a trained network is on validation photographs: what `model.json` says of it."""
+"""The validation metrics of a trained network for `model.json`."""
 
 import functools
 from pathlib import Path
@@ -11,19 +11,22 @@ from tfcolor.objectives.objective import Objective
 from tfcolor.photographs.pixels import UnreadableImage, read_size
 from tfcolor.utils.console import Progress
 
-# What the final metrics are measured on: more would change little and could take longer than training.
-_MEASURED_PIXELS = 5_000_000  # of validation photographs, at least one
-_BASELINE_PHOTOS = 500  # of training photographs, spread over all
+# More photographs would change little, and could take longer than training.
+_MEASURED_PIXELS = 5_000_000  # of validation photographs, at most; at least one photograph
+_BASELINE_PHOTOS = 500  # training photographs, spread over all, for the trivial predictor
 
 
 def measure(network: Network, objective: Objective, dataset: Dataset, xla: str) -> dict:
-    """Raw AuC in per cent on the first validation photographs, beside a trivial predictor; empty where there are none.
+    """Measure the raw AuC of a network and a trivial predictor on the first validation photographs.
 
     Args:
-        network: as trained.
-        objective: of its outputs.
-        dataset: all of it.
+        network: the trained network.
+        objective: the objective it was trained for.
+        dataset: the whole dataset.
         xla: see `precision.use_xla`.
+
+    Returns:
+        `split`, `photographs` and `raw_auc_percent`; empty if there are no validation photographs.
     """
     paths = _measurable(dataset.split("val").paths)
     if not paths:
@@ -42,7 +45,7 @@ def measure(network: Network, objective: Objective, dataset: Dataset, xla: str) 
 
 
 def _measurable(paths: list[Path]) -> list[Path]:
-    """The first photographs that can be read, up to a number of pixels."""
+    """The first readable photographs, up to `_MEASURED_PIXELS` in all."""
     chosen, pixels = [], 0
     for path in paths:
         try:

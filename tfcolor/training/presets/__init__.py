@@ -1,7 +1,7 @@
-"""Whole recipes: each module here is one, `train.py --preset NAME` runs it.
+"""Training recipes: each module here is a preset, which `train.py --preset NAME` runs.
 
-Its docstring says what it gives, of what photographs and in what time. `STAGES` are options of `train.py`; each stage
-after the first begins with the model of the one before. The rest is optional: `CALIBRATION` names the dataset whose
-validation photographs calibrate the last model, `DECODING` is how its colours are made where nothing else is asked
-for, and `HALF` says whether its filters are stored in 16 bits.
+The docstring says which model it gives, from which photographs and in what time. `STAGES` holds options of `train.py`;
+each stage after the first starts from the model before. The rest is optional: `CALIBRATION` names the dataset whose
+validation photographs calibrate the last model, `DECODING` is the default decoding of the model, and `HALF` says
+whether its filters are stored in 16 bits.
 """

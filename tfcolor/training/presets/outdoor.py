@@ -2,11 +2,12 @@
 
 python train.py --preset outdoor --dataset scenes,FOLDER
 
-Data: the training photographs of `scenes` (1,076 of 2,688 were at hand: coast, forest, street, part of mountain) and
-of 9,443 photographs of 150x150 pixels of the Intel image classification set (forest, mountain, sea, street) in a
-folder `intel150`, 8,372 in all. 174 minutes of one core of servers from 2021 and 2023. On the 186 test photographs of
-`scenes`: raw AuC 90.09 % with the model's own T and lambda, 90.55 % at T = 1, lambda = 1, smoothing 8
-(`python -m tfcolor evaluate --model outdoor --dataset scenes`). The minutes were of one core.
+Data: 8,372 training photographs of two datasets. One is `scenes`, of which 1,076 of 2,688 photographs were available
+(coast, forest, street, part of mountain). The other is a folder `intel150` with 9,443 photographs of 150x150 pixels of
+the Intel image classification set (forest, mountain, sea, street). Training took 174 minutes on one core of servers
+from 2021 and 2023, and so the minutes of the stages are for one core. On the 186 test photographs of `scenes`: raw AuC
+90.09 % with the model's own T and lambda, 90.55 % at T = 1, lambda = 1, smoothing 8
+(`python -m tfcolor evaluate --model outdoor --dataset scenes`).
 """
 
 _BASE = {"dataset": "scenes,intel150", "uniform_share": 1.0, "batch_norm": True, "patch": 32, "batch_size": 16}

@@ -2,12 +2,13 @@
 
 python train.py --preset zhang-outdoor --dataset scenes,FOLDER
 
-Data: the training photographs of `scenes` (1,076 of 2,688 were at hand: coast, forest, street, part of mountain) and
-of 9,443 photographs of 150x150 pixels of the Intel image classification set in a folder `intel150`; `intel-third` and
-`intel-twelfth` hold every third and every twelfth of them, sorted by path. 176 minutes on two cores of a server from
-2023 with AVX512-BF16. On the 186 test photographs of `scenes`: raw AuC 91.48 % at T = 1, lambda = 1, smoothing 8, and
-91.14 % with the model's own T and lambda (`python -m tfcolor evaluate --model zhang-outdoor --dataset scenes`).
-The first stage was begun for 21,000 steps; its total was cut to 13,000 at step 5,000.
+Data: training photographs of two datasets. One is `scenes`, of which 1,076 of 2,688 photographs were available (coast,
+forest, street, part of mountain). The other is a folder `intel150` with 9,443 photographs of 150x150 pixels of the
+Intel image classification set; `intel-third` and `intel-twelfth` hold every third and every twelfth of them, sorted by
+path. Training took 176 minutes on two cores of a server from 2023 with AVX512-BF16. The first stage was started with a
+total of 21,000 steps, which was cut to 13,000 at step 5,000. On the 186 test photographs of `scenes`: raw AuC 91.48 %
+at T = 1, lambda = 1, smoothing 8, and 91.14 % with the model's own T and lambda
+(`python -m tfcolor evaluate --model zhang-outdoor --dataset scenes`).
 """
 
 from tfcolor.models.directory import SHIPPED
