@@ -10,11 +10,11 @@ from tfcolor.utils import console
 # Command -> its module in `tfcolor.commands`, and what it does.
 COMMANDS = {
     "colorize": ("colorize", "colour photographs"),
-    "analyze-bins": ("analyze_bins", "scan the colours of a dataset and choose the bins"),
+    "analyze-bins": ("analyze_bins", "count the colours of a dataset and choose the bins"),
     "train": ("train", "train a network"),
     "evaluate": ("evaluate", "measure a model, or another program's results"),
     "choose-decoding": ("choose_decoding", "choose T, lambda and chroma smoothing on validation photographs"),
-    "calibrate": ("calibrate", "make a model as sure as it is right"),
+    "calibrate": ("calibrate", "calibrate a model's probabilities on validation photographs"),
     "export": ("export", "write a model for other programs"),
     "pack": ("pack", "pack a dataset into a few large files for training"),
 }
@@ -27,7 +27,7 @@ def usage(program: str) -> str:
         program: how the program was started, such as 'tfcolor'.
 
     Returns:
-        the text that `--help` prints.
+        The text that `--help` prints.
     """
     width = max(map(len, COMMANDS))
     commands = [f"  {name:{width}}  {purpose}" for name, (_, purpose) in COMMANDS.items()]
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: the command's name and its arguments; None takes the process's own.
 
     Returns:
-        the exit status: 2 where the command is missing or unknown, otherwise the command's.
+        The exit status: 2 if the command is missing or unknown, otherwise the command's.
     """
     program = "python -m tfcolor" if PurePath(sys.argv[0]).name == "__main__.py" else "tfcolor"
     arguments = sys.argv[1:] if arguments is None else arguments

@@ -133,10 +133,10 @@ def outputs_of_ways(network: Any) -> dict[str, Callable[[np.ndarray], Any]]:
     from tfcolor.colorizer.blending import BlendedLogits
     from tfcolor.networks.inputs import INPUTS
 
-    of_lightness = INPUTS[network.takes].of_lightness
+    from_lightness = INPUTS[network.takes].from_lightness
 
     def predict(lightness, window, overview=None):
-        forward = lambda x: network(of_lightness(tf.constant(x)))  # noqa: E731
+        forward = lambda x: network(from_lightness(tf.constant(x)))  # noqa: E731
         blended = BlendedLogits(forward, network, lightness[None], window, OVERLAP, overview)
         return blended.at(tuple(slice(0, side) for side in lightness.shape))[0]
 

@@ -178,7 +178,7 @@ def test_a_folder_of_broken_files_alone_is_an_error(analyze, photo_folder, tmp_p
         (["--min-count", "0"], "--min-count must be at least 1, got 0"),
         (["--dataset", "forrest"], "unknown dataset 'forrest'.* scenes, coast, forest, .* samples"),
         (["--dataset", "empty"], "no images in folder 'empty'"),
-        (["--split", "test"], "photographs: none of its 6 photographs falls into split test"),
+        (["--split", "test"], "photographs: none of its 6 photographs is in split test"),
         (["--output", "file"], "cannot write to folder file"),
         (["--output", "file/deeper"], "cannot write to folder file/deeper"),
     ],

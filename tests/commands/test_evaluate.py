@@ -180,7 +180,7 @@ def test_usage_errors(run, monkeypatch, option, value):
 @pytest.mark.parametrize("option", ["--T", "--lambda", "--chroma-smoothing", "--tile"])
 def test_what_is_for_models_is_refused_for_predictions(run, dataset, option):
     status, _, err = run("--predictions", dataset, option, "1")
-    assert status == 2 and err == f"error: {option} is for a model; --predictions are measured as they are\n"
+    assert status == 2 and err == f"error: {option} is for a model; --predictions are measured unchanged\n"
 
 
 def test_an_evaluation_is_saved_and_loaded(tmp_path):

@@ -214,7 +214,7 @@ def test_the_program_writes_a_pack_and_replaces_none_unasked(folder, tmp_path, c
     [
         (["--shards", 0], "--shards must be in 1 ... 10000, got 0"),
         (["--shards", 99], "has 9 photographs in split all"),
-        (["--output", "{folder}"], "exists and is no pack"),
+        (["--output", "{folder}"], "exists and is not a pack"),
     ],
 )
 def test_what_cannot_be_packed_is_refused(folder, tmp_path, capsys, options, message):

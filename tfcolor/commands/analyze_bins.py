@@ -1,7 +1,7 @@
-"""Scan a dataset's colours: python analyze_bins.py --window 10
+"""Count a dataset's colours: python analyze_bins.py --window 10
 
-Writes the occupied colour bins with their prior and rebalancing weights (bins.npz, and bins.json for
-people), a plot of the density of ab, and a plot of the bins.
+Writes the occupied colour bins with their prior and rebalancing weights (bins.npz, and bins.json for reading), a plot
+of the density of ab, and a plot of the bins.
 """
 
 import time
@@ -31,18 +31,18 @@ def parse(arguments):
         metavar="LAMBDA",
         type=float,
         default=0.5,
-        help="of the weights, in [0, 1] (default 0.5)",
+        help="share of the uniform distribution in the weights, in [0, 1] (default 0.5)",
     )
     add("--smoothing", type=float, help="sigma of the prior's Gaussian in ab units (default 0, 5 for zhang313)")
     add("--min-count", type=int, default=1, help="pixels that make a bin occupied (default 1)")
-    add("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
-    add("--output", help="folder (default bins/<dataset>-w<window> or bins/<dataset>-zhang313)")
-    add("--overwrite", action="store_true", help="replace what an earlier scan wrote there")
+    add("--data-dir", help="folder of the datasets (default $TFCOLOR_DATA, else data/)")
+    add("--output", help="folder to write (default bins/<dataset>-w<window> or bins/<dataset>-zhang313)")
+    add("--overwrite", action="store_true", help="replace the files of an earlier scan")
     return parser.parse_args(arguments)
 
 
 def main(arguments=None):
-    """Check the arguments, scan, report, write."""
+    """Check the arguments, scan, report and write."""
     args = parse(arguments)
     check(args)
     name = datasets.check_name(args.dataset)
@@ -55,7 +55,7 @@ def main(arguments=None):
     print(dataset.message)
     paths = dataset.split(args.split).paths
     if not paths:
-        raise InputError(f"{name}: none of its {len(dataset.files)} photographs falls into split {args.split}")
+        raise InputError(f"{name}: none of its {len(dataset.files)} photographs is in split {args.split}")
     check_folder(folder)
 
     console.load_tensorflow()
@@ -90,7 +90,7 @@ def check(args):
 
 
 def scan_files(paths):
-    """Count the colours with progress; returns the scan and the seconds it took."""
+    """Count the colours, with progress; return the scan and its seconds."""
     from tfcolor.data.scan import scan
 
     started = time.perf_counter()
@@ -104,7 +104,7 @@ def scan_files(paths):
 
 
 def summarize(found, bins):
-    """What bins.json says: the bins in numbers, for people."""
+    """The content of bins.json."""
     from tfcolor.color.lab import bin_colors
     from tfcolor.data.scan import quantisation_errors
 
@@ -147,7 +147,7 @@ def report(summary, images_per_second):
         ["images", f"{s['num_images']:,} ({len(s['skipped'])} skipped)"],
         ["pixels", f"{s['num_pixels']:,}"],
         ["Q, occupied bins", f"{s['num_bins']} of {s['num_cells']} cells"],
-        ["entropy of the prior", f"{s['entropy_bits']:.2f} bits, as of {uniform}"],
+        ["entropy of the prior", f"{s['entropy_bits']:.2f} bits, as {uniform} have"],
         ["mean ab error, bin centres", f"{s['mean_error_with_centres']:.2f}"],
         ["mean ab error, bin means", f"{s['mean_error_with_means']:.2f}"],
         ["rebalancing weights", f"{s['smallest_weight']:.3g} to {s['largest_weight']:.3g}"],

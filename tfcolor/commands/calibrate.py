@@ -1,4 +1,4 @@
-"""Make a model as sure as it is right: one temperature for its distributions, fitted on validation photographs.
+"""Calibrate a model: fit one temperature for its predicted distributions on validation photographs.
 
 python -m tfcolor calibrate --model runs/scenes-zhang-w10 --dataset scenes --output calibrated
 """
@@ -15,20 +15,20 @@ _MEASURES = {"cross_entropy": "cross-entropy, nats", "calibration_error": "calib
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = console.Parser(__doc__)
     add = parser.add_argument
-    add("--model", required=True, help="a shipped model or a model directory; it stays as it is")
-    add("--dataset", default="scenes", help="that it is for (default scenes)")
-    add("--split", default="val", choices=("val", "train"), help="never test: its photographs must choose nothing")
-    add("--photographs", type=int, default=200, help="at most so many, spread over the split (default 200)")
-    add("--output", required=True, help="the folder of the calibrated model")
-    add("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
+    add("--model", required=True, help="a shipped model or a model directory; it is not changed")
+    add("--dataset", default="scenes", help="dataset of the photographs (default scenes)")
+    add("--split", default="val", choices=("val", "train"), help="never test, which must choose nothing (default val)")
+    add("--photographs", type=int, default=200, help="use at most this many, spread over the split (default 200)")
+    add("--output", required=True, help="folder of the calibrated model")
+    add("--data-dir", help="folder of the datasets (default $TFCOLOR_DATA, else data/)")
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Fit the temperature, print what it does, and write the model with it."""
+    """Fit the temperature, print its effect, and write the calibrated model."""
     args = parse(arguments)
     from tfcolor.models.directory import find_model, read_info
 

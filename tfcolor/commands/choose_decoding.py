@@ -1,4 +1,4 @@
-"""Choose how a model's colours are made, its T, lambda and chroma smoothing, on validation photographs.
+"""Choose the default decoding of a model on validation photographs: T, lambda and chroma smoothing.
 
 python -m tfcolor choose-decoding --model runs/forest-valid8-w10 --dataset forest --write
 """
@@ -20,21 +20,21 @@ CRITERIA = {
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = console.Parser(__doc__)
     add = parser.add_argument
     add("--model", required=True, help="a model directory")
-    add("--dataset", default="scenes", help="that it was trained on (default scenes)")
-    add("--split", default="val", choices=("val", "train"), help="never test: its photographs must choose nothing")
-    add("--by", default="mean_auc", choices=tuple(CRITERIA), help="what to be best in (default mean_auc)")
-    add("--photographs", type=int, default=200, help="at most so many, spread over the split (default 200)")
+    add("--dataset", default="scenes", help="dataset of the photographs (default scenes)")
+    add("--split", default="val", choices=("val", "train"), help="never test, which must choose nothing (default val)")
+    add("--by", default="mean_auc", choices=tuple(CRITERIA), help="metric to optimize (default mean_auc)")
+    add("--photographs", type=int, default=200, help="use at most this many, spread over the split (default 200)")
     add("--write", action="store_true", help="write the choice into the model's model.json")
-    add("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
+    add("--data-dir", help="folder of the datasets (default $TFCOLOR_DATA, else data/)")
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure all combinations, print them, and write the best where that is asked for."""
+    """Measure all combinations, print them, and write the best one if asked to."""
     args = parse(arguments)
     from tfcolor.models.directory import find_model, read_info
 

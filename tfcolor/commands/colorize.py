@@ -1,8 +1,7 @@
 """Colour photographs: python predict.py --T 0.38 photo.jpg
 
-Takes files, folders and globs, and writes results of the same name and format to a folder; where the format
-changes, its suffix is appended to the name. Without any file, it colours the photographs that scikit-image
-carries, to show what it does.
+Takes files, folders and globs, and writes results of the same name and format to a folder; if the format changes, its
+suffix is appended to the name. Without any file, it colours the photographs that come with scikit-image, as a demo.
 """
 
 import sys
@@ -22,7 +21,7 @@ def parse(arguments):
     add = parser.add_argument
     add("inputs", nargs="*", metavar="FILE", help="photographs, folders of them, or globs")
     add("--model", default=DEFAULT_MODEL, help=f"a shipped model or a model directory (default {DEFAULT_MODEL})")
-    add("--list-models", action="store_true", help="say which models are shipped, and nothing else")
+    add("--list-models", action="store_true", help="list the shipped models and exit")
 
     add = parser.add_argument_group("colour").add_argument
     add(
@@ -36,7 +35,7 @@ def parse(arguments):
         type=float,
         dest="uniform_share",
         metavar="L",
-        help="in [0, 1]: less makes rare colours likelier (the model's own)",
+        help="in [0, 1]: lower values make rare colours more likely (the model's own)",
     )
     add("--strength", type=float, help="in [0, 1], scales chroma: 0 leaves gray (1)")
     add(
@@ -44,26 +43,26 @@ def parse(arguments):
         type=int,
         dest="smoothing",
         metavar="R",
-        help="smooth colours over R pixels, not over edges (the model's own)",
+        help="smooth colours over R pixels, but not across edges (the model's own)",
     )
 
     add = parser.add_argument_group("files").add_argument
-    add("--output", default="colorized", help="folder for the results (default colorized)")
-    add("--recursive", action="store_true", help="search folders to any depth; the tree is kept in the output")
-    add("--format", choices=tuple(FORMATS), help="of the results (default each photograph's own)")
-    add("--quality", type=int, help="1 ... 100 of JPEG and WebP (default a JPEG's own, WebP without loss)")
+    add("--output", default="colorized", help="folder to write (default colorized)")
+    add("--recursive", action="store_true", help="search folders to any depth, and keep their tree in the output")
+    add("--format", choices=tuple(FORMATS), help="format of the results (default each photograph's own)")
+    add("--quality", type=int, help="quality of JPEG and WebP, 1 ... 100 (default: a JPEG's own, WebP lossless)")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="skip photographs whose results exist")
     existing.add_argument("--overwrite", action="store_true", help="replace results that exist")
-    add("--shard", default="1/1", metavar="I/N", help="colour the I-th of N shares of the photographs, for N processes")
-    add("--workers", type=int, default=4, help="threads that read, and as many that write (4)")
+    add("--shard", default="1/1", metavar="I/N", help="colour the I-th of N shares, one for each of N processes")
+    add("--workers", type=int, default=4, help="number of threads that read, and that write (4)")
     add("--max-megapixels", type=float, default=300, help="refuse larger pictures (300)")
 
     add = parser.add_argument_group("looking").add_argument
-    add("--compare", action="store_true", help="also write input, result and truth side by side")
-    add("--sweep", metavar="T,T,...", help="write a sheet of these temperatures instead of the result")
+    add("--compare", action="store_true", help="also write a sheet with input, result and truth")
+    add("--sweep", metavar="T,T,...", help="write a sheet with these temperatures instead of the result")
     add("--candidates", type=int, default=0, metavar="K", help="write K different plausible colourings instead")
-    add("--explain", metavar="X,Y", help="plot what is predicted at that pixel instead, and how sure the network is")
+    add("--explain", metavar="X,Y", help="plot the prediction at this pixel instead, and how sure the network is")
 
     computing = parser.add_argument_group("computing")
     computing.add_argument(
@@ -75,9 +74,9 @@ def parse(arguments):
 
 
 def main(arguments=None):
-    """Check everything that can be checked without TensorFlow, then colour."""
+    """Check all that needs no TensorFlow, then colour."""
     args = parse(arguments)
-    # What takes time to import comes after `--help`.
+    # Slow imports come after `--help`.
     from tfcolor.commands import worklist
     from tfcolor.models.directory import describe_shipped_models, find_model, read_info
     from tfcolor.utils.files import check_folder, make_folder
@@ -89,7 +88,7 @@ def main(arguments=None):
     check_ranges(args)
     tile, outputs, folder = tile_size(args.tile), outputs_of(args), Path(args.output)
     given = {name: getattr(args, name) for name in ("temperature", "uniform_share", "strength", "smoothing")}
-    Decoding().replace(**given)  # says what is out of range before anything is read
+    Decoding().replace(**given)  # reports values out of range before anything is read
     info = read_info(find_model(args.model))
     asked = {name: getattr(args, name) for name in ("temperature", "uniform_share", "sweep", "explain")}
     info.check_predicts_distribution(asked | {"candidates": args.candidates or None})
@@ -122,7 +121,7 @@ def main(arguments=None):
 
 
 def summary(report, skipped, failed, seconds, folder):
-    """What became of the photographs, in one line."""
+    """A line about all photographs."""
     count = len(report.colored)
     line = f"{count} {'photograph' if count == 1 else 'photographs'}, {report.num_pixels / 1e6:.1f} megapixels, "
     line += f"coloured in {seconds:.1f} s: {console.shown(folder)}"
@@ -131,7 +130,7 @@ def summary(report, skipped, failed, seconds, folder):
 
 
 def check_ranges(args):
-    """Raise InputError for a number that cannot be."""
+    """Raise InputError for a number out of range."""
     for option, value, low, high in (
         ("--quality", args.quality, 1, 100),
         ("--workers", args.workers, 1, 256),
@@ -151,7 +150,7 @@ def tile_size(text):
 
 
 def outputs_of(args):
-    """What is made of each photograph."""
+    """The outputs for each photograph."""
     from tfcolor.commands.worklist import MOST_CANDIDATES, Outputs
 
     if args.candidates and not 2 <= args.candidates <= MOST_CANDIDATES:

@@ -1,4 +1,4 @@
-"""How good predicted colours are, beside what trivial predictors reach.
+"""Measure predicted colours, and compare them with trivial predictors.
 
 python -m tfcolor evaluate --model forest --dataset forest --split test --T 1,0.38
 """
@@ -15,25 +15,25 @@ from tfcolor.utils import cluster, console
 from tfcolor.utils.errors import InputError, WorkError
 from tfcolor.utils.files import check_folder, make_folder
 
-PART_VERSION = 2  # of what a share is written as
-_HEAVY = 0.3  # of all weight: where one photograph has more, that is said
+PART_VERSION = 2  # of the file of a share
+_HEAVY = 0.3  # a note says if one photograph has more than this share of all weight
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = console.Parser(__doc__)
     add = parser.add_argument
     add("--model", default=DEFAULT_MODEL, help=f"a shipped model or a model directory (default {DEFAULT_MODEL})")
-    add("--predictions", metavar="DIR", help="measure another program's results: files named as the photographs")
-    add("--dataset", default="scenes", help="name, or a folder of colour photographs (default scenes)")
-    add("--split", default="test", choices=datasets.SPLITS, help="of the dataset (default test)")
-    add("--T", dest="temperature", help="temperatures with commas between (default 1 and the model's own)")
+    add("--predictions", metavar="DIR", help="measure another program's results, files with the photographs' names")
+    add("--dataset", default="scenes", help="name of a dataset, or a folder of colour photographs (default scenes)")
+    add("--split", default="test", choices=datasets.SPLITS, help="split to measure (default test)")
+    add("--T", dest="temperature", help="temperatures, separated by commas (default 1 and the model's own)")
     add(
         "--lambda",
         type=float,
         dest="uniform_share",
         metavar="L",
-        help="of the decoding, as in predict.py (default the model's own)",
+        help="lambda of the decoding, as in predict.py (default the model's own)",
     )
     add(
         "--chroma-smoothing",
@@ -42,17 +42,22 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         metavar="R",
         help="smooth colours as predict.py does (default the model's own)",
     )
-    add("--output", help="folder for the results (default evaluations/DATASET-SPLIT-MODEL)")
+    add("--output", help="folder to write (default evaluations/DATASET-SPLIT-MODEL)")
     add("--overwrite", action="store_true", help="replace results that exist")
-    add("--shard", default="1/1", metavar="I/N", help="measure the I-th of N shares; the last to finish adds them up")
-    add("--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="of the convolutions")
+    add("--shard", default="1/1", metavar="I/N", help="measure the I-th of N shares; the last to finish combines them")
+    add(
+        "--precision",
+        default="auto",
+        choices=("auto", "float32", "bfloat16"),
+        help="of the convolutions (default auto)",
+    )
     add("--tile", type=int, help="side of the tiles in pixels, as in predict.py")
-    add("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
+    add("--data-dir", help="folder of the datasets (default $TFCOLOR_DATA, else data/)")
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure, write, and print a table."""
+    """Measure, write the results, and print a table."""
     args = parse(arguments)
     decodings = decodings_of(args)
     check_arguments(args)
@@ -62,7 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not files:
         raise InputError(f"{dataset.name} has no photograph in its {args.split} split; take another --split")
     if not dataset.split("train").files:
-        raise InputError(f"{dataset.name} has no training photograph, whose colours the metrics weigh by")
+        raise InputError(f"{dataset.name} has no training photograph, and the metrics need their colours")
     name = PurePath(args.predictions or args.model).name
     folder = Path(args.output or f"evaluations/{PurePath(dataset.name).name}-{args.split}-{name}")
     part = folder / f"part-{share}-of-{num_shares}.npz"
@@ -96,7 +101,7 @@ def main(arguments: list[str] | None = None) -> None:
         for path in parts:
             found.merge(Evaluation.load(path, origin))
     if not found.num_photos:
-        raise WorkError(f"none of {len(files)} photographs can be read, so nothing can be measured")
+        raise WorkError(f"none of the {len(files)} photographs can be read")
     keys = [f"{T:g}" for T in predictor.temperatures]
     results = write(found, folder, about, keys)
     write_sheet(predictor, dataset, found, folder / "photographs.png")
@@ -110,14 +115,14 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def share_of(text: str) -> tuple[int, int]:
-    """'2/5' -> (2, 5); where TF_CONFIG names several workers, this one's share of all."""
+    """'2/5' -> (2, 5); with several workers in TF_CONFIG, the share of this one."""
     if cluster.has_cluster():
         return cluster.share()
     return console.shard_of(text)
 
 
 def decodings_of(args: argparse.Namespace) -> list[Decoding]:
-    """How colours are made, at each temperature: as asked for, else as the model has it; none for predictions."""
+    """The decodings to measure, one for each temperature; none for --predictions."""
     from tfcolor.models.directory import find_model, read_info
 
     temperatures = () if args.temperature is None else console.temperatures_of("--T", args.temperature)
@@ -125,7 +130,7 @@ def decodings_of(args: argparse.Namespace) -> list[Decoding]:
         of_model = {"--T": args.temperature, "--chroma-smoothing": args.smoothing, "--lambda": args.uniform_share}
         for option, value in (of_model | {"--tile": args.tile}).items():
             if value is not None:
-                raise InputError(f"{option} is for a model; --predictions are measured as they are")
+                raise InputError(f"{option} is for a model; --predictions are measured unchanged")
         return []
     info = read_info(find_model(args.model))
     info.check_predicts_distribution({"temperature": args.temperature, "uniform_share": args.uniform_share})
@@ -137,7 +142,7 @@ def decodings_of(args: argparse.Namespace) -> list[Decoding]:
 
 
 def make_predictor(args: argparse.Namespace, name: str, decodings: list[Decoding], scanned: Any) -> tuple:
-    """What is measured, and the bins whose quantisation bounds it."""
+    """The predictor to measure, and bins for the error of quantisation."""
     from tfcolor.colorizer import Colorizer
     from tfcolor.colorizer.tiles import AUTO_TILE
     from tfcolor.evaluation.measuring import REBALANCING_WINDOW
@@ -150,7 +155,7 @@ def make_predictor(args: argparse.Namespace, name: str, decodings: list[Decoding
 
 
 def check_arguments(args: argparse.Namespace) -> None:
-    """Raise InputError for what is wrong, before TensorFlow is loaded."""
+    """Raise InputError for wrong arguments, before TensorFlow is loaded."""
     if args.tile is not None and args.tile < 1:
         raise InputError(f"--tile must be a number of pixels from 1 up, got {args.tile}")
     if args.predictions and not Path(args.predictions).is_dir():
@@ -158,7 +163,7 @@ def check_arguments(args: argparse.Namespace) -> None:
 
 
 def fingerprint_of(args: argparse.Namespace) -> str:
-    """What tells one model from another of its name; of predictions the folder."""
+    """An identity of the model or of the predictions, so that shares of different ones are not combined."""
     from tfcolor.models.directory import find_model
 
     if args.predictions:
@@ -167,7 +172,7 @@ def fingerprint_of(args: argparse.Namespace) -> str:
 
 
 def print_results(title: str, model: str, results: dict) -> None:
-    """The most telling columns."""
+    """Print the most important metrics."""
     from tfcolor.evaluation.report import METRICS, rows
 
     metrics = ["raw_auc", "bounded_auc", "rebalanced_auc", "psnr", "ciede2000", "dcf"]
@@ -176,7 +181,7 @@ def print_results(title: str, model: str, results: dict) -> None:
 
 
 def print_heavy(found: Any) -> None:
-    """Name the photograph that decides a weighted AuC, where a single one does."""
+    """Say so if a single photograph decides a weighted AuC."""
     from tfcolor.evaluation.report import POLICIES, heaviest_note
 
     for name, (_, metric) in POLICIES.items():

@@ -1,4 +1,4 @@
-"""A model for other programs: lightness and T in, ab out; or a smaller copy of it.
+"""Export a model for other programs, with lightness and T in and ab out; or make a smaller copy.
 
 python -m tfcolor export --model forest --format savedmodel --output forest-savedmodel
 python -m tfcolor export --model forest --format tflite --size 480x640 --output forest.tflite
@@ -21,20 +21,20 @@ FORMATS = {
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = console.Parser(__doc__)
     formats = "; ".join(f"{name}: {text}" for name, text in FORMATS.items())
     parser.add_argument("--model", default=DEFAULT_MODEL, help="a shipped model or a model directory")
     parser.add_argument(
         "--format", default="savedmodel", choices=tuple(FORMATS), help=f"{formats} (default savedmodel)"
     )
-    parser.add_argument("--size", metavar="HxW", help="of the pictures in pixels, for tflite (default any)")
-    parser.add_argument("--output", required=True, help="folder of the SavedModel or the model, or .tflite file")
+    parser.add_argument("--size", metavar="HxW", help="size of the pictures in pixels, for tflite (default any)")
+    parser.add_argument("--output", required=True, help="folder to write, or .tflite file")
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Check, convert, write."""
+    """Check the arguments, convert and write."""
     args = parse(arguments)
     from tfcolor.models.directory import find_model, read_info
 

@@ -1,7 +1,7 @@
 """Train a network to colour photographs: python train.py --dataset forest
 
-Writes a model directory (runs/<dataset>-<network>-w<window>) that predict.py takes as --model, with
-checkpoints to --resume from, pictures in previews/, and TensorBoard files in tensorboard/.
+Writes a model directory (runs/<dataset>-<network>-w<window>) that predict.py takes as --model, with checkpoints to
+--resume from, pictures in previews/, and TensorBoard files in tensorboard/.
 """
 
 import argparse
@@ -21,30 +21,30 @@ _PLACES = ("data_dir", "pack", "output", "resume", "overwrite", "preset", "list_
 
 
 def parse(arguments: list[str] | None) -> tuple[dict, argparse.Namespace]:
-    """The options of the run that were given, and the rest of the command line."""
+    """Parse the command line into the given options of the run, and the rest."""
     parser = console.Parser(__doc__)
     add_options(parser)
     add = parser.add_argument_group("files").add_argument
-    add("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
-    add("--pack", type=Path, help="folder of `tfcolor pack` with the dataset's training photographs")
+    add("--data-dir", help="folder of the datasets (default $TFCOLOR_DATA, else data/)")
+    add("--pack", type=Path, help="folder written by `tfcolor pack`, with the dataset's training photographs")
     add("--output", help="model directory (default runs/<dataset>-<network>-w<window>, or runs/<preset>)")
-    add("--resume", action="store_true", help="go on with the run in the model directory")
+    add("--resume", action="store_true", help="continue the run in the model directory")
     add("--overwrite", action="store_true", help="replace the run in the model directory")
     add = parser.add_argument_group("other ways to train").add_argument
-    add("--preset", metavar="NAME", help="run a whole recipe; options given as well take the place of its own")
-    add("--list-presets", action="store_true", help="say which presets there are, and nothing else")
+    add("--preset", metavar="NAME", help="run a whole recipe; other options replace its own")
+    add("--list-presets", action="store_true", help="list the presets and exit")
     add(
         "--overfit",
         type=int,
         metavar="N",
-        help="instead learn N photographs by heart, at three learning rates, and plot it: a check of the network",
+        help="instead learn N photographs by heart, at three learning rates, and plot the losses: a network check",
     )
     args = vars(parser.parse_args(arguments))
     return args, argparse.Namespace(**{name: args.pop(name) for name in _PLACES})
 
 
 def main(arguments: list[str] | None = None) -> int | None:
-    """Check everything that can be checked without TensorFlow, then train."""
+    """Check all that needs no TensorFlow, then train."""
     given, places = parse(arguments)
     if places.list_presets:
         for name in presets.names():
@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int | None:
             train(given, places, Path(places.output) if places.output else None)
     except KeyboardInterrupt:
         if cluster.is_chief():
-            print("stopped by Ctrl-C; where a run has begun, the same command with --resume goes on", file=sys.stderr)
+            print("stopped by Ctrl-C; if a run has begun, the same command with --resume continues it", file=sys.stderr)
         return 130
     return None
 
@@ -84,7 +84,7 @@ def train(given: dict, places: argparse.Namespace, output: Path | None) -> None:
     dataset = datasets.find(options.data.dataset, places.data_dir)
     training = dataset.split("train")
     if not training.files:
-        raise InputError(f"{dataset.name}: none of its {len(dataset.files)} photographs falls into the training split")
+        raise InputError(f"{dataset.name}: none of its {len(dataset.files)} photographs is in the training split")
     if places.resume:
         run.check_data(training.fingerprint())
     if cluster.is_chief():
@@ -99,16 +99,16 @@ def train(given: dict, places: argparse.Namespace, output: Path | None) -> None:
 
 
 def run_preset(given: dict, places: argparse.Namespace) -> None:
-    """Run the stages of a preset one after the other, and make its model."""
+    """Run the stages of a preset in order, and write its model."""
     preset = presets.load(places.preset)
     if cluster.has_cluster():
-        raise InputError("a preset trains on one machine; run its stages one by one where several share the work")
+        raise InputError("a preset trains on one machine; to train on several, run its stages one by one")
     if places.pack or given.get("init"):
         raise InputError(f"give --preset or {'--pack' if places.pack else '--init'}, not both")
     output = Path(places.output or f"runs/{preset.name}")
     if (output / "model").exists() and not places.overwrite:
         raise InputError(f"{output / 'model'} exists; give --overwrite to replace all, or another --output")
-    for number in range(len(preset.stages)):  # what is wrong with a later stage is said before the first one
+    for number in range(len(preset.stages)):  # errors of later stages come before the first one starts
         options = {k: v for k, v in preset.stage_options(number, given, output).items() if k != "init"}
         datasets.find(TrainingOptions.of(**options).data.dataset, places.data_dir)
     for number in range(len(preset.stages)):

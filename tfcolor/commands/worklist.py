@@ -1,8 +1,8 @@
-"""Which photographs are coloured, and which files are made of each. Nothing is decoded here.
+"""Choose the photographs to colour, and name the files to write for each. Nothing is decoded here.
 
-The names of results depend on no other photograph. A result keeps its photograph's name where it keeps the format.
-Otherwise the new suffix is appended: photo.gif becomes photo.gif.png. Where two photographs would still have a result
-of one name, neither is coloured; the others are.
+The names of results depend on no other photograph. A result with its photograph's format has its name, too.
+Otherwise the new suffix is appended: photo.gif becomes photo.gif.png. If two photographs would still have a result of
+the same name, neither is coloured, but all others are.
 
 `os.path` answers where `pathlib` raises: for paths that are too long, closed folders, and links that form a circle.
 `Path.glob` refuses absolute patterns.
@@ -27,7 +27,7 @@ MOST_CANDIDATES = 8
 
 @dataclass(frozen=True)
 class Outputs:
-    """What is made of each photograph: a coloured file, or pictures that help to look at it.
+    """The outputs for each photograph: a coloured file, or pictures that help to understand its prediction.
 
     format: a name in `formats.FORMATS`, or None for each photograph's own format.
     quality: 1 ... 100, of JPEG and WebP; None for the photograph's own, see `writing.saving`.
@@ -69,7 +69,7 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Job:
-    """A photograph, and the files to make of it. The first of these is written last: it says that all are complete."""
+    """A photograph and its outputs. The first output is written last, to show that the others are complete."""
 
     source: Path
     targets: tuple[Path, ...]
@@ -77,7 +77,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Worklist:
-    """What is to be done.
+    """The work of one call.
 
     jobs: in the order of the inputs.
     skipped: how many other photographs have their results already.
