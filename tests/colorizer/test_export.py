@@ -86,10 +86,13 @@ def test_batch_normalization_is_exported(tmp_path):
     agrees(ab, Colorizer.load(folder, "float32"), lightness, 0.38)
 
 
+FAR = [("savedmodel", None, 3), ("tflite", None, 0), ("tflite", "290x37", 3), ("tflite", "21x37", 0)]
+FAR_TOO = [(format, size, 3 - smoothing) for format, size, smoothing in FAR]
+
+
 @pytest.mark.parametrize(
-    ("format", "size"), [("savedmodel", None), ("tflite", None), ("tflite", "290x37"), ("tflite", "21x37")], ids=str
+    ("format", "size", "smoothing"), [*FAR, *(pytest.param(*each, marks=pytest.mark.slow) for each in FAR_TOO)]
 )
-@pytest.mark.parametrize("smoothing", [0, 3])
 def test_a_network_that_sees_far_is_exported(tmp_path, format, size, smoothing):
     """Also in pictures larger than 256 pixels, which are seen reduced as well."""
     decoding = {"smoothing": smoothing, "uniform_share": 0.2}

@@ -78,7 +78,7 @@ def run_script(*arguments):
 @pytest.fixture(scope="module")
 def uninterrupted(photos_folder, tmp_path_factory):
     run = tmp_path_factory.mktemp("runs") / "uninterrupted"
-    finish(start(command(photos_folder, run, "--steps", 160)))
+    assert run_script("--dataset", photos_folder, "--output", run, *COMMON, "--steps", 160) == 0
     return run
 
 
@@ -196,9 +196,25 @@ def test_two_replicas_of_one_process_stay_equal_and_match_one_device(batch_norm)
     assert float(difference) <= 1e-5
 
 
+def starting_anew(trainer, folder):
+    """A fixture's trainer, which several tests share: tracing its step takes most of their time."""
+    trainer.save(folder / "start.npz", TrainingState())
+    return lambda: trainer.restore(folder / "start.npz") and trainer
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return starting_anew(trainer_of(lambda: Valid8(16), 2), tmp_path_factory.mktemp("plain"))
+
+
+@pytest.fixture(scope="module")
+def noisy(tmp_path_factory):
+    return starting_anew(noisy_trainer(), tmp_path_factory.mktemp("noisy"))
+
+
 @pytest.fixture
-def trainer():
-    return trainer_of(lambda: Valid8(16), 2)
+def trainer(plain):
+    return plain()
 
 
 def batch(lightness=50.0, pixel_weight=1.0):
@@ -212,13 +228,12 @@ def noisy_trainer():
     return trainer_of(make, 2, seed=7, average=0.9)
 
 
-def test_a_restored_trainer_goes_on_with_slopes_and_averages(tmp_path):
-    whole, before, after = noisy_trainer(), noisy_trainer(), noisy_trainer()
+def test_a_restored_trainer_goes_on_with_slopes_and_averages(tmp_path, noisy):
+    whole, after = noisy(), noisy_trainer()
     for step in range(4):
+        if step == 2:
+            whole.save(tmp_path / "checkpoint.npz", TrainingState(step=2))
         whole.step(batch(), 1e-3, step)
-    for step in range(2):
-        before.step(batch(), 1e-3, step)
-    before.save(tmp_path / "checkpoint.npz", TrainingState(step=2))
     state = after.restore(tmp_path / "checkpoint.npz")
     for step in range(state.step, 4):
         after.step(batch(), 1e-3, step)
@@ -260,17 +275,17 @@ def test_weights_are_averaged(tmp_path):
     np.testing.assert_array_equal(again.model_arrays()[name], trainer.model_arrays()[name])
 
 
-def test_the_same_step_repeats_and_another_draws_anew():
+def test_the_same_step_repeats_and_another_draws_anew(noisy):
     losses = {}
     for step in (5, 5, 6):
-        losses.setdefault(step, []).append(float(noisy_trainer().step(batch(), 1e-3, step).loss))
+        losses.setdefault(step, []).append(float(noisy().step(batch(), 1e-3, step).loss))
     assert losses[5][0] == losses[5][1] != losses[6][0]
 
 
-@pytest.mark.parametrize("make", [lambda: trainer_of(lambda: Valid8(16), 2), noisy_trainer])
+@pytest.mark.parametrize("kind", ["plain", "noisy"])
 @pytest.mark.parametrize("bad", [{"lightness": float("nan")}, {"pixel_weight": float("inf")}])
-def test_a_step_that_is_not_finite_changes_nothing(make, bad):
-    trainer = make()
+def test_a_step_that_is_not_finite_changes_nothing(kind, bad, request):
+    trainer = request.getfixturevalue(kind)()
     trainer.step(batch(), 1e-3, 0)
     before = trainer.arrays()
     result = trainer.step(batch(**bad), 1e-3, 0)
@@ -331,7 +346,9 @@ def test_bfloat16_takes_windows_of_any_size():
     np.testing.assert_allclose(*(result.numbers["gradient_norm"] for result in reversed(results)), rtol=0.05)
 
 
-@pytest.mark.parametrize(("activation", "batch_norm"), [("relu", False), ("rrelu", True)])
+@pytest.mark.parametrize(
+    ("activation", "batch_norm"), [("relu", False), pytest.param("rrelu", True, marks=pytest.mark.slow)]
+)
 def test_xla_takes_the_same_steps(activation, batch_norm):
     make = lambda: Valid8(16, activation, batch_norm, seed=1)  # noqa: E731
     plain, compiled = (trainer_of(make, 2, xla=xla) for xla in (False, True))
