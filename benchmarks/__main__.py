@@ -4,6 +4,7 @@ Prints tables, and writes benchmarks/results/<part>.json; growth also draws docs
 pip install -r benchmarks/rivals/requirements.txt
 """
 
+import argparse
 import importlib
 import sys
 import tempfile
@@ -17,14 +18,19 @@ from tfcolor.utils.files import make_folder, replacing
 PARTS = ("scan", "train", "pack", "ops", "predict", "zhang", "start")
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the parts asked for, one after the other."""
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = console.Parser(__doc__)
     parser.prog = "python -m benchmarks"
     parser.add_argument("part", choices=(*PARTS, "growth", "all"), help="all: every part except growth")
     parser.add_argument("--quick", action="store_true", help="fewer and smaller runs: a few minutes in all")
-    parser.add_argument("--output", type=Path, help="folder for results and figures (default as said above)")
-    args = parser.parse_args(arguments)
+    parser.add_argument("--output", type=Path, help="folder for results and figures (default as above)")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the parts asked for, one after the other."""
+    args = parse(arguments)
     if not has_torch():
         raise InputError("PyTorch is not installed: pip install -r benchmarks/rivals/requirements.txt")
     if args.output:

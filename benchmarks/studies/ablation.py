@@ -152,16 +152,23 @@ def _seeds(values: list[float], form: str) -> str:
     return f"{np.mean(values):{form}} ({', '.join(f'{value:{form}}' for value in values)})"
 
 
-def _arguments(arguments: list[str] | None) -> argparse.Namespace:
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = console.Parser(__doc__)
     parser.prog = "python -m benchmarks.studies.ablation"
     add = parser.add_argument
-    add("part", nargs="?", choices=("run", "report"), default="run", help="(default run)")
+    add(
+        "part",
+        nargs="?",
+        choices=("run", "report"),
+        default="run",
+        help="train and report, or report alone (default run)",
+    )
     add("--output", type=Path, default=Path("runs/ablation"), help="folder of the results (default %(default)s)")
     add("--seeds", type=int, default=2, help="runs of each choice (default %(default)s)")
-    add("--steps", type=int, default=400, help="of the base (default %(default)s)")
+    add("--steps", type=int, default=400, help="training steps of the base (default %(default)s)")
     add("--workers", type=int, default=os.cpu_count(), help="processes (default: cores)")
-    add("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
+    add("--data-dir", help="folder of the datasets (default $TFCOLOR_DATA, else data/)")
     args = parser.parse_args(arguments)
     for name in ("seeds", "steps", "workers"):
         if getattr(args, name) < 1:
@@ -171,7 +178,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> None:
     """Do the missing runs, then report all that are saved."""
-    args = _arguments(arguments)
+    args = parse(arguments)
     make_folder(args.output)
     remove_leftovers(args.output)
     if args.part == "run":

@@ -128,7 +128,8 @@ def run_forest(args: argparse.Namespace) -> None:
             write_json(run.path, run.settings | result)
 
 
-def _arguments(arguments: list[str] | None) -> argparse.Namespace:
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = console.Parser(__doc__)
     parser.prog = "python -m benchmarks.studies.activations"
     add = parser.add_argument
@@ -139,7 +140,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     add("--forest-seeds", type=int, default=3, help="runs of each network on forest (default %(default)s)")
     add("--steps", type=int, default=200, help="of each run on forest (default %(default)s)")
     add("--workers", type=int, default=os.cpu_count(), help="processes for MNIST (default: cores)")
-    add("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
+    add("--data-dir", help="folder of the datasets (default $TFCOLOR_DATA, else data/)")
     args = parser.parse_args(arguments)
     for name in ("seeds", "epochs", "forest_seeds", "steps", "workers"):
         least = 2 if "seeds" in name else 1
@@ -150,7 +151,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> None:
     """Do the missing runs, then report all that are saved."""
-    args = _arguments(arguments)
+    args = parse(arguments)
     make_folder(args.output)
     remove_leftovers(args.output)
     {"mnist": run_mnist, "forest": run_forest, "report": lambda args: None}[args.part](args)

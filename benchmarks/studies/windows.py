@@ -33,7 +33,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--model", required=True, help="a shipped model or a model directory, of a network that sees far")
     add("--large", type=Path, metavar="FOLDER", help="photographs larger than 512 pixels, in which to look for borders")
     add("--dataset", default="scenes", help="its validation photographs measure context (default scenes)")
-    add("--data-dir", help="where datasets are (default $TFCOLOR_DATA, else data/)")
+    add("--data-dir", help="folder of the datasets (default $TFCOLOR_DATA, else data/)")
     return parser.parse_args(arguments)
 
 

@@ -1,0 +1,153 @@
+"""README.md and docs: every command in them parses, every link leads somewhere, and README's commands run."""
+
+import importlib
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfcolor.__main__ import COMMANDS
+from tfcolor.data.scenes import SCENES_FOLDER
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md"))]
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+PROGRAMS = ("python", "tfcolor", "pip", "tensorboard")
+SCRIPTS = {"train.py": "train", "predict.py": "colorize", "analyze_bins.py": "analyze_bins"}
+MODULES = {name: f"tfcolor.commands.{module}" for name, (module, _) in COMMANDS.items()}
+OTHERS = ("pip", "tensorboard", "python -m pytest")  # not ours to parse
+
+
+def commands(document: Path) -> list[str]:
+    """The command lines of a document, in fenced blocks and between backticks."""
+    text = document.read_text()
+    lines = [line for language, block in FENCED.findall(text) if not language for line in block.splitlines()]
+    lines += [" ".join(found.split()) for found in re.findall(r"`([^`]+)`", FENCED.sub("", text))]
+    is_command = re.compile(rf"(?:\w+='[^']*' )?(?:{'|'.join(PROGRAMS)}) \S").match
+    return [line for line in lines if is_command(line) and "..." not in line]
+
+
+def parts(line: str) -> list[list[str]]:
+    """The programs that a line starts, with their arguments."""
+    calls = [shlex.split(call, comments=True) for call in line.split(" && ")]
+    return [[word for k, word in enumerate(call) if k or "=" not in word] for call in calls]
+
+
+def module_of(call: list[str]) -> tuple[str, list[str]]:
+    """The module with the parser of a program, and the arguments for it."""
+    words = call[1:] if call[0] == "python" else call
+    if words[0] in SCRIPTS:
+        return f"tfcolor.commands.{SCRIPTS[words[0]]}", words[1:]
+    if words[:2] == ["-m", "tfcolor"]:
+        words = words[1:]
+    if words[0] == "tfcolor":
+        return MODULES[words[1]], words[2:]
+    assert words[0] == "-m" and words[1].startswith("benchmarks"), call
+    return words[1] if "." in words[1] else f"{words[1]}.__main__", words[2:]
+
+
+def test_the_commands_are_found():
+    found = commands(README)
+    assert "pip install -r requirements.txt && python predict.py --T 0.38" in found
+    assert "python -m tfcolor calibrate --model DIR --dataset forest --output calibrated" in found
+    assert len(found) > 15
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_parses(document):
+    if document.name == "extending.md":
+        pytest.skip("its commands name an example; test_extending.py runs them")
+    for line in commands(document):
+        for call in parts(line):
+            if not " ".join(call).startswith(OTHERS):
+                module, arguments = module_of(call)
+                parse = importlib.import_module(module).parse
+                if arguments:  # else only the command's name is mentioned
+                    try:
+                        parse(arguments)
+                    except SystemExit:
+                        pytest.fail(f"{document.name}: {line}")
+
+
+def options(module: str, capsys) -> set[str]:
+    with pytest.raises(SystemExit):
+        importlib.import_module(module).parse(["--help"])
+    return set(re.findall(r"--[\w-]+", capsys.readouterr().out))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_option_exists(document, capsys):
+    studies = [f"benchmarks.studies.{name}" for name in ("ablation", "activations", "windows")]
+    known = set().union(*(options(module, capsys) for module in [*MODULES.values(), "benchmarks.__main__", *studies]))
+    named = set(re.findall(r"`(--[a-zA-Z][\w-]*)", FENCED.sub("", document.read_text())))
+    assert named <= known | {"--version"}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(document):
+    for link in re.findall(r"\]\(([^)#]+?)(?:#[\w-]*)?\)", document.read_text()):
+        assert link.startswith("http") or (document.parent / link).exists(), link
+
+
+# What README's commands need in a small form: what is replaced, and what is appended.
+SMALL = {
+    "python train.py --dataset forest": ("", "", " --steps 2 --batch-size 2"),
+    "python -m tfcolor choose-decoding": (" DIR", " runs/forest-valid8-w10", ""),
+    "python -m tfcolor calibrate": (" DIR", " runs/forest-valid8-w10", ""),
+}
+# Not run here, but in test_install.py, test_training.py and tests/benchmarks; or a program of others.
+NOT_RUN = ("pip install", "TF_CONFIG=", "python -m benchmarks", "python -m pytest", "tensorboard", "tfcolor")
+
+
+def photograph(path: Path, number: int) -> None:
+    """Write a small smooth picture with a few colours."""
+    coarse = np.random.default_rng(number).integers(90, 166, (4, 5, 3), dtype=np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(coarse).resize((48, 40), Image.Resampling.BICUBIC).save(path)
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch) -> Path:
+    """A folder with the scripts, photographs under the names that README gives them, and a few made scenes."""
+    for script in SCRIPTS:
+        (tmp_path / script).symlink_to(ROOT / script)
+    for number in range(40):
+        photograph(tmp_path / "data" / SCENES_FOLDER / f"forest_made{number}.jpg", number)
+        photograph(tmp_path / "data" / SCENES_FOLDER / f"coast_made{number}.jpg", number + 40)
+    for number, name in enumerate(("photo.jpg", "old/a.jpg", "old/b.jpg", "folder/c.png", "scans/d.tif")):
+        photograph(tmp_path / name, number + 80)
+    monkeypatch.delenv("TFCOLOR_DATA", raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_readmes_commands_run_in_their_order(workplace):
+    if not shutil.which("bash") or shutil.which("python") != sys.executable:
+        pytest.skip("bash is missing, or `python` is not the Python that runs the tests")
+    lines = [line.rpartition(" && ")[2] for line in commands(README)]  # without `pip install -r FILE &&`
+    for line in [line for line in lines if not line.startswith(NOT_RUN)]:
+        for start, (old, new, more) in SMALL.items():
+            if line.startswith(start):
+                line = line.replace(old, new) + more
+        done = subprocess.run(["bash", "-c", line], cwd=workplace, capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+    made = {path.name for path in (workplace / "colorized").iterdir()}
+    assert {"a.jpg", "a.jpg-compare.png", "photo.jpg", "c.png", "d.tif"} <= made
+
+
+@pytest.mark.slow
+def test_readmes_python_runs(workplace):
+    (example,) = (block for language, block in FENCED.findall(README.read_text()) if language == "python")
+    subprocess.run([sys.executable, "-c", example], cwd=workplace, check=True, capture_output=True, timeout=600)
+    with Image.open(workplace / "colored.png") as result:
+        assert (result.size, result.mode) == ((48, 40), "RGB")
