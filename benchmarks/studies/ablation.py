@@ -162,7 +162,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         nargs="?",
         choices=("run", "report"),
         default="run",
-        help="train and report, or report alone (default run)",
+        help="train and report, or report only (run)",
     )
     add("--output", type=Path, default=Path("runs/ablation"), help="folder of the results (default %(default)s)")
     add("--seeds", type=int, default=2, help="runs of each choice (default %(default)s)")
