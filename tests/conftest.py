@@ -3,8 +3,10 @@
 import functools
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported anywhere
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as `console.load_tensorflow` has it
+from tfcolor.utils import console
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+console.load_tensorflow()  # first, since it sets what TensorFlow reads when it is imported
 
 import threading
 from collections import namedtuple
@@ -97,7 +99,6 @@ def predict(tmp_path, monkeypatch, capsys, small_model, load_once) -> Callable[.
     """Run the script in an empty folder; returns its exit status and what it printed."""
     from tfcolor.colorizer import Colorizer
     from tfcolor.commands import colorize
-    from tfcolor.utils import console
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Colorizer, "load", load_once)

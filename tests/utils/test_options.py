@@ -17,7 +17,7 @@ SWITCH = Option(False, "a switch")
 @pytest.mark.parametrize(
     ("option", "value"),
     [(RATE, 0), (RATE, 1.0), (KIND, "fancy"), (COUNT, None), (COUNT, 3), (SWITCH, True)],
-    ids=str,
+    ids=lambda x: x.help if isinstance(x, Option) else str(x),
 )
 def test_good_values_pass(option, value):
     option.check("x", value)
