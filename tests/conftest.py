@@ -2,12 +2,6 @@
 
 import functools
 import os
-
-from tfcolor.utils import console
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-console.load_tensorflow()  # first, since it sets what TensorFlow reads when it is imported
-
 import threading
 from collections import namedtuple
 from collections.abc import Callable
@@ -18,9 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import tests.start  # noqa: F401 (before other imports of TensorFlow)
 from tests.made import made_bins, write_model
 from tfcolor.color.bins import Bins
 from tfcolor.data.scenes import SCENES_FOLDER
+from tfcolor.utils import console
 
 Outcome = namedtuple("Outcome", "status out err")
 REPOSITORY = Path(__file__).parents[1]

@@ -13,11 +13,11 @@ class Decoding:
 
     Raises InputError for values out of range, NaN included.
 
-    temperature: T in [0, 1], 0 for the most likely colour, 1 for the mean; 0.38 is that of Zhang et al. 2016.
-    strength: in [0, 1], by which ab is multiplied: 0 leaves gray.
+    temperature: T in [0, 1], 0 for the most likely colour, 1 for the mean; Zhang et al. 2016 use 0.38.
+    strength: factor of ab in [0, 1]; 0 leaves gray.
     smoothing: radius in pixels of the filter that smooths colours, see `guided_filter.guided`; 0 for none.
-    uniform_share: lambda in [0, 1], as if the network had been trained with it: 1 takes colours to be as
-        frequent as they are, less makes rare ones likelier; None leaves what it was trained with.
+    uniform_share: lambda in [0, 1], as if the network had been trained with it: 1 for colours as frequent as in
+        the training photographs, less for more rare colours; None for the lambda of its training.
     """
 
     temperature: float = 0.38
@@ -33,5 +33,5 @@ class Decoding:
                 raise InputError(f"`{name}` must be in [0, {most}], got {value:g}")
 
     def replace(self, **given: float | None) -> "Decoding":
-        """The same with other values, by field; None leaves the own one."""
+        """Return a copy with other values; None keeps a value."""
         return replace(self, **{name: value for name, value in given.items() if value is not None})

@@ -221,8 +221,8 @@ def _extra_tags(kept, exif):
     tags = list(kept.tags) or [_tag(code, value) for code, value in exif.items() if code not in _NOT_COPIED]
     if kept.xmp:
         tags.append((700, 1, len(kept.xmp), kept.xmp))
-    # The offsets are filled in at the end; until then they are those of the first page. tifffile takes these tags only
-    # by name.
+    # The offsets of these directories are filled in at the end; until then they point to the first page. tifffile
+    # takes these tags only by name.
     tags += [(tifffile.TIFF.TAGS[pointer], 4, 1, 8) for pointer in _POINTERS if exif.get_ifd(pointer)]
     return [(code, kind, count, _bytes(value), True) for code, kind, count, value in tags]
 

@@ -1,7 +1,7 @@
-"""Options: what each of them means, its default and its rule, said once and checked once. No TensorFlow.
+"""Declared options: meaning, default and valid values of each in one place. No TensorFlow.
 
-A group of options is a frozen dataclass whose fields are made by `option`, or a dict of `Option` by name where the
-group depends on a choice, as the arguments of a network do.
+A group of options is a frozen dataclass with fields from `option`. If the group depends on a choice, as the arguments
+of a network do, it is a dict of `Option` by name.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from tfcolor.utils.errors import InputError
 
 
 def anything(value: Any) -> bool:
-    """A rule that always holds."""
+    """Return True: the rule of options without one."""
     return True
 
 
@@ -21,13 +21,13 @@ def anything(value: Any) -> bool:
 class Option:
     """One option.
 
-    default: its value where none is given.
-    help: one line for people.
-    kind: the type of its values; None for the type of the default.
-    choices: the values that it can have; empty for any.
-    holds: whether a value is within its rule.
-    rule: what `holds` checks, as the end of "must be ...".
-    metavar: what the help calls a value.
+    default: the default value.
+    help: one line for `--help`.
+    kind: the type of values; None for the type of the default.
+    choices: the valid values; empty for any.
+    holds: returns whether a value is valid.
+    rule: describes what `holds` checks, as the end of "must be ...".
+    metavar: name of the value in `--help`.
     """
 
     default: Any
@@ -39,7 +39,7 @@ class Option:
     metavar: str | None = None
 
     def check(self, name: str, value: Any) -> None:
-        """Raise InputError, naming the option as an argument, for a value of another type or out of range."""
+        """Raise InputError for a value of another type or an invalid one; `name` is used in the message."""
         if value is None and self.default is None:
             return
         kind = self.kind or type(self.default)
@@ -52,13 +52,13 @@ class Option:
             raise InputError(f"`{name}` must be {self.rule}, got {value}")
 
     def add_to(self, parser: Any, name: str, flag: str | None = None, default: Any = argparse.SUPPRESS) -> None:
-        """Add it to a parser or a group of one.
+        """Add the option to an argparse parser or argument group.
 
         Args:
-            parser: of argparse.
-            name: under which its value is found.
-            flag: of the command line; None for the name with `-` for `_`.
-            default: where it is not given; without one it stays absent.
+            parser: the parser or group.
+            name: attribute of the parsed arguments.
+            flag: flag on the command line; None for the name with `-` in place of `_`.
+            default: value if the flag is not given; by default the attribute is absent then.
         """
         flag = flag or "--" + name.replace("_", "-")
         if isinstance(self.default, bool):
@@ -77,43 +77,46 @@ class Option:
 
 
 def as_field(option: Option) -> Any:
-    """A field of a dataclass of options."""
+    """Make an option a field of a dataclass."""
     return field(default=option.default, metadata={"option": option})
 
 
 def option(default: Any, help: str, **details: Any) -> Any:
-    """The same for an option made here; the arguments are those of `Option`."""
+    """Make a new option a field of a dataclass; see `Option` for the arguments."""
     return as_field(Option(default, help, **details))
 
 
 # Options that several commands have; see `precision`.
 PRECISION = Option(
-    "auto", "of the convolutions; auto: bfloat16 where it is faster", choices=("auto", "float32", "bfloat16")
+    "auto", "precision of the convolutions; auto: bfloat16 where it is faster", choices=("auto", "float32", "bfloat16")
 )
-XLA = Option("auto", "whether XLA compiles; auto: on a GPU", choices=("auto", "on", "off"))
+XLA = Option("auto", "whether XLA compiles the network; auto: on a GPU", choices=("auto", "on", "off"))
 
 
 def options_of(group: Any) -> dict[str, Option]:
-    """The options of such a dataclass, or of an instance, by name."""
+    """Return the options of a dataclass, or of an instance, by name."""
     return {f.name: f.metadata["option"] for f in fields(group) if "option" in f.metadata}
 
 
 def check_all(group: Any) -> None:
-    """Raise InputError where a value of a dataclass of options is out of its rule."""
+    """Raise InputError if an option of a dataclass has an invalid value."""
     for name, each in options_of(group).items():
         each.check(name, getattr(group, name))
 
 
 def complete(owner: str, options: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of something chosen by name: those given, checked, and the defaults of the others.
+    """Check the given arguments, and add the defaults of the others.
 
     Args:
-        owner: its name, for messages.
-        options: that it takes.
+        owner: name of what takes the arguments, for messages.
+        options: its options by name.
         given: values by name.
 
+    Returns:
+        All values by name.
+
     Raises:
-        InputError: for an argument that it does not take, or a value out of its rule.
+        InputError: for an unknown argument or an invalid value.
     """
     for name in given:
         if name not in options:
@@ -126,13 +129,13 @@ def complete(owner: str, options: Mapping[str, Option], given: Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Choice:
-    """Something chosen by name from a registry, with its arguments; a subclass says from which.
+    """An entry of a registry, chosen by name, with its arguments; each registry has a subclass.
 
-    Raises InputError for an unknown name, and for arguments that it does not take or that are out of range; those
-    left out get their defaults.
+    Arguments that are left out get their defaults. Raises InputError for an unknown name, unknown arguments and invalid
+    values.
 
     kind: what is chosen, for messages.
-    known: by name, what the registry says; `options` in it are the arguments.
+    known: the registry: specifications by name, whose `options` are the arguments.
     """
 
     kind: ClassVar[str]
@@ -149,16 +152,16 @@ class Choice:
 
     @property
     def spec(self) -> Any:
-        """What the registry says of it."""
+        """The specification in the registry."""
         return self.known[self.name]
 
     @classmethod
     def from_json(cls, content: Any) -> "Choice":
-        """The inverse of `to_json`; raises InputError for anything else."""
+        """Convert from the content of `to_json`; raise InputError for anything else."""
         if not isinstance(content, Mapping):
             raise InputError(f"{cls.kind} must have a name, got {content!r}")
         return cls(content.get("name"), {key: value for key, value in content.items() if key != "name"})
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values: its name and arguments."""
+        """Convert to plain values: the name and the arguments."""
         return {"name": self.name, **self.arguments}
