@@ -83,9 +83,7 @@ class Zhang(Network):
         x = tf.cast(lightness / 50 - 1, self.compute_dtype)  # [-1, 1]; bfloat16 rounds L* near 100 to 0.5
         for block, layers in self.blocks.items():
             if block == _UPSAMPLED:
-                # Known sides stay known: `conv2d` decides from them what is safe in bfloat16.
-                sides = [2 * (x.shape[axis] or tf.shape(x)[axis]) for axis in (1, 2)]
-                x = tf.image.resize(x, sides, "nearest")
+                x = tf.repeat(tf.repeat(x, 2, axis=1), 2, axis=2)  # XLA has no gradient of a nearest `tf.image.resize`
             for layer in layers:
                 x = layer(x, training)
         return tf.cast(self.last(x, training), tf.float32)
