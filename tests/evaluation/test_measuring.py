@@ -182,3 +182,16 @@ def test_predictions_from_files(tmp_path):
     for file, shape, message in (("b.jpg", (20, 24), "no predictions for b.jpg"), ("sub/a[1].jpg", (3, 4), "pixels")):
         with pytest.raises(ValueError, match=message):
             files.ab(file, shape)
+
+
+def test_predictions_are_found_under_the_names_that_results_have(tmp_path):
+    """Those of p.png and p.gif lie side by side, as does a comparison."""
+    names = {"p.png": 10, "p.gif.png": 90, "p.png-compare.png": 200, "q.PNG": 50, "two.png": 60, "two.jpg": 120}
+    for name, gray in names.items():
+        Image.new("RGB", (8, 8), (gray, 0, 0)).save(tmp_path / name)
+    files = FilesPredictor("results", tmp_path)
+    for file, name in (("p.png", "p.png"), ("p.gif", "p.gif.png"), ("q.jpg", "q.PNG"), ("two.jpg", "two.jpg")):
+        expected = rgb2lab(np.uint8([[[names[name], 0, 0]]]))[0, 0, 1:]
+        np.testing.assert_allclose(files.ab(file, (8, 8))[0, 0], expected, atol=2)
+    with pytest.raises(ValueError, match="2 predictions for two.gif"):
+        files.ab("two.gif", (8, 8))

@@ -13,6 +13,7 @@ from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.colorizer.painting import inside
 from tfcolor.colorizer.tiles import AUTO_TILE
 from tfcolor.evaluation.measuring import Truth, distribution_sums, lab_of
+from tfcolor.photographs.formats import is_image_name
 from tfcolor.photographs.pixels import UnreadableImage, read_photo
 from tfcolor.utils.errors import InputError
 
@@ -65,7 +66,10 @@ def _as_pairs(sums, num_pixels):
 
 
 class FilesPredictor:
-    """The results of another program: files in a folder with the relative path and stem of the photographs."""
+    """The results of another program: files in a folder, at the relative paths of the photographs.
+
+    A file has the photograph's name, the same with a suffix appended, or the same with another suffix.
+    """
 
     def __init__(self, name: str, folder: Path):
         """Use the files of a folder; `name` is their name in the results."""
@@ -86,14 +90,24 @@ class FilesPredictor:
         Raises:
             InputError: if there is no such file or there are several, or it is unreadable or of another size.
         """
+        path = self._find(file)
+        try:
+            rgb = read_photo(path).rgb
+        except UnreadableImage as error:
+            raise InputError(f"prediction {path} cannot be read: {error}") from error
+        if rgb.shape[:2] != shape:
+            raise InputError(f"prediction {path} has {rgb.shape[:2]} pixels, the photograph {shape}")
+        return lab_of(rgb)[..., 1:]
+
+    def _find(self, file: str) -> Path:
+        """The file of the same name; else with a suffix appended, as `result_name` does; else with another suffix."""
         place = self._folder / file
-        found = [path for path in place.parent.glob(f"{glob.escape(place.stem)}.*") if path.is_file()]
+        if place.is_file():
+            return place
+        found: list[Path] = []
+        for stem in (place.name, place.stem):
+            candidates = place.parent.glob(f"{glob.escape(stem)}.*")
+            found = found or [path for path in candidates if path.stem == stem and is_image_name(path.name)]
         if len(found) != 1:
             raise InputError(f"{len(found) or 'no'} predictions for {file} in {self._folder}: one is needed")
-        try:
-            rgb = read_photo(found[0]).rgb
-        except UnreadableImage as error:
-            raise InputError(f"prediction {found[0]} cannot be read: {error}") from error
-        if rgb.shape[:2] != shape:
-            raise InputError(f"prediction {found[0]} has {rgb.shape[:2]} pixels, the photograph {shape}")
-        return lab_of(rgb)[..., 1:]
+        return found[0]
