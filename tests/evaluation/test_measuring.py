@@ -193,5 +193,5 @@ def test_predictions_are_found_under_the_names_that_results_have(tmp_path):
     for file, name in (("p.png", "p.png"), ("p.gif", "p.gif.png"), ("q.jpg", "q.PNG"), ("two.jpg", "two.jpg")):
         expected = rgb2lab(np.uint8([[[names[name], 0, 0]]]))[0, 0, 1:]
         np.testing.assert_allclose(files.ab(file, (8, 8))[0, 0], expected, atol=2)
-    with pytest.raises(ValueError, match="2 predictions for two.gif"):
+    with pytest.raises(ValueError, match="2 predictions for two"):
         files.ab("two.gif", (8, 8))

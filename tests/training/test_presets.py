@@ -1,12 +1,16 @@
 """Presets: whole recipes, each of whose stages is a run that fits the one before."""
 
 import json
+import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tfcolor.color.decoding_options import Decoding
 from tfcolor.commands import train
+from tfcolor.data.datasets import split_of
+from tfcolor.data.scenes import SCENES_FOLDER
 from tfcolor.models.directory import SHIPPED, load_model, read_info, shipped_models
 from tfcolor.training import preset as presets
 from tfcolor.training.options import TrainingOptions
@@ -54,8 +58,9 @@ def test_options_given_take_the_place_of_its_own(tmp_path):
 
 def test_they_are_listed(capsys):
     assert run("--list-presets") == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.partition(":")[0] for line in lines] == presets.names() and all(len(line) > 30 for line in lines)
+    found = capsys.readouterr().out
+    assert re.findall(r"^([\w-]+): The ", found, re.MULTILINE) == presets.names()
+    assert all(f"python train.py --preset {name}\n\nData: " in found for name in presets.names())
 
 
 @pytest.mark.parametrize(
@@ -65,10 +70,21 @@ def test_they_are_listed(capsys):
         (["--preset", "forest", "--dataset", "nowhere"], "unknown dataset 'nowhere'"),
         (["--preset", "forest", "--dataset", "samples", "--patch", "3"], "--patch must be at least 17"),
         (["--preset", "forest", "--init", "outdoor"], "give --preset or --init, not both"),
+        (["--preset", "forest", "--initialization", "xavier"], "give --preset or --initialization, not both"),
+        (["--preset", "forest", "--bins", "b.npz"], "give --preset or --bins, not both"),
+        (["--preset", "forest", "--network", "zhang"], "--batch-norm is not for zhang"),
+        (["--preset", "zhang-outdoor", "--window", "5"], "--window 5 differs from the 10 of"),
+        (["--preset", "outdoor", "--data-dir", "made"], "--dataset takes other photographs than those of the preset"),
+        (["--preset", "zhang-outdoor", "--dataset", "alone"], "alone has no validation photographs"),
         (["--preset", "forest", "--overfit", "1"], "give --overfit or --preset, not both"),
     ],
 )
-def test_what_cannot_be_is_refused_before_the_first_stage(arguments, message, tmp_path, capsys):
+def test_what_a_stage_would_refuse_is_refused_before_the_first(arguments, message, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = next(name for name in (f"{number}.png" for number in range(100)) if split_of(name) == "train")
+    for path in (tmp_path / "alone" / name, tmp_path / "made" / SCENES_FOLDER / "forest_1.jpg"):
+        path.parent.mkdir(parents=True)
+        Image.new("RGB", (40, 40)).save(path)
     assert run(*arguments, "--output", tmp_path / "out") == 2
     assert message in capsys.readouterr().err and not (tmp_path / "out").exists()
 
@@ -102,6 +118,8 @@ def test_its_model_is_calibrated_halved_and_decoded_and_a_stopped_preset_goes_on
     (out / "model").rmdir()
     assert run(*arguments, "--resume") == 0
     assert capsys.readouterr().out.count("is finished; nothing to resume") == 2 and (out / "model").is_dir()
+    assert run(*arguments, "--resume") == 0
+    assert capsys.readouterr().out == f"{out} is finished; nothing to resume\n"
 
 
 SMALL = {"forest": [], "outdoor": ["--min-count", 500], "zhang-outdoor": ["--width", 1 / 16]}

@@ -29,6 +29,8 @@ class Decoding:
         """Check the values."""
         for name, most in (("temperature", 1), ("strength", 1), ("smoothing", MOST_SMOOTHING), ("uniform_share", 1)):
             value = getattr(self, name)
+            if name == "smoothing" and not isinstance(value, int):
+                raise InputError(f"`smoothing` must be a whole number of pixels, got {value}")
             if not (name == "uniform_share" and value is None) and not 0 <= value <= most:
                 raise InputError(f"`{name}` must be in [0, {most}], got {value:g}")
 

@@ -22,7 +22,7 @@ from tfcolor.models.directory import find_model, load_model
 from tfcolor.networks.inputs import INPUTS
 from tfcolor.networks.layers import Network
 from tfcolor.objectives.objective import Objective
-from tfcolor.utils import precision
+from tfcolor.utils.precision import for_prediction, use_xla
 from tfcolor.utils.strips import by_rows
 
 _BATCH_PIXELS = 2**16  # pixels of outputs computed or decoded at once: 26 MB for 100 bins
@@ -70,7 +70,7 @@ class Colorizer:
         weights, number = tf.TensorSpec([objective.num_outputs]), tf.TensorSpec([])
         # Autograph has nothing to convert here, and takes a second to find out.
         graph = functools.partial(tf.function, autograph=False)
-        compiled = functools.partial(graph, jit_compile=precision.use_xla(xla) or None)
+        compiled = functools.partial(graph, jit_compile=use_xla(xla) or None)
         self._forward = compiled(lambda x: network(from_lightness(x)), input_signature=[pictures])
         self._decode = compiled(
             lambda x, log_weights, T: objective.to_ab(x + log_weights, T), input_signature=[outputs, weights, number]
@@ -84,19 +84,18 @@ class Colorizer:
         }
 
     @classmethod
-    def load(cls, model: str | Path, compute: str = "auto", xla: str = "auto") -> "Colorizer":
+    def load(cls, model: str | Path, precision: str = "auto", xla: str = "auto") -> "Colorizer":
         """Load a shipped model by name, or any model directory.
 
         Args:
             model: the name or directory.
-            compute: precision of the convolutions, see `precision.choose`.
-            xla: see `precision.use_xla`.
+            precision: precision of the convolutions, 'auto', 'float32' or 'bfloat16', see `precision.choose`.
+            xla: 'auto', 'on' or 'off', see `precision.use_xla`.
 
         Raises:
             InputError: if there is no such model, or it is not whole.
         """
-        dtype = precision.choose(compute, lambda: precision.bfloat16_gain(training=False))
-        network, objective, info = load_model(find_model(str(model)), dtype)
+        network, objective, info = load_model(find_model(str(model)), for_prediction(precision))
         network.freeze()
         return cls(network, objective, xla, info.decoding)
 
@@ -106,7 +105,10 @@ class Colorizer:
         temperature: float | None = None,
         tile: int = AUTO_TILE,
         on_tile: Callable[[int], Any] = lambda done: None,
-        **given: float | None,
+        *,
+        uniform_share: float | None = None,
+        smoothing: int | None = None,
+        strength: float | None = None,
     ) -> np.ndarray:
         """Colour a photograph, keeping its lightness.
 
@@ -115,7 +117,7 @@ class Colorizer:
             temperature: T in [0, 1], 0 for the most likely colour, 1 for the mean; None for the model's own T.
             tile: largest side of the tiles in pixels, at least 1.
             on_tile: called now and then with the number of tiles done so far.
-            given: `strength`, `smoothing` and `uniform_share`, see `Decoding`; the model's own where missing or None.
+            uniform_share, smoothing, strength: see `Decoding`; None for the model's own.
 
         Returns:
             sRGB of the shape and type of `rgb`. Colours outside sRGB lose chroma, not lightness.
@@ -124,7 +126,9 @@ class Colorizer:
             ValueError: for other shapes or types, or values out of range.
         """
         picture = Uncolored(by_rows(levels_to_lightness, _checked(rgb)), rgb.dtype.type)
-        decoding = self.decoding.replace(temperature=temperature, **given)
+        decoding = self.decoding.replace(
+            temperature=temperature, uniform_share=uniform_share, smoothing=smoothing, strength=strength
+        )
         return next(self.colorize_all([picture], decoding, tile, on_tile))
 
     def colorize_all(
@@ -171,13 +175,16 @@ class Colorizer:
         lightness: np.ndarray,
         temperature: float | None = None,
         tile: int = AUTO_TILE,
-        **given: float | None,
+        *,
+        uniform_share: float | None = None,
+        smoothing: int | None = None,
+        strength: float | None = None,
     ) -> np.ndarray:
         """Predict ab, including colours that sRGB cannot show.
 
         Args:
             lightness: float32 [H, W], L* in [0, 100].
-            temperature, tile, given: as in `colorize`.
+            temperature, tile, uniform_share, smoothing, strength: as in `colorize`.
 
         Returns:
             ab, float32 [H, W, 2], ab units.
@@ -185,7 +192,10 @@ class Colorizer:
         Raises:
             ValueError: for other shapes, or values out of range.
         """
-        return self.predict_many(lightness, [self.decoding.replace(temperature=temperature, **given)], tile)[0]
+        decoding = self.decoding.replace(
+            temperature=temperature, uniform_share=uniform_share, smoothing=smoothing, strength=strength
+        )
+        return self.predict_many(lightness, [decoding], tile)[0]
 
     def predict_many(self, lightness: np.ndarray, decodings: list[Decoding], tile: int = AUTO_TILE) -> list[np.ndarray]:
         """Decode colours in several ways from one pass of the network.

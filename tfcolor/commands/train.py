@@ -47,8 +47,7 @@ def main(arguments: list[str] | None = None) -> int | None:
     """Check all that needs no TensorFlow, then train."""
     given, places = parse(arguments)
     if places.list_presets:
-        for name in presets.names():
-            print(f"{name}: {presets.load(name).summary}")
+        print("\n\n".join(f"{name}: {presets.load(name).description}" for name in presets.names()))
         return None
     if places.resume and places.overwrite:
         raise InputError("give --resume or --overwrite, not both")
@@ -58,7 +57,9 @@ def main(arguments: list[str] | None = None) -> int | None:
         elif places.preset is not None:
             run_preset(given, places)
         else:
-            train(given, places, Path(places.output) if places.output else None)
+            folder = train(given, places, Path(places.output) if places.output else None)
+            if folder and cluster.is_chief():
+                print_written(folder)
     except KeyboardInterrupt:
         if cluster.is_chief():
             print("stopped by Ctrl-C; if a run has begun, the same command with --resume continues it", file=sys.stderr)
@@ -66,8 +67,8 @@ def main(arguments: list[str] | None = None) -> int | None:
     return None
 
 
-def train(given: dict, places: argparse.Namespace, output: Path | None) -> None:
-    """Train a model into a folder."""
+def train(given: dict, places: argparse.Namespace, output: Path | None) -> Path | None:
+    """Train a model, and return its folder; return None if it is finished already."""
     options = settle(given)
     name = datasets.check_name(options.data.dataset)
     run = RunFolder(output or Path("runs") / f"{name}-{options.network.name}-w{options.data.window}")
@@ -75,7 +76,7 @@ def train(given: dict, places: argparse.Namespace, output: Path | None) -> None:
         options = run.saved_options(given)
         if run.is_finished:
             print(f"{run.folder} is finished; nothing to resume")
-            return
+            return None
     elif cluster.is_chief():
         run.check_new(places.overwrite)
         check_folder(run.folder)
@@ -94,31 +95,45 @@ def train(given: dict, places: argparse.Namespace, output: Path | None) -> None:
     from tfcolor.training import experiment
 
     experiment.run(options, run, dataset, bins, places.resume, places.pack)
-    if cluster.is_chief():
-        print(f"model written to {run.folder}; use it with: python predict.py --model {run.folder} FILES")
+    return run.folder
+
+
+def print_written(model: Path) -> None:
+    """Print where a model is, and how to colour photographs with it."""
+    print(f"model written to {model}; use it with: {console.command('colorize', 'predict.py')} --model {model} FILES")
 
 
 def run_preset(given: dict, places: argparse.Namespace) -> None:
     """Run the stages of a preset in order, and write its model."""
     preset = presets.load(places.preset)
-    if cluster.has_cluster():
-        raise InputError("a preset trains on one machine; to train on several, run its stages one by one")
-    if places.pack or given.get("init"):
-        raise InputError(f"give --preset or {'--pack' if places.pack else '--init'}, not both")
     output = Path(places.output or f"runs/{preset.name}")
-    if (output / "model").exists() and not places.overwrite:
-        raise InputError(f"{output / 'model'} exists; give --overwrite to replace all, or another --output")
-    for number in range(len(preset.stages)):  # errors of later stages come before the first one starts
-        options = {k: v for k, v in preset.stage_options(number, given, output).items() if k != "init"}
-        datasets.find(TrainingOptions.of(**options).data.dataset, places.data_dir)
+    check_preset(preset, given, places, output)
+    if (output / "model").exists() and places.resume:
+        print(f"{output} is finished; nothing to resume")
+        return
     for number in range(len(preset.stages)):
         folder = presets.stage_folder(output, number)
         stage = argparse.Namespace(**vars(places))
         stage.resume = places.resume and RunFolder(folder).config_path.exists()
         print(f"stage {number + 1} of {len(preset.stages)}: {folder}")
         train(preset.stage_options(number, given, output), stage, folder)
-    model = presets.write_model(preset, output, given.get("dataset"), places.data_dir)
-    print(f"model written to {model}; use it with: python predict.py --model {model} FILES")
+    print_written(presets.write_model(preset, output, given.get("dataset"), places.data_dir))
+
+
+def check_preset(preset: presets.Preset, given: dict, places: argparse.Namespace, output: Path) -> None:
+    """Raise InputError for what would stop a later stage, before the first one starts."""
+    if cluster.has_cluster():
+        raise InputError("a preset trains on one machine; to train on several, run its stages one by one")
+    own = {"--pack": places.pack} | {f"--{name}": given.get(name) for name in ("init", "initialization", "bins")}
+    for option, value in own.items():
+        if value is not None:
+            raise InputError(f"give --preset or {option}, not both")
+    if (output / "model").exists() and not (places.overwrite or places.resume):
+        raise InputError(f"{output / 'model'} exists; give --overwrite to replace all, or another --output")
+    settle(preset.stage_options(0, given, output))
+    stages = [preset.stage_options(number, given, output) for number in range(len(preset.stages))]
+    options = [TrainingOptions.of(**{k: v for k, v in stage.items() if k != "init"}) for stage in stages]
+    preset.check_data([each.data.dataset for each in options], given.get("dataset"), places.data_dir)
 
 
 def overfit(given: dict, places: argparse.Namespace) -> None:

@@ -148,10 +148,7 @@ def _decoding(content: dict[str, Any], folder: Path) -> Decoding:
     try:
         if not {*decoding} <= {*_DECODING} or any(isinstance(v, bool) for v in decoding.values()):
             raise ValueError(f"it takes {', '.join(_DECODING)}, got {decoding}")
-        found = Decoding(**decoding)
-        if not isinstance(found.smoothing, int):
-            raise ValueError(f"smoothing must be a whole number of pixels, got {found.smoothing}")
-        return found
+        return Decoding(**decoding)
     except (AttributeError, TypeError, ValueError) as error:
         raise InputError(f"{folder}: decoding in model.json is wrong: {_unquoted(error)}") from error
 

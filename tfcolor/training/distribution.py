@@ -20,7 +20,7 @@ def make_strategy() -> tf.distribute.Strategy:
 
 def agree(strategy: tf.distribute.Strategy, value: float) -> float:
     """Return the mean of every worker's value, the same number on all workers."""
-    return float(_mean_of_workers(strategy, np.float32(value)))
+    return float(_mean_of_workers(strategy, {"value": np.float32(value)})["value"])
 
 
 def broadcast_from_chief(strategy: tf.distribute.Strategy, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -32,13 +32,16 @@ def broadcast_from_chief(strategy: tf.distribute.Strategy, arrays: dict[str, np.
     """
     _, num_workers = cluster.share()
     mine = {name: array if cluster.is_chief() else np.zeros_like(array) for name, array in arrays.items()}
-    return {name: num_workers * _mean_of_workers(strategy, array) for name, array in mine.items()}
+    return {name: num_workers * mean for name, mean in _mean_of_workers(strategy, mine).items()}
 
 
-def _mean_of_workers(strategy, array):
+def _mean_of_workers(strategy, arrays):
+    if not cluster.has_cluster():
+        return arrays
+
     @tf.function
-    def mean():
+    def means():
         return strategy.run(lambda: tf.distribute.get_replica_context().all_reduce("MEAN", local))
 
-    local = tf.constant(array)
-    return strategy.experimental_local_results(mean())[0].numpy()
+    local = {name: tf.constant(array) for name, array in arrays.items()}
+    return {name: strategy.experimental_local_results(mean)[0].numpy() for name, mean in means().items()}

@@ -194,11 +194,11 @@ def settle(given: dict[str, Any]) -> TrainingOptions:
     Raises:
         InputError: if they contradict the model or the bins.
     """
+    if given.get("init"):
+        given = given | _options_of_model(given)
     options = TrainingOptions.of(**given)
     if options.optimization.steps is None and options.optimization.minutes is None:
         options = options.with_options(minutes=DEFAULT_MINUTES)
-    if options.optimization.init:
-        options = options.with_options(bins=_bins_of_model(options))
     if options.data.bins in (None, ZHANG313):
         return options
     bins = Bins.load(Path(options.data.bins))
@@ -215,19 +215,18 @@ def settle(given: dict[str, Any]) -> TrainingOptions:
     return options.with_options(**changed)
 
 
-def _bins_of_model(options: TrainingOptions) -> str:
-    """The path of the bins of the model to start from, whose network must be the chosen one."""
-    model = options.optimization.init
+def _options_of_model(given: dict[str, Any]) -> dict[str, Any]:
+    """The network and the bins of the model to start from; a given option of the network may not differ."""
+    model = given["init"]
     folder = find_model(model)
     network = read_info(folder).network
-    if network.name != options.network.name:
-        raise InputError(f"`network` {options.network.name} differs from the {network.name} of the model {model}")
-    for name, wanted in options.network.arguments.items():
-        if network.arguments[name] != wanted:
-            raise InputError(f"`{name}` {wanted} differs from the {network.arguments[name]} of the model {model}")
-    if options.data.bins:
+    options = {"network": network.name, **network.arguments}
+    for name, value in options.items():
+        if given.get(name, value) != value:
+            raise InputError(f"`{name}` {given[name]} differs from the {value} of the model {model}")
+    if given.get("bins"):
         raise InputError("give `bins` or `init`, not both: a model has its own bins")
-    return str(folder / "bins.npz")
+    return options | {"bins": str(folder / "bins.npz")}
 
 
 def load_bins(options: TrainingOptions) -> Bins | None:

@@ -20,11 +20,11 @@ _CALIBRATION_PHOTOS = 200  # at most
 class Preset:
     """A recipe; see `presets` for the fields.
 
-    summary: the first line of its docstring.
+    description: its docstring.
     """
 
     name: str
-    summary: str
+    description: str
     stages: tuple[dict[str, Any], ...]
     calibration: str | None
     decoding: Decoding | None
@@ -45,6 +45,26 @@ class Preset:
             own["init"] = str(stage_folder(output, number - 1))
         return own | given
 
+    def check_data(self, names: list[str], given: str | None, data_dir: str | None) -> None:
+        """Check that the photographs for all stages and for the calibration can be found.
+
+        Args:
+            names: the datasets of the stages.
+            given: the dataset that replaces the preset's own; None for its own.
+            data_dir: see `datasets.find`.
+
+        Raises:
+            InputError: if they cannot.
+        """
+        try:
+            for name in dict.fromkeys(names):
+                datasets.find(name, data_dir)
+        except InputError as error:
+            hint = "" if given else f"; `dataset` takes other photographs than those of the preset {self.name}"
+            raise InputError(f"{error}{hint}") from error
+        if self.calibration and not datasets.find(given or self.calibration, data_dir).split("val").files:
+            raise InputError(f"{given or self.calibration} has no validation photographs to calibrate the model on")
+
 
 def names() -> list[str]:
     """List the names of all presets."""
@@ -63,7 +83,7 @@ def load(name: str) -> Preset:
     decoding = getattr(module, "DECODING", None)
     return Preset(
         name,
-        module.__doc__.splitlines()[0],
+        module.__doc__.strip(),
         tuple(module.STAGES),
         getattr(module, "CALIBRATION", None),
         Decoding(**decoding) if decoding else None,

@@ -37,6 +37,21 @@ class Parser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
 
+def command(name: str, script: str) -> str:
+    """Return how to start a command in the way that the running one was started.
+
+    Args:
+        name: the command, such as 'colorize'.
+        script: the script that does the same, such as 'predict.py'.
+
+    Returns:
+        For example 'tfcolor colorize', 'python -m tfcolor colorize' or 'python predict.py'.
+    """
+    programs = ("tfcolor", "python -m tfcolor")
+    started = next((program for program in programs if sys.argv[0].startswith(f"{program} ")), None)
+    return f"{started} {name}" if started else f"python {script}"
+
+
 def as_options(message: str) -> str:
     """Replace the arguments that a message names in backticks by the options of the running command.
 

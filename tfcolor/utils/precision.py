@@ -30,6 +30,11 @@ def choose(precision: str, measure_gain: Callable[[], float]) -> tf.DType:
     return tf.as_dtype(precision)
 
 
+def for_prediction(precision: str) -> tf.DType:
+    """Choose the dtype of the convolutions for prediction on this machine; as `choose`."""
+    return choose(precision, lambda: bfloat16_gain(training=False))
+
+
 def bfloat16_gain(training: bool) -> float:
     """Measure how many times faster a convolution is in bfloat16 than in float32. Takes 0.1 s.
 
