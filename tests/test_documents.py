@@ -1,6 +1,7 @@
 """README.md and docs: every command in them parses, every link leads somewhere, and README's commands run."""
 
 import importlib
+import json
 import os
 import re
 import shlex
@@ -15,6 +16,7 @@ from PIL import Image
 
 from tfcolor.__main__ import COMMANDS
 from tfcolor.data.scenes import SCENES_FOLDER
+from tfcolor.models.directory import SHIPPED, shipped_models
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -75,6 +77,16 @@ def test_every_command_parses(document):
                         parse(arguments)
                     except SystemExit:
                         pytest.fail(f"{document.name}: {line}")
+
+
+@pytest.mark.parametrize("model", shipped_models())
+def test_the_commands_in_shipped_models_parse(model):
+    content = json.loads((SHIPPED / model / "model.json").read_text())
+    found = [value for value in content.values() if isinstance(value, str) and value.startswith("python ")]
+    assert found
+    for line in found:
+        module, arguments = module_of(shlex.split(line))
+        importlib.import_module(module).parse(arguments)
 
 
 def options(module: str, capsys) -> set[str]:

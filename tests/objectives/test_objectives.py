@@ -10,9 +10,11 @@ from tests.made import made_bins, trainer_of
 from tfcolor.color.lab import levels_to_lab
 from tfcolor.networks.layers import TrainingPass
 from tfcolor.networks.zhang import Zhang
-from tfcolor.objectives.objective import Objective
+from tfcolor.objectives.objective import Loss, LossOfVariables, Objective
 from tfcolor.objectives.registry import OBJECTIVES, ObjectiveChoice, objective_class
+from tfcolor.objectives.regression import Regression
 from tfcolor.objectives.targets import batch_maker
+from tfcolor.training.state import TrainingState
 from tfcolor.utils.errors import InputError
 
 RGB = np.repeat(np.repeat(np.random.default_rng(0).integers(0, 256, [2, 4, 4, 3], np.uint8), 8, 1), 8, 2)
@@ -33,6 +35,7 @@ class TestEveryObjective:
         assert kind.__name__ == spec.class_name and issubclass(kind, Objective)
         assert objective.predicts_distribution == spec.predicts_distribution
         assert [*inspect.signature(kind).parameters] == ["bins", *spec.options]
+        assert spec.num_outputs in (None, objective.num_outputs)
 
     def test_outputs_and_targets_have_a_loss_with_a_gradient(self, objective, network):
         inputs, *targets = batch_maker(objective, network)(tf.constant(RGB))
@@ -73,6 +76,72 @@ class TestEveryObjective:
         found = objective.to_ab(outputs, 1.0)[:, 1::2, 1::2]
         error, unknowing = (np.linalg.norm(x - true, axis=-1).mean() for x in (found, np.mean(true, axis=(0, 1, 2))))
         assert error < unknowing
+
+
+class Adversarial(Regression):
+    """Regression with a critic of one weight, trained to tell true colours by their distance from gray."""
+
+    def losses(self, network, seed=0):
+        scale = tf.Variable(tf.random.stateless_normal([], [seed, 1]))
+
+        def network_loss(batch, training):
+            inputs, ab = batch
+            predicted = network(inputs, training)
+            values = self.pixel_loss(predicted, ab).values - scale * tf.norm(predicted, axis=-1)
+            return Loss(values, values)
+
+        def critic_loss(batch, training):
+            inputs, ab = batch
+            predicted = network(inputs, training)
+            values = scale * (tf.norm(predicted, axis=-1) - tf.norm(ab / 20, axis=-1)) + scale**2
+            return Loss(values, values)
+
+        critic = LossOfVariables("critic", {"scale": scale}, critic_loss)
+        return [LossOfVariables("", network.weights, network_loss), critic]
+
+
+class TestAnObjectiveWithTwoGroups:
+    """As adversarial training has them: each group lowers its own loss with its own optimizer."""
+
+    @pytest.fixture
+    def trainer(self):
+        return trainer_of(lambda: Zhang(2, width=1 / 16), 2, Adversarial(made_bins()))
+
+    @pytest.fixture
+    def batch(self):
+        return batch_maker(Regression(made_bins()), Zhang)(tf.constant(RGB))
+
+    def test_a_step_changes_each_group_by_the_gradient_of_its_own_loss(self, trainer, batch):
+        """Adam's first step is the learning rate against the sign of the gradient."""
+        before = trainer.arrays()
+        inputs, ab = batch
+        predicted = trainer.network(inputs, TrainingPass(tf.constant([0, 0])))
+        difference = tf.reduce_mean(tf.norm(predicted, axis=-1)) - tf.reduce_mean(tf.norm(ab / 20, axis=-1))
+        gradient = float(difference + 2 * before["critic/weights/scale"])
+        result = trainer.step(batch, 1e-3, 0)
+        after = trainer.arrays()
+        change = after["critic/weights/scale"] - before["critic/weights/scale"]
+        assert change == pytest.approx(-1e-3 * np.sign(gradient), rel=1e-3)
+        assert float(result.numbers["critic/gradient_norm"]) == pytest.approx(abs(gradient), rel=1e-3)
+        name = next(iter(trainer.network.weights))
+        assert (after[f"weights/{name}"] != before[f"weights/{name}"]).any()
+
+    def test_its_checkpoint_holds_both_groups(self, trainer, batch, tmp_path):
+        trainer.step(batch, 1e-3, 0)
+        saved = trainer.arrays()
+        assert {"critic/weights/scale", "critic/adam/updates"} <= saved.keys()
+        trainer.save(tmp_path / "c.npz", TrainingState(1))
+        trainer.step(batch, 1e-3, 1)
+        trainer.restore(tmp_path / "c.npz")
+        for name, value in trainer.arrays().items():
+            np.testing.assert_array_equal(value, saved[name], err_msg=name)
+
+    def test_a_bad_step_of_one_group_changes_neither(self, trainer, batch):
+        before = trainer.arrays()
+        bad = (batch[0], batch[1] * np.nan)
+        assert not trainer.step(bad, 1e-3, 0).is_finite
+        for name, value in trainer.arrays().items():
+            np.testing.assert_array_equal(value, before[name], err_msg=name)
 
 
 def test_unknown_objectives_and_arguments_are_refused():

@@ -67,7 +67,7 @@ def test_one_colour_is_learned():
 def test_what_is_for_classification_is_refused(option):
     with pytest.raises(ValueError, match=f"`{next(iter(option))}` is not for regression; leave it out"):
         TrainingOptions.of(network="zhang", objective="regression", **option)
-    with pytest.raises(ValueError, match="`objective` regression is not for valid8"):
+    with pytest.raises(ValueError, match="`network` valid8 needs at least 8 outputs, but regression has 2"):
         TrainingOptions.of(objective="regression")
 
 

@@ -348,3 +348,17 @@ def test_scripts_answer_at_once(call, answers):
 
 def test_all_scripts_answer_within_two_seconds(answers):
     assert sum(seconds for *_, seconds, _ in answers[0].values()) < 2
+
+
+@pytest.mark.parametrize(
+    ("started", "expected"),
+    [
+        ("train.py", "python predict.py"),
+        ("/my tfcolor /train.py", "python predict.py"),
+        ("tfcolor train", "tfcolor colorize"),
+        ("python -m tfcolor train", "python -m tfcolor colorize"),
+    ],
+)
+def test_commands_are_named_as_the_running_one_was_started(started, expected, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [started])
+    assert console.command("colorize", "predict.py") == expected

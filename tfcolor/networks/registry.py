@@ -23,7 +23,7 @@ class NetworkSpec:
     smallest_patch: smallest side of the training windows in pixels.
     multiple: the side of the windows must be a multiple of this.
     options: the arguments of its constructor that a user chooses.
-    objectives: the objectives it can be trained for; empty for all.
+    least_outputs: smallest number of outputs that it can have.
     """
 
     class_name: str
@@ -31,7 +31,7 @@ class NetworkSpec:
     smallest_patch: int
     multiple: int = 1
     options: Mapping[str, Option] = field(default_factory=dict)
-    objectives: tuple[str, ...] = ()
+    least_outputs: int = 1
 
     def check_patch(self, name: str, patch: int) -> None:
         """Raise InputError if the network called `name` cannot take windows of side `patch`."""
@@ -50,7 +50,7 @@ NETWORKS = {
         patch=32,
         smallest_patch=17,
         options={"activation": ACTIVATION, "batch_norm": BATCH_NORM},
-        objectives=("classification",),
+        least_outputs=8,
     ),
     "zhang": NetworkSpec(
         "Zhang", patch=176, smallest_patch=32, multiple=8, options={"activation": ACTIVATION, "width": WIDTH}

@@ -24,6 +24,8 @@ class Loss(NamedTuple):
 class LossOfVariables(NamedTuple):
     """A group of variables, and the loss they are trained to lower.
 
+    The moving averages of batch normalization are kept for the network alone.
+
     name: for reports and checkpoints; empty for the network itself.
     variables: by name.
     loss: maps a batch from `Objective.batch` and the training pass to its loss.
@@ -97,10 +99,14 @@ class Objective:
         """
         return INPUTS[network.takes].from_lightness(lab[..., :1]), *self.targets(lab, network)
 
-    def losses(self, network: Network) -> list[LossOfVariables]:
+    def losses(self, network: Network, seed: int = 0) -> list[LossOfVariables]:
         """Return the groups of trained variables, each with its loss: here one, the weights of the network.
 
         Training calls it once, and a subclass may create variables in it.
+
+        Args:
+            network: the network.
+            seed: seed of the initial values of other variables.
         """
 
         def loss(batch, training):

@@ -20,11 +20,13 @@ class ObjectiveSpec:
     predicts_distribution: whether a network predicts how likely each colour is, as T, lambda and candidates require;
         otherwise it predicts one colour for each pixel.
     options: the arguments of its constructor that a user chooses.
+    num_outputs: number of outputs it needs; None for one for each bin.
     """
 
     class_name: str
     predicts_distribution: bool
     options: Mapping[str, Option] = field(default_factory=dict)
+    num_outputs: int | None = None
 
 
 UNIFORM_SHARE = Option(
@@ -55,7 +57,9 @@ OBJECTIVES = {
             "mask_gray": Option(False, "give windows without colour (no |a| or |b| above 5) weight 0"),
         },
     ),
-    "regression": ObjectiveSpec("Regression", predicts_distribution=False, options={"downsampling": DOWNSAMPLING}),
+    "regression": ObjectiveSpec(
+        "Regression", predicts_distribution=False, options={"downsampling": DOWNSAMPLING}, num_outputs=2
+    ),
 }
 
 

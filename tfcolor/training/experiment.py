@@ -230,7 +230,7 @@ def make_trainer(
 
     def make():
         network = options.network.make(objective.num_outputs, how.seed, tf.as_dtype(compute_dtype))
-        return network, learners_of(objective, network)
+        return network, learners_of(objective, network, how.seed)
 
     try:
         return Trainer(

@@ -117,8 +117,12 @@ class TrainingOptions:
     def __post_init__(self):
         """Check the groups against each other, and fill in the default side of the windows."""
         spec = self.network.spec
-        if spec.objectives and self.objective.name not in spec.objectives:
-            raise InputError(f"`objective` {self.objective.name} is not for {self.network.name}")
+        outputs = self.objective.spec.num_outputs
+        if outputs is not None and outputs < spec.least_outputs:
+            raise InputError(
+                f"`network` {self.network.name} needs at least {spec.least_outputs} outputs, but "
+                f"{self.objective.name} has {outputs}; choose another network or objective"
+            )
         if self.data.patch is None:
             object.__setattr__(self, "data", replace(self.data, patch=spec.patch))
         spec.check_patch(self.network.name, self.data.patch)

@@ -34,9 +34,10 @@ class Learner(NamedTuple):
     loss: Callable[[tuple[tf.Tensor, ...], TrainingPass], Loss]
 
 
-def learners_of(objective: Objective, network: Network) -> list[Learner]:
+def learners_of(objective: Objective, network: Network, seed: int = 0) -> list[Learner]:
     """Give each group of variables of an objective its own optimizer; call it inside the strategy's scope."""
-    return [Learner(name, variables, Adam(variables), loss) for name, variables, loss in objective.losses(network)]
+    groups = objective.losses(network, seed)
+    return [Learner(name, variables, Adam(variables), loss) for name, variables, loss in groups]
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Trainer:
                 replicas train a network with batch normalization, which must exchange moments.
             seed: seed of everything random in a step.
             average: decay of `optimizers.WeightAverage` for the network's weights; 0 for no average.
-            weight_decay: d in the term d/2 |filter|^2, which is added to the loss but not to the reported loss.
+            weight_decay: d in the term d/2 |filter|^2, which is added to every loss but not to the reported losses.
         """
         self.strategy = strategy
         self._global_batch = global_batch
