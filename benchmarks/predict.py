@@ -72,7 +72,7 @@ def whole_rows(colorizer: Colorizer, forward: Callable[[np.ndarray], tf.Tensor],
 
 
 def finish_rows(colorizer: Colorizer, scale: Scale) -> list[Row]:
-    """Time the way from colours to a picture, beside all of the work."""
+    """Time converting colours to a picture, beside all of the work."""
     rgb = material.photograph(scale.of(full=0.26, quick=0.06, tiny=0.002))
     lightness = levels_to_lightness(rgb).numpy()
     lab = np.concatenate([lightness[..., None], 4 * colorizer.predict_ab(lightness)], axis=-1)
@@ -168,7 +168,7 @@ def memory_rows(folder: Path, scale: Scale) -> list[Row]:
     """Measure the memory for a photograph of 100 megapixels, file to file, in bfloat16."""
     photo, model = folder / "large.jpg", MODEL
     Image.fromarray(material.photograph(scale.of(full=100, quick=100, tiny=0.005))).save(photo, quality=85)
-    note = f"the shipped model {MODEL}, as it decodes where nothing else is asked for"
+    note = f"the shipped model {MODEL}, as it decodes by default"
     if scale is not Scale.FULL:
         model, note = folder / "thin", "a model of 8 bins, which takes less memory than the shipped ones"
         write_thin_model(model)

@@ -74,7 +74,7 @@ class PairedRecorder(Recorder):
 
         Args:
             arguments: those of `Recorder`.
-            trainer: of the run.
+            trainer: trainer of the run.
             batch: constant tensors for the bare steps.
         """
         super().__init__(*arguments)
@@ -100,10 +100,10 @@ def loop_and_step(
     """Do a whole run of `train.py` except measuring and writing its model, and time it beside its bare step.
 
     Args:
-        options: of the run, of at most 240 steps: the first preview would upset the clock.
-        folder: for the run.
+        options: options of the run, of at most 240 steps: the first preview would distort the timing.
+        folder: folder of the run.
         dataset, bins, pack: see `experiment.prepare`.
-        batch: for the bare steps.
+        batch: batch for the bare steps.
 
     Returns:
         The steps per second of the loop and of the bare step, pair by pair, each over ten steps. The first ten are

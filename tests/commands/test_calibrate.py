@@ -1,4 +1,4 @@
-"""A calibrated model is as sure as it is right, and otherwise the same."""
+"""A calibrated model is well calibrated, and otherwise unchanged."""
 
 import json
 

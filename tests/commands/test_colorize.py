@@ -257,7 +257,8 @@ def test_two_photographs_of_one_result_are_left_out(predict, tmp_path, results, 
     outcome = predict("b.png", *inputs, "--overwrite")
     assert outcome.status == 1
     for name, other in (inputs[:2], inputs[1::-1]):
-        reason = f"colorized/{Path(inputs[1]).name} would also be a result of {other}; colour them apart"
+        reason = f"colorized/{Path(inputs[1]).name} would also be a result of {other}"
+        reason += "; write one of them to another --output"
         assert f"cannot colour {name}: {reason}\n" in outcome.err
     assert [name for name in names(results) if not name.startswith("b")] == []
 

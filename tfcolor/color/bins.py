@@ -43,7 +43,7 @@ class Bins:
     min_count: the fewest pixels of an occupied cell.
     dataset, split: the photographs that were counted.
     num_images, num_pixels: how many there were.
-    format_version: of the file.
+    format_version: version of the file's format.
     """
 
     window: int

@@ -19,11 +19,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = console.Parser(__doc__)
     add = parser.add_argument
     add("--model", required=True, help="a shipped model or a model directory; it is not changed")
-    add("--dataset", default="scenes", help="dataset of the photographs (default scenes)")
-    add("--split", default="val", choices=("val", "train"), help="never test, which must choose nothing (default val)")
-    add("--photographs", type=int, default=200, help="use at most this many, spread over the split (default 200)")
+    add("--dataset", default="scenes", help="dataset of the photographs (default: scenes)")
+    add("--split", default="val", choices=("val", "train"), help="never test, which must choose nothing (default: val)")
+    add("--photographs", type=int, default=200, help="use at most this many, spread over the split (default: 200)")
     add("--output", required=True, help="folder of the calibrated model")
-    add("--data-dir", help="folder of the datasets (default $TFCOLOR_DATA, else data/)")
+    add("--data-dir", help="folder of the datasets (default: $TFCOLOR_DATA, else data/)")
     return parser.parse_args(arguments)
 
 

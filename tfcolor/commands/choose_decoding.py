@@ -24,12 +24,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = console.Parser(__doc__)
     add = parser.add_argument
     add("--model", required=True, help="a model directory")
-    add("--dataset", default="scenes", help="dataset of the photographs (default scenes)")
-    add("--split", default="val", choices=("val", "train"), help="never test, which must choose nothing (default val)")
-    add("--by", default="mean_auc", choices=tuple(CRITERIA), help="metric to optimize (default mean_auc)")
-    add("--photographs", type=int, default=200, help="use at most this many, spread over the split (default 200)")
+    add("--dataset", default="scenes", help="dataset of the photographs (default: scenes)")
+    add("--split", default="val", choices=("val", "train"), help="never test, which must choose nothing (default: val)")
+    add("--by", default="mean_auc", choices=tuple(CRITERIA), help="metric to optimize (default: mean_auc)")
+    add("--photographs", type=int, default=200, help="use at most this many, spread over the split (default: 200)")
     add("--write", action="store_true", help="write the choice into the model's model.json")
-    add("--data-dir", help="folder of the datasets (default $TFCOLOR_DATA, else data/)")
+    add("--data-dir", help="folder of the datasets (default: $TFCOLOR_DATA, else data/)")
     return parser.parse_args(arguments)
 
 

@@ -19,12 +19,17 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = console.Parser(__doc__)
     add = parser.add_argument
-    add("--dataset", default="scenes", help="name of a dataset, or a folder, as in train.py (default scenes)")
-    add("--split", default="train", choices=datasets.SPLITS, help="split to pack (default train)")
-    add("--shards", type=int, default=16, help="number of files, at least one for each machine that will train (16)")
-    add("--output", help="folder to write (default packs/<dataset>-<split>)")
+    add("--dataset", default="scenes", help="name of a dataset, or a folder, as in train.py (default: scenes)")
+    add("--split", default="train", choices=datasets.SPLITS, help="split to pack (default: train)")
+    add(
+        "--shards",
+        type=int,
+        default=16,
+        help="number of files, at least one for each machine that will train (default: 16)",
+    )
+    add("--output", help="folder to write (default: packs/<dataset>-<split>)")
     add("--overwrite", action="store_true", help="replace an existing pack")
-    add("--data-dir", help="folder of the datasets (default $TFCOLOR_DATA, else data/)")
+    add("--data-dir", help="folder of the datasets (default: $TFCOLOR_DATA, else data/)")
     return parser.parse_args(arguments)
 
 

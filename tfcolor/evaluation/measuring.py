@@ -76,7 +76,7 @@ def measure_colors(truth: Truth, ab: np.ndarray, rgb: np.ndarray, weights: Pixel
         truth: the photograph.
         ab: float [H, W, 2], the prediction in ab units.
         rgb: uint8 [H, W, 3], sRGB, the prediction combined with the photograph's lightness.
-        weights: of pixels in the rebalanced AuCs.
+        weights: weights of pixels in the rebalanced AuCs.
 
     Returns:
         Numerator and denominator by metric. For an AuC this is the mean error: the AuC is 1 - error / 150.

@@ -157,7 +157,7 @@ def _decoding(content: dict[str, Any], folder: Path) -> Decoding:
 
 
 def _unquoted(error: Exception) -> str:
-    """A message without backticks: what is in a file is no argument of a command."""
+    """A message without backticks: what is in a file is not an argument of a command."""
     return str(error).replace("`", "")
 
 

@@ -1,6 +1,7 @@
 """Find photographs in folders by their names. Nothing is opened here.
 
-`os.path` answers where `pathlib` raises: for paths that are too long, closed folders, and links that form a circle.
+`os.path` returns False where `pathlib` would raise: for paths that are too long, closed folders, and links that form a
+circle.
 """
 # ruff: noqa: PTH112, PTH113
 
@@ -45,7 +46,7 @@ def find_images(
     closed = PurePath(os.path.realpath(excluded)) if excluded else None
     if closed and top.is_relative_to(closed):
         closed = None
-    seen = set(top.parents)  # a link to one of them leads round in a circle, too
+    seen = set(top.parents)  # a link to one of them leads in a circle, too
     waiting = deque([""])  # prefixes of relative paths; links to folders come last
     while waiting:
         prefix = waiting.popleft()

@@ -113,7 +113,7 @@ def shard_of(text: str) -> tuple[int, int]:
     """Read a share of the work: '2/5' -> (2, 5), the second of five.
 
     Raises:
-        InputError: `text` is no such pair.
+        InputError: `text` is not such a pair.
     """
     numbers = [int(part) if part.isdecimal() else 0 for part in text.split("/")]
     if len(numbers) != 2 or not 1 <= numbers[0] <= numbers[1]:
@@ -122,15 +122,15 @@ def shard_of(text: str) -> tuple[int, int]:
 
 
 def numbers_of(option: str, text: str, kind: type = float) -> tuple:
-    """Read numbers with commas between them: '1,0.38' -> (1.0, 0.38).
+    """Read numbers separated by commas: '1,0.38' -> (1.0, 0.38).
 
     Args:
-        option: named in the error.
-        text: what the user gave for it.
+        option: the option, named in the error.
+        text: the text given for it.
         kind: float, or int for whole numbers.
 
     Raises:
-        InputError: `text` is no list of such numbers.
+        InputError: `text` is not a list of such numbers.
     """
     try:
         return tuple(kind(part) for part in text.split(","))
@@ -143,7 +143,7 @@ def temperatures_of(option: str, text: str) -> tuple[float, ...]:
     """Read temperatures as `numbers_of` does; repeated ones count once.
 
     Raises:
-        InputError: `text` is no list of numbers in [0, 1].
+        InputError: `text` is not a list of numbers in [0, 1].
     """
     found = tuple(dict.fromkeys(numbers_of(option, text)))
     if not all(0 <= T <= 1 for T in found):
@@ -168,9 +168,9 @@ class Progress:
         """Start the clock.
 
         Args:
-            title: of the task.
+            title: title of the task.
             total: number of steps, or None if it is not known yet; it may be set later.
-            unit: names the steps: 'images', 'steps', 'MB'.
+            unit: name of the steps: 'images', 'steps', 'MB'.
             done: steps that were done before.
         """
         self.title, self.total, self.unit = title, total, unit
@@ -180,7 +180,7 @@ class Progress:
 
     def __enter__(self) -> "Progress":
         if sys.stderr.isatty():
-            # Imported only where a bar is drawn: it takes time.
+            # Imported only if a bar is drawn: it takes time.
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
@@ -221,7 +221,7 @@ class Progress:
             print(f"{self.title}: {int(done)}{total} {self.unit}, {note}{left}", file=sys.stderr, flush=True)
 
     def log(self, line: str) -> None:
-        """Print a line that stays, above the bar where there is one."""
+        """Print a line that stays, above the bar if there is one."""
         if self._bar:
             self._bar.console.print(line, markup=False, highlight=False)
         else:
@@ -240,9 +240,9 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """Print a table to standard output, the first column aligned left, the others right.
 
     Args:
-        title: above the table.
-        columns: their names; there is no header if all are empty.
-        rows: of one text for each column.
+        title: title above the table.
+        columns: names of the columns; there is no header if all are empty.
+        rows: rows with one text for each column.
     """
     from rich.console import Console
     from rich.table import Table

@@ -15,7 +15,7 @@ import numpy as np
 
 from tfcolor.utils.errors import InputError
 
-# What NumPy raises when an .npz is broken (TypeError, AttributeError: it is a bare array, which has no `with`).
+# What NumPy raises if an .npz is broken (TypeError, AttributeError: it is a bare array, which has no `with`).
 _BROKEN_NPZ = (
     OSError,
     ValueError,
@@ -113,7 +113,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read what `write_json` wrote.
 
     Raises:
-        InputError: the file is missing, or is no JSON object.
+        InputError: the file is missing, or is not a JSON object.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
