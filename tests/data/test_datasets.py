@@ -296,6 +296,19 @@ def test_no_download_unless_wanted(tmp_path, offline):
     assert below(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("file", "category"),
+    [
+        ("forest_x1.jpg", "forest"),
+        ("deep/forest_x1.jpg", "forest"),
+        ("sea/north/a.png", "sea/north"),
+        ("a.png", "(top folder)"),
+    ],
+)
+def test_categories(file, category):
+    assert datasets.category_of(file) == category
+
+
 @pytest.mark.realdata
 def test_real_forest():
     if not (REAL_DATA / datasets.SCENES_FOLDER).is_dir():
