@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 
 import numpy as np
 import pytest
@@ -63,6 +64,15 @@ def test_what_is_measured_is_what_is_written(folder, model_folder, capsys):
         "decoding": 0,
         "decoding_chosen_by": 0,
     }
+
+
+def test_headings_fit_a_terminal(folder, model_folder, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run("--model", model_folder, "--dataset", folder) == 0
+    out = capsys.readouterr().out
+    heads = ["T", "lambda", "smoothing", "mean", "raw", "bounded", "rebalanced", "dCF"]
+    assert re.findall(r"\w+", next(line for line in out.splitlines() if "rebalanced" in line)) == heads
+    assert "…" not in out and "best in mean of raw and bounded AuC: T " in out
 
 
 def test_the_numbers_are_those_of_other_measurements(folder, model_folder):

@@ -10,12 +10,13 @@ from tfcolor.utils import console
 from tfcolor.utils.errors import InputError
 
 NAMES = {"temperature": "T", "uniform_share": "lambda", "smoothing": "chroma smoothing"}
+# Metric -> its name, and a heading short enough for a table of 80 columns.
 CRITERIA = {
-    "mean_auc": "mean of raw and bounded AuC, %",
-    "raw_auc": "raw AuC, %",
-    "bounded_auc": "bounded AuC, %",
-    "rebalanced_auc": "rebalanced AuC, %",
-    "dcf": "dCF",
+    "mean_auc": ("mean of raw and bounded AuC", "mean"),
+    "raw_auc": ("raw AuC", "raw"),
+    "bounded_auc": ("bounded AuC", "bounded"),
+    "rebalanced_auc": ("rebalanced AuC", "rebalanced"),
+    "dcf": ("dCF", "dCF"),
 }
 
 
@@ -52,12 +53,13 @@ def main(arguments: list[str] | None = None) -> None:
         for decoding, errors in found.items()
     ]
     console.print_table(
-        f"{args.model} on {dataset.name}, {args.split} split, {len(paths)} photographs",
-        [*NAMES.values(), *CRITERIA.values()],
+        f"{args.model} on {dataset.name}, {args.split} split, {len(paths)} photographs\n"
+        "AuC in %; mean: of raw and bounded",
+        ["T", "lambda", "smoothing", *(heading for _, heading in CRITERIA.values())],
         rows,
     )
     best = choose(found, args.by)
-    print(f"best in {CRITERIA[args.by]}: " + ", ".join(f"{NAMES[name]} {getattr(best, name):g}" for name in NAMES))
+    print(f"best in {CRITERIA[args.by][0]}: " + ", ".join(f"{NAMES[name]} {getattr(best, name):g}" for name in NAMES))
     if args.write:
         write(folder, best, f"best {args.by} on the {args.split} split of {dataset.name}")
         print(f"written to {folder / 'model.json'}")

@@ -15,7 +15,16 @@ from tfcolor.utils import cluster, console
 from tfcolor.utils.errors import InputError, WorkError
 from tfcolor.utils.files import check_folder, make_folder
 
-PART_VERSION = 2  # of the file of a share
+PART_VERSION = 3  # of the file of a share
+# Metrics of the printed table -> headings short enough for 80 columns.
+_HEADINGS = {
+    "raw_auc": "raw",
+    "bounded_auc": "bounded",
+    "rebalanced_auc": "rebalanced",
+    "psnr": "PSNR",
+    "ciede2000": "CIEDE2000",
+    "dcf": "dCF",
+}
 _HEAVY = 0.3  # a note says if one photograph has more than this share of all weight
 
 
@@ -173,11 +182,10 @@ def fingerprint_of(args: argparse.Namespace) -> str:
 
 def print_results(title: str, model: str, results: dict) -> None:
     """Print the most important metrics."""
-    from tfcolor.evaluation.report import METRICS, rows
+    from tfcolor.evaluation.report import rows
 
-    metrics = ["raw_auc", "bounded_auc", "rebalanced_auc", "psnr", "ciede2000", "dcf"]
-    heads = ["predictor", *(METRICS[metric][2] for metric in metrics)]
-    console.print_table(title, heads, rows(results, model, metrics, False))
+    title += "\nAuC in %, PSNR in dB"
+    console.print_table(title, ["predictor", *_HEADINGS.values()], rows(results, model, list(_HEADINGS), False))
 
 
 def print_heavy(found: Any) -> None:
