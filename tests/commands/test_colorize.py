@@ -276,7 +276,7 @@ def test_an_input_is_never_a_result(predict, tmp_path):
     ("option", "value"),
     [
         *[("T", "-1"), ("T", "2"), ("T", "nan"), ("tile", "0"), ("tile", "-5"), ("tile", "1.5"), ("tile", "²")],
-        *[("strength", "1.5"), ("quality", "0"), ("quality", "101"), ("workers", "0"), ("max-megapixels", "-1")],
+        *[("strength", "1.5"), ("quality", "0"), ("quality", "101"), ("workers", "0"), ("max-megapixels", "0")],
         *[("shard", "0/4"), ("shard", "5/4"), ("shard", "2"), ("candidates", "1"), ("candidates", "9")],
         *[("chroma-smoothing", "-1"), ("strength", "nan")],
     ],

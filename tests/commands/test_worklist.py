@@ -570,6 +570,7 @@ def test_if_all_clash_nothing_is_coloured(predict, results):
     outcome = predict("x/a.png", "y/a.png")
     assert outcome.status == 1 and len(failures(outcome)) == 2
     assert re.fullmatch("0 photographs, .*; 2 failed\n", outcome.out) and tree(results) == []
+    assert "colouring" not in outcome.err
 
 
 def test_a_name_that_clashes_is_printed_in_one_line(predict):

@@ -139,10 +139,11 @@ def check_ranges(args):
     for option, value, low, high in (
         ("--quality", args.quality, 1, 100),
         ("--workers", args.workers, 1, 256),
-        ("--max-megapixels", args.max_megapixels, 0, 1e6),
     ):
         if value is not None and not low <= value <= high:
             raise InputError(f"{option} must be in [{low:g}, {high:g}], got {value:g}")
+    if not 0 < args.max_megapixels <= 1e6:
+        raise InputError(f"--max-megapixels must be above 0 and at most 1000000, got {args.max_megapixels:g}")
 
 
 def tile_size(text):

@@ -214,7 +214,7 @@ class Progress:
         note = f"{rate:.3g} {self.unit}/s {note}".rstrip()
         if self._bar:
             self._bar.update(self._task, completed=done, total=self.total, note=note)
-        elif time.monotonic() - self._printed >= PLAIN_SECONDS or done == self.total:
+        elif time.monotonic() - self._printed >= PLAIN_SECONDS or (done and done == self.total):
             self._printed = time.monotonic()
             left = f", {clock((self.total - done) / rate)} left" if rate and self.total and done < self.total else ""
             total = f"/{self.total}" if self.total else ""
