@@ -5,14 +5,12 @@ On hard disks and over networks, a few large files are read faster than many sma
 """
 
 import argparse
-import shutil
-import tempfile
 from pathlib import Path
 
 from tfcolor.data import datasets
 from tfcolor.utils import console
 from tfcolor.utils.errors import InputError
-from tfcolor.utils.files import check_folder
+from tfcolor.utils.files import check_folder, new_folder
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -55,9 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     folder.absolute().parent.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(
-            dir=folder.absolute().parent, prefix=f".{folder.name}-", suffix=".tmp"
-        ) as unfinished,
+        new_folder(folder, replace=args.overwrite) as unfinished,
         console.Progress("packing", total, "photographs") as progress,
     ):
 
@@ -66,11 +62,6 @@ def main(arguments: list[str] | None = None) -> None:
                 progress.log(reason)
             progress.update(done)
 
-        place = Path(unfinished) / "pack"
-        place.mkdir()
-        pack = write_pack(dataset, args.split, place, args.shards, on_photo)
-        if folder.exists():
-            shutil.rmtree(folder)
-        place.rename(folder)
+        pack = write_pack(dataset, args.split, unfinished, args.shards, on_photo)
     megabytes = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
     print(f"{sum(pack.records):,} photographs in {args.shards} shards, {megabytes:,.0f} MB: {folder}")
