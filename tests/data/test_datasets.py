@@ -1,7 +1,6 @@
 """Datasets: names, files and splits."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -27,14 +26,6 @@ def touch_scenes(root: Path, **counts: int) -> Path:
     names = [f"{category}_{i}.jpg" for category, count in counts.items() for i in range(count)]
     touch(root / datasets.SCENES_FOLDER, *names)
     return root
-
-
-@pytest.fixture
-def offline(monkeypatch):
-    def refuse(*args, **kwargs):
-        raise AssertionError("the network was used")
-
-    monkeypatch.setattr(socket, "socket", refuse)
 
 
 def below(folder: Path) -> list[str]:

@@ -5,7 +5,7 @@ python -m tfcolor choose-decoding --model runs/forest-valid8-w10 --dataset fores
 
 import argparse
 
-from tfcolor.data import datasets
+from tfcolor.commands import choosing
 from tfcolor.utils import console
 from tfcolor.utils.errors import InputError
 
@@ -25,12 +25,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = console.Parser(__doc__)
     add = parser.add_argument
     add("--model", required=True, help="a model directory")
-    add("--dataset", default="scenes", help="dataset of the photographs (default: scenes)")
-    add("--split", default="val", choices=("val", "train"), help="never test, which must choose nothing (default: val)")
     add("--by", default="mean_auc", choices=tuple(CRITERIA), help="metric to optimize (default: mean_auc)")
-    add("--photographs", type=int, default=200, help="use at most this many, spread over the split (default: 200)")
     add("--write", action="store_true", help="write the choice into the model's model.json")
-    add("--data-dir", help="folder of the datasets (default: $TFCOLOR_DATA, else data/)")
+    choosing.add_options(parser)
     return parser.parse_args(arguments)
 
 
@@ -42,8 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
     folder = find_model(args.model)
     if not read_info(folder).predicts_distribution:
         raise InputError(f"{folder} predicts one colour for each pixel: there is nothing to choose")
-    dataset = datasets.find(args.dataset, args.data_dir)
-    paths = dataset.some_of(args.split, args.photographs)
+    dataset, paths = choosing.find(args)
     console.load_tensorflow()
     from tfcolor.evaluation.decoding_choice import choose, measure, write
 
