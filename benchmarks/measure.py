@@ -90,7 +90,7 @@ def alternate(contestants: dict[str, Callable[[], object]], repeats: int, warm_u
     """Time contestants in turn: A B C A B C ...
 
     Args:
-        contestants: what to run, by name.
+        contestants: functions to run, by name.
         repeats: runs of each that are timed.
         warm_up: whether each runs once before that.
 

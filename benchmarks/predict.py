@@ -1,4 +1,4 @@
-"""Prediction: beside the bare network, PyTorch and the blog's tiles; its memory; many files."""
+"""Prediction: compared with the bare network, PyTorch and the blog's tiles; its memory; many files."""
 
 import shutil
 import time
@@ -49,7 +49,7 @@ def load(compute: str = "auto") -> Colorizer:
 
 
 def whole_rows(colorizer: Colorizer, forward: Callable[[np.ndarray], tf.Tensor], scale: Scale) -> list[Row]:
-    """Time a large photograph from array to array, beside the network's forward pass on the same tiles."""
+    """Time a large photograph from array to array, and the network's forward pass on the same tiles."""
     megapixels = scale.of(full=12, quick=0.26, tiny=0.005)
     rgb = material.photograph(megapixels)
     lightness = levels_to_lightness(rgb).numpy()
@@ -72,7 +72,7 @@ def whole_rows(colorizer: Colorizer, forward: Callable[[np.ndarray], tf.Tensor],
 
 
 def finish_rows(colorizer: Colorizer, scale: Scale) -> list[Row]:
-    """Time converting colours to a picture, beside all of the work."""
+    """Time converting colours to a picture, and compare it with all of the work."""
     rgb = material.photograph(scale.of(full=0.26, quick=0.06, tiny=0.002))
     lightness = levels_to_lightness(rgb).numpy()
     lab = np.concatenate([lightness[..., None], 4 * colorizer.predict_ab(lightness)], axis=-1)
@@ -135,7 +135,7 @@ def _torch_predictions(colorizer: Colorizer, lightness: np.ndarray) -> dict[str,
 def file_rows(
     folder: Path, colorizer: Colorizer, forward: Callable[[np.ndarray], tf.Tensor], scale: Scale
 ) -> list[Row]:
-    """Time `predict.py` as a whole, TensorFlow being loaded, beside the forward pass of such pictures."""
+    """Time `predict.py` as a whole with TensorFlow loaded, and the forward pass of such pictures."""
     side = scale.of(full=256, quick=256, tiny=32)
     paths = material.squares(folder, scale.of(full=500, quick=10, tiny=2), side)
     around = side + 2 * colorizer.network.context

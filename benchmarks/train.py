@@ -1,4 +1,4 @@
-"""Training: the loop beside its bare step, and the step beside Keras, PyTorch and the blog's loop."""
+"""Training: the loop compared with its bare step, and the step with Keras, PyTorch and the blog's loop."""
 
 import time
 from collections.abc import Callable
@@ -121,7 +121,7 @@ def loop_and_step(
 
 
 def loop_rows(folder: Path, dataset: Dataset, bins: Bins, batch_size: int, scale: Scale) -> list[Row]:
-    """Time the loop with its pipeline, checkpoints and logs, beside its step alone."""
+    """Time the loop with its pipeline, checkpoints and logs, and compare it with its step alone."""
     steps = REPORT_STEPS * scale.of(full=8, quick=2, tiny=2)
     options = TrainingOptions.of(dataset=dataset.name, steps=steps, batch_size=batch_size, patch=PATCH)
     batch = next(iter(batches(Windows(dataset.paths[:batch_size], PATCH), bins, "soft", batch_size)))

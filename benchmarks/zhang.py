@@ -1,4 +1,4 @@
-"""Zhang's network: forward pass and training beside PyTorch, its arithmetic, and its loop on packed photographs."""
+"""Zhang's network: forward pass and training compared with PyTorch, its arithmetic, its loop on packed photographs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -138,7 +138,7 @@ def made_batch(patch: int, batch_size: int) -> tuple[tf.Tensor, ...]:
 
 
 def loop_rows(folder: Path, scale: Scale) -> list[Row]:
-    """Time the loop of `train.py --pack` with its pipeline, checkpoints and logs, beside its step alone."""
+    """Time the loop of `train.py --pack` with its pipeline, checkpoints and logs, compared with its step alone."""
     width, patch, batch_size = scale.of(
         full=(LOOP_WIDTH, PATCH, BATCH), quick=(LOOP_WIDTH, PATCH, BATCH), tiny=(1 / 16, 32, 2)
     )

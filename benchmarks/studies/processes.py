@@ -84,7 +84,7 @@ def run_in_processes(title: str, runs: list[StudyRun], workers: int, work: Calla
 
 def _use_one_core() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # the parent reports Ctrl-C
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # 15 % faster here, even where TensorFlow turns it off
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # 15 % faster here, even if TensorFlow turns it off
     console.load_tensorflow()
     import tensorflow as tf
 

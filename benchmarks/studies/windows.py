@@ -2,8 +2,8 @@
 
 python -m benchmarks.studies.windows --model zhang-outdoor --large FOLDER
 
-Borders are looked for in photographs that are larger than a window: by how much ab changes from pixel to pixel where
-a window begins or ends, over its change elsewhere. Context is measured on validation photographs of a dataset, in
+Borders are searched for in photographs larger than a window: the change of ab from pixel to pixel where a window begins
+or ends is divided by its change elsewhere. Context is measured on validation photographs of a dataset, in
 windows of half their size: alone, and blended with the photograph reduced to half, as `predict.py` does; and beside
 the photograph predicted whole.
 """

@@ -91,7 +91,7 @@ def colorize_files(
         outputs: the results' format and quality, and whether comparisons are written.
         tile: side of the tiles in pixels.
         max_pixels: the largest number of pixels of a page.
-        workers: how many threads read, and how many write, while the network computes.
+        workers: number of threads that read, and that write, while the network computes.
 
     Returns:
         What became of each photograph.

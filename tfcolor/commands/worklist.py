@@ -33,7 +33,7 @@ class Outputs:
     quality: 1 ... 100, of JPEG and WebP; None for the photograph's own, see `writing.saving`.
     compare: whether a sheet of input, result and truth is written beside the result.
     sweep: the temperatures of a sheet; none for no sheet.
-    candidates: how many different colourings are written.
+    candidates: number of different colourings to write.
     explain: (x, y) of the pixel whose prediction is plotted, from the left and from the top.
     """
 
@@ -80,7 +80,7 @@ class Worklist:
     """The work of one call.
 
     jobs: the photographs to colour, in the order of the inputs.
-    skipped: how many other photographs have their results already.
+    skipped: number of other photographs whose results exist.
     failures: inputs that cannot be coloured: (path, reason).
     """
 

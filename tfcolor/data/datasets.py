@@ -96,7 +96,7 @@ class Dataset:
 
         Args:
             split: 'train', 'val', 'test' or 'all'.
-            photographs: how many at most.
+            photographs: the largest number of photographs.
 
         Returns:
             The paths of the photographs.

@@ -38,7 +38,7 @@ def download_scenes(root: Path, url: str = SCENES_URL) -> Path:
     """Download the scenes' archive, check it, and unpack its photographs below `root`.
 
     The work is done in a temporary folder inside `root`, which is removed on failure and Ctrl-C too. The
-    finished folder is then renamed, so that nobody ever sees a half-unpacked one.
+    finished folder is then renamed, so that it is never seen half unpacked.
 
     Args:
         root: the folder to hold `SCENES_FOLDER`; made if it is missing.

@@ -56,7 +56,7 @@ class Windows:
         Args:
             paths: paths of the photographs; unreadable ones are skipped with a warning.
             patch: side of the square windows in pixels.
-            cache_bytes: how many bytes of decoded pixels to keep.
+            cache_bytes: the largest number of bytes of decoded pixels to keep.
             zoom: at least 1; windows are cut up to this many times smaller or larger, then resized to `patch`.
 
         Raises:

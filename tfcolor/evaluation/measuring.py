@@ -174,7 +174,7 @@ def distribution_sums(
 class ColorErrors:
     """The numbers by which networks and decodings are chosen, over photographs added one by one.
 
-    pairs: by metric, the sums of the numerators and denominators from `color_errors`.
+    pairs: sums of the numerators and denominators from `color_errors`, by metric.
     """
 
     pairs: dict[str, np.ndarray] = field(default_factory=dict)

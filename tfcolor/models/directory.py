@@ -26,7 +26,7 @@ class ModelInfo:
     """The content of `model.json`.
 
     folder: the model directory.
-    network, objective: with the arguments they were created with.
+    network, objective: their names, and the arguments they were created with.
     decoding: how colours are decoded by default.
     content: everything in `model.json`.
     """

@@ -27,10 +27,10 @@ def find_images(
     """List what has a photograph's name in a folder.
 
     Links to folders are followed. Each real folder is read once, however many links lead to it, and by its own path
-    where that lies below `folder`; so links that form a circle do no harm. Hidden files and folders are left out.
+    if that is below `folder`; so links that form a circle do no harm. Hidden files and folders are left out.
 
     Args:
-        folder: where to look.
+        folder: the folder to search.
         recursive: whether subfolders are searched, to any depth.
         only_files: whether everything except regular files and links to them is left out. Otherwise pipes, links that
             lead nowhere and, unless they are searched, folders are listed by their names, too.

@@ -179,7 +179,7 @@ def read_ahead(
         items: objects that stand for pictures.
         read: makes a picture of an item; may raise UnreadableImage.
         num_pixels: returns the size of an item's picture before it is read.
-        readers: how many threads read, and how many pictures wait at most.
+        readers: number of threads that read, and of pictures that may wait.
 
     Yields:
         Each item with its picture, or with the UnreadableImage.

@@ -26,7 +26,7 @@ class Header:
 
     path: the file.
     format: a name in `formats.FORMATS`, or None for other formats.
-    num_pages: how many pages a TIFF has; 1 for other formats.
+    num_pages: number of pages of a TIFF; 1 for other formats.
     num_pixels: number of pixels of the largest page.
     pillow_format: Pillow's name of the format.
     note: what the user should know about how the file is read; usually empty.
