@@ -1,1 +1,1 @@
-"""How fast tfcolor is beside other ways to do the same work: `python -m benchmarks`. Studies are in `studies`."""
+"""How fast tfcolor is, compared with other ways to do the same work: `python -m benchmarks`. Studies: `studies`."""

@@ -24,7 +24,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.prog = "python -m benchmarks"
     parser.add_argument("part", choices=(*PARTS, "growth", "all"), help="all: every part except growth")
     parser.add_argument("--quick", action="store_true", help="fewer and smaller runs: a few minutes in all")
-    parser.add_argument("--output", type=Path, help="folder for results and figures (default as above)")
+    parser.add_argument("--output", type=Path, help="folder for results and figures (default: as above)")
     return parser.parse_args(arguments)
 
 

@@ -57,7 +57,7 @@ def scan_rows(folder: Path, scale: Scale) -> list[Row]:
 
 
 def training_rows(folder: Path, scale: Scale) -> list[Row]:
-    """Measure coloured pixels per second for windows and for numbers of bins, with about as many in every step."""
+    """Measure coloured pixels per second for windows and numbers of bins, with about the same number in each step."""
     windows = scale.of(full=WINDOWS, quick=WINDOWS, tiny=(17,))
     numbers = scale.of(full=BINS, quick=BINS, tiny=(16,))
     num_bins, window = scale.of(full=(200, 32), quick=(200, 32), tiny=(8, 17))
@@ -78,9 +78,9 @@ def step_rate(window: int, num_bins: int, colored: int, repeats: int) -> float:
 
     Args:
         window: side of the windows in pixels.
-        num_bins: Q, of the network.
-        colored: about so many pixels are coloured in a step.
-        repeats: steps that are timed.
+        num_bins: Q, the number of bins of the network.
+        colored: approximate number of pixels that are coloured in a step.
+        repeats: number of steps that are timed.
     """
     of_window = (window - 2 * Valid8.context) ** 2
     batch_size = max(1, colored // of_window)

@@ -1,4 +1,4 @@
-"""What the benchmarks work on: photographs and colour bins."""
+"""Input data of the benchmarks: photographs and colour bins."""
 
 from pathlib import Path
 
@@ -17,11 +17,11 @@ def photographs(folder: Path, scale: Scale) -> Dataset:
     """Find or make photographs.
 
     Args:
-        folder: for those that are made.
-        scale: of the benchmark.
+        folder: folder for photographs that are made.
+        scale: scale of the benchmark.
 
     Returns:
-        The scenes where they are at hand, otherwise 400 squares of 256 pixels; 24 of 64 pixels at the scale TINY.
+        The scenes if they are at hand, otherwise 400 squares of 256 pixels; 24 of 64 pixels at the scale TINY.
     """
     if scale is not Scale.TINY:
         try:
@@ -36,9 +36,9 @@ def squares(folder: Path, count: int, side: int = 256) -> list[Path]:
     """Cut random squares out of scikit-image's photographs.
 
     Args:
-        folder: for the files, which are JPEGs.
-        count: how many.
-        side: of each in pixels, at most 300.
+        folder: folder for the files, which are JPEGs.
+        count: number of squares.
+        side: side of each in pixels, at most 300.
 
     Returns:
         The paths of the files.
@@ -69,7 +69,7 @@ def photograph(megapixels: float) -> np.ndarray:
 
 
 def bins(num_bins: int) -> Bins:
-    """Make the bins nearest to gray, all equally likely: of window 10, or 5 where there are more than 300."""
+    """Make the bins nearest to gray, all equally likely: of window 10, or 5 for more than 300."""
     window = 10 if num_bins <= 300 else 5
     axis = np.arange(-110 + window / 2, 110, window)
     plane = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)

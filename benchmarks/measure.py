@@ -49,10 +49,10 @@ class Row:
     name: what was measured.
     value: the median of the runs, or of the ratios of pairs of runs.
     unit: 'x' for ratios.
-    bar: the aim, such as '>= 0.7' or '< 1000'; None where the row only informs.
+    bar: the aim, such as '>= 0.7' or '< 1000'; None if there is no target.
     holds: whether the value reaches the bar; None without one.
     low, high: the smallest and the largest value of the runs.
-    note: how it was measured, where that is not obvious.
+    note: how it was measured, if that is not obvious.
     """
 
     name: str
@@ -70,7 +70,7 @@ def row(name: str, values: list[float], unit: str, bar: str | None = None, note:
 
     Args:
         name, unit, bar, note: see `Row`.
-        values: of the runs, at least one.
+        values: values of the runs, at least one.
     """
     values = [float(value) for value in values]
     value = statistics.median(values)
@@ -90,7 +90,7 @@ def alternate(contestants: dict[str, Callable[[], object]], repeats: int, warm_u
     """Time contestants in turn: A B C A B C ...
 
     Args:
-        contestants: what to run, by name.
+        contestants: functions to run, by name.
         repeats: runs of each that are timed.
         warm_up: whether each runs once before that.
 
@@ -117,7 +117,7 @@ def run_process(command: list[str]) -> tuple[float, float]:
         Its seconds by the wall clock, and its peak resident memory in megabytes.
 
     Raises:
-        WorkError: where it fails.
+        WorkError: if it fails.
     """
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"}
     wrapped = [sys.executable, "-S", "-c", _WRAPPER, *command]
@@ -157,10 +157,10 @@ def report(name: str, rows: list[Row], scale: Scale, folder: Path) -> None:
     """Print a table of a part's rows, and write them to `<name>.json`.
 
     Args:
-        name: of the part.
-        rows: what it measured.
-        scale: at which it ran.
-        folder: for the file; it exists.
+        name: name of the part.
+        rows: its measurements.
+        scale: the scale at which it ran.
+        folder: an existing folder for the file.
     """
     quick = scale is not Scale.FULL
     lines = []

@@ -1,4 +1,4 @@
-"""Activations: the time of rrelu beside a leaky ReLU, which draws nothing."""
+"""Activations: the time of rrelu compared with a leaky ReLU, which draws nothing."""
 
 from collections.abc import Callable
 from pathlib import Path

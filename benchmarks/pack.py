@@ -1,4 +1,4 @@
-"""Windows for training from packed photographs, beside loose files and decoded photographs in memory."""
+"""Windows for training from packed photographs, compared with loose files and decoded photographs in memory."""
 
 import itertools
 from pathlib import Path

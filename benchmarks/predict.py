@@ -1,4 +1,4 @@
-"""Prediction: beside the bare network, PyTorch and the blog's tiles; its memory; many files."""
+"""Prediction: compared with the bare network, PyTorch and the blog's tiles; its memory; many files."""
 
 import shutil
 import time
@@ -49,7 +49,7 @@ def load(compute: str = "auto") -> Colorizer:
 
 
 def whole_rows(colorizer: Colorizer, forward: Callable[[np.ndarray], tf.Tensor], scale: Scale) -> list[Row]:
-    """Time a large photograph from array to array, beside the network's forward pass on the same tiles."""
+    """Time a large photograph from array to array, and the network's forward pass on the same tiles."""
     megapixels = scale.of(full=12, quick=0.26, tiny=0.005)
     rgb = material.photograph(megapixels)
     lightness = levels_to_lightness(rgb).numpy()
@@ -72,7 +72,7 @@ def whole_rows(colorizer: Colorizer, forward: Callable[[np.ndarray], tf.Tensor],
 
 
 def finish_rows(colorizer: Colorizer, scale: Scale) -> list[Row]:
-    """Time the way from colours to a picture, beside all of the work."""
+    """Time converting colours to a picture, and compare it with all of the work."""
     rgb = material.photograph(scale.of(full=0.26, quick=0.06, tiny=0.002))
     lightness = levels_to_lightness(rgb).numpy()
     lab = np.concatenate([lightness[..., None], 4 * colorizer.predict_ab(lightness)], axis=-1)
@@ -135,7 +135,7 @@ def _torch_predictions(colorizer: Colorizer, lightness: np.ndarray) -> dict[str,
 def file_rows(
     folder: Path, colorizer: Colorizer, forward: Callable[[np.ndarray], tf.Tensor], scale: Scale
 ) -> list[Row]:
-    """Time `predict.py` as a whole, TensorFlow being loaded, beside the forward pass of such pictures."""
+    """Time `predict.py` as a whole with TensorFlow loaded, and the forward pass of such pictures."""
     side = scale.of(full=256, quick=256, tiny=32)
     paths = material.squares(folder, scale.of(full=500, quick=10, tiny=2), side)
     around = side + 2 * colorizer.network.context
@@ -168,7 +168,7 @@ def memory_rows(folder: Path, scale: Scale) -> list[Row]:
     """Measure the memory for a photograph of 100 megapixels, file to file, in bfloat16."""
     photo, model = folder / "large.jpg", MODEL
     Image.fromarray(material.photograph(scale.of(full=100, quick=100, tiny=0.005))).save(photo, quality=85)
-    note = f"the shipped model {MODEL}, as it decodes where nothing else is asked for"
+    note = f"the shipped model {MODEL}, as it decodes by default"
     if scale is not Scale.FULL:
         model, note = folder / "thin", "a model of 8 bins, which takes less memory than the shipped ones"
         write_thin_model(model)

@@ -1,4 +1,4 @@
-"""Counting colours: beside the bare decoder, and beside scikit-image."""
+"""Counting colours: compared with the bare decoder, and with scikit-image."""
 
 import os
 from pathlib import Path
@@ -34,7 +34,7 @@ def measure(folder: Path, scale: Scale) -> list[Row]:
     numbers = scale.of(full=(1000, 20_000), quick=(400, 3200), tiny=(24, 48))
     small, large = (peak(folder, (paths * 100)[:number]) for number in numbers)
     faster = [rate / max(rival) for rate in ours]
-    grays = "scikit-image puts grays 0.003 ab units beside the axis, along which the edges of cells run"
+    grays = "scikit-image puts grays 0.003 ab units off the axis, along which the edges of cells run"
     return [
         row("scan", ours, "images/s"),
         row("bare tf.io.decode_jpeg", decoder, "images/s"),

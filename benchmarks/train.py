@@ -1,4 +1,4 @@
-"""Training: the loop beside its bare step, and the step beside Keras, PyTorch and the blog's loop."""
+"""Training: the loop compared with its bare step, and the step with Keras, PyTorch and the blog's loop."""
 
 import time
 from collections.abc import Callable
@@ -74,7 +74,7 @@ class PairedRecorder(Recorder):
 
         Args:
             arguments: those of `Recorder`.
-            trainer: of the run.
+            trainer: trainer of the run.
             batch: constant tensors for the bare steps.
         """
         super().__init__(*arguments)
@@ -100,10 +100,10 @@ def loop_and_step(
     """Do a whole run of `train.py` except measuring and writing its model, and time it beside its bare step.
 
     Args:
-        options: of the run, of at most 240 steps: the first preview would upset the clock.
-        folder: for the run.
+        options: options of the run, of at most 240 steps: the first preview would distort the timing.
+        folder: folder of the run.
         dataset, bins, pack: see `experiment.prepare`.
-        batch: for the bare steps.
+        batch: batch for the bare steps.
 
     Returns:
         The steps per second of the loop and of the bare step, pair by pair, each over ten steps. The first ten are
@@ -121,7 +121,7 @@ def loop_and_step(
 
 
 def loop_rows(folder: Path, dataset: Dataset, bins: Bins, batch_size: int, scale: Scale) -> list[Row]:
-    """Time the loop with its pipeline, checkpoints and logs, beside its step alone."""
+    """Time the loop with its pipeline, checkpoints and logs, and compare it with its step alone."""
     steps = REPORT_STEPS * scale.of(full=8, quick=2, tiny=2)
     options = TrainingOptions.of(dataset=dataset.name, steps=steps, batch_size=batch_size, patch=PATCH)
     batch = next(iter(batches(Windows(dataset.paths[:batch_size], PATCH), bins, "soft", batch_size)))

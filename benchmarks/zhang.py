@@ -1,4 +1,4 @@
-"""Zhang's network: forward pass and training beside PyTorch, its arithmetic, and its loop on packed photographs."""
+"""Zhang's network: forward pass and training compared with PyTorch, its arithmetic, its loop on packed photographs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,7 @@ LOOP_WIDTH = 0.25
 
 
 def measure(folder: Path, scale: Scale) -> list[Row]:
-    """Measure at the paper's width; the loop at a quarter of it, where a step leaves the least time to read."""
+    """Measure at the paper's width; the loop at a quarter of it, at which a step leaves the least time to read."""
     return [*forward_rows(scale), *training_rows(scale), *loop_rows(folder, scale)]
 
 
@@ -29,8 +29,8 @@ def multiplications(width: float, side: int) -> float:
     """Compute how many multiplications the convolutions of one forward pass take, from the table of blocks.
 
     Args:
-        width: of the network.
-        side: of a square input, in pixels.
+        width: width of the network.
+        side: side of a square input in pixels.
     """
     total, before = 0.0, 1
     for block, (channels, depth, stride, _) in BLOCKS.items():
@@ -138,7 +138,7 @@ def made_batch(patch: int, batch_size: int) -> tuple[tf.Tensor, ...]:
 
 
 def loop_rows(folder: Path, scale: Scale) -> list[Row]:
-    """Time the loop of `train.py --pack` with its pipeline, checkpoints and logs, beside its step alone."""
+    """Time the loop of `train.py --pack` with its pipeline, checkpoints and logs, compared with its step alone."""
     width, patch, batch_size = scale.of(
         full=(LOOP_WIDTH, PATCH, BATCH), quick=(LOOP_WIDTH, PATCH, BATCH), tiny=(1 / 16, 32, 2)
     )

@@ -36,7 +36,7 @@ def ring_bins(radius: float) -> Bins:
 
 
 def trainer_of(make_network: Callable[[], Any], global_batch: int, objective: Any = None, **options: Any) -> Trainer:
-    """A trainer of one network on one device; for classification into as many made bins, where nothing else is said."""
+    """A trainer of one network on one device; by default for classification into as many made bins."""
 
     def make():
         network = make_network()
@@ -55,7 +55,7 @@ def write_model(
     description: dict | None = None,
     **arguments: Any,
 ) -> Path:
-    """Write a model directory with random weights, of 16 made bins where nothing else is said."""
+    """Write a model directory with random weights, by default of 16 made bins."""
     folder.mkdir(parents=True, exist_ok=True)
     network_choice, objective_choice = NetworkChoice(network, arguments), ObjectiveChoice(objective)
     bins = bins or made_bins(16)

@@ -23,8 +23,8 @@ WITHOUT_TENSORFLOW = (
     *("tfcolor.networks.registry", "tfcolor.objectives.registry", "tfcolor.models.directory"),
     *("tfcolor.evaluation.bootstrap", "tfcolor.evaluation.metrics"),
     *("tfcolor.training." + name for name in ("options", "preset", "run_folder")),
-    *("tfcolor.commands." + name for name in ("analyze_bins", "calibrate", "choose_decoding", "colorize", "evaluate")),
-    *("tfcolor.commands." + name for name in ("export", "pack", "train", "worklist")),
+    *("tfcolor.commands." + name for name in ("analyze_bins", "calibrate", "choose_decoding", "choosing", "colorize")),
+    *("tfcolor.commands." + name for name in ("evaluate", "export", "pack", "train", "worklist")),
 )
 
 

@@ -1,4 +1,4 @@
-"""`tfcolor COMMAND`: which command runs, with what, and what is said where there is none."""
+"""`tfcolor COMMAND`: which command runs, with what, and what is said if there is none."""
 
 import subprocess
 import sys

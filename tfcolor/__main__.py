@@ -1,4 +1,4 @@
-"""The command line: `tfcolor COMMAND`, or `python -m tfcolor COMMAND` where the package is not installed."""
+"""The command line: `tfcolor COMMAND`, or `python -m tfcolor COMMAND` if the package is not installed."""
 
 import importlib
 import sys

@@ -60,7 +60,7 @@ def predict_ab(network: tf.Module, bins: Bins, lightness: np.ndarray, temperatur
 
     Args:
         network: a `tfcolor.networks.valid8.Valid8`.
-        bins: of its outputs.
+        bins: bins of its outputs.
         lightness: float32 [H, W], L* in [0, 100]; extended by reflection at its borders.
         temperature: T in (0, 1].
 
@@ -80,12 +80,12 @@ def predict_ab(network: tf.Module, bins: Bins, lightness: np.ndarray, temperatur
 
 
 def colorize(network: tf.Module, bins: Bins, rgb: np.ndarray, temperature: float) -> np.ndarray:
-    """Colour a photograph; RGB is clipped where sRGB does not have the colour at this lightness.
+    """Colour a photograph; RGB is clipped if sRGB does not have the colour at this lightness.
 
     Args:
         network: a `tfcolor.networks.valid8.Valid8`.
-        bins: of its outputs.
-        rgb: uint8 [H, W, 3], sRGB, of any size; only its lightness is looked at.
+        bins: bins of its outputs.
+        rgb: uint8 [H, W, 3], sRGB, of any size; only its lightness is used.
         temperature: T in (0, 1].
 
     Returns:
@@ -105,8 +105,8 @@ class Training:
 
         Args:
             network: a `tfcolor.networks.valid8.Valid8` without batch normalization.
-            bins: of its outputs, with the rebalancing weights to use.
-            learning_rate: of every step.
+            bins: bins of its outputs, with the rebalancing weights to use.
+            learning_rate: learning rate of every step.
         """
         self._network, self._bins, self._learning_rate = network, bins, learning_rate
         self._weights = list(network.weights.values())

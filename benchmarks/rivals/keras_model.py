@@ -20,8 +20,8 @@ def build(network: tf.Module, bins: Bins, learning_rate: float, *, bfloat16: boo
 
     Args:
         network: a `Valid8` with relu, without batch normalization.
-        bins: of its outputs.
-        learning_rate: of every step.
+        bins: bins of its outputs.
+        learning_rate: learning rate of every step.
         bfloat16: whether to convolve in bfloat16; variables, logits and loss stay float32.
 
     Returns:
@@ -56,7 +56,7 @@ def examples(batches: tf.data.Dataset) -> tf.data.Dataset:
     """Turn tfcolor's batches of hard targets into what `fit` takes, with `shuffle=False`: they are in order.
 
     Args:
-        batches: from `Classification.batch` with hard targets.
+        batches: batches from `Classification.batch` with hard targets.
 
     Returns:
         Tuples of lightness, float32 [B, P, P, 1] in [0, 100]; indices, int32 [B, p, p]; and pixel_weights, float32

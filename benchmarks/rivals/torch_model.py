@@ -128,7 +128,7 @@ class Training:
 
         Args:
             model: the network.
-            learning_rate: of every step.
+            learning_rate: learning rate of every step.
         """
         self._model = model
         self._optimizer = torch.optim.Adam(
@@ -141,7 +141,7 @@ class Training:
         Args:
             lightness: float32 [B, P, P, 1], L* in [0, 100].
             indices: int32 or int64 [B, p, p], each pixel's bin; p is P - 16 for `Valid8`, P / 4 for `Zhang`.
-            pixel_weights: float32 [B, p, p], of the pixels' bins.
+            pixel_weights: float32 [B, p, p], weights of the pixels' bins.
 
         Returns:
             The loss before the step: the weighted cross-entropy, mean over pixels, nats.
@@ -161,7 +161,7 @@ def predict_ab(model: Valid8, bins: Bins, lightness: np.ndarray, temperature: fl
 
     Args:
         model: the network.
-        bins: of its outputs; colours are their means.
+        bins: bins of its outputs; colours are their means.
         lightness: float32 [H, W], L* in [0, 100]; extended by reflection at its borders.
         temperature: T in (0, 1].
 

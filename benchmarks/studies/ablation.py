@@ -50,7 +50,7 @@ _LONGER = 4
 class AblationRun:
     """A run of one choice with one seed, and the file of its result.
 
-    steps: of the base; the run takes as many as cost the same arithmetic.
+    steps: training steps of the base; the run takes as many as cost the same arithmetic.
     """
 
     choice: str
@@ -60,12 +60,12 @@ class AblationRun:
 
     @property
     def options(self) -> RunOptions:
-        """Of the run."""
+        """Options of the run."""
         return CHOICES.get(self.choice, BASE)
 
     @property
     def path(self) -> Path:
-        """Of the result."""
+        """Path of the result."""
         return self.folder / f"{re.sub(r'[^a-z0-9]+', '-', self.choice.lower())}-{self.seed}.json"
 
     @property
@@ -75,7 +75,7 @@ class AblationRun:
         return run | asdict(self.options)
 
     def own_steps(self, num_bins: int) -> int:
-        """The number of steps that cost as much as those of the base."""
+        """The number of steps that cost as much as the steps of the base."""
         longer = _LONGER if self.choice == LONGER else 1
         return round(longer * self.steps * step_cost(BASE, BASE_BINS) / step_cost(self.options, num_bins))
 
@@ -84,8 +84,8 @@ def step_cost(options: RunOptions, num_bins: int) -> int:
     """Count the multiplications of the convolutions in a step's forward pass: 9 c_in c_out for each pixel of a layer.
 
     Args:
-        options: of the run.
-        num_bins: Q, of the network.
+        options: options of the run.
+        num_bins: Q, the number of bins of the network.
     """
     unit = num_bins // 8
     channels = [1, *(k * unit for k in range(1, 8)), num_bins]
@@ -118,7 +118,7 @@ def report(folder: Path) -> None:
     """Print and write the table of the saved results: means over seeds, and what each choice changes.
 
     Raises:
-        InputError: where no run of the base is saved.
+        InputError: if no run of the base is saved.
     """
     runs = [read_json(path) for path in sorted(folder.glob("*.json"))]
     by_choice = {choice: [run for run in runs if run.get("choice") == choice] for choice in (*CHOICES, LONGER)}
@@ -162,13 +162,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         nargs="?",
         choices=("run", "report"),
         default="run",
-        help="train and report, or report only (run)",
+        help="train and report, or report only (default: run)",
     )
-    add("--output", type=Path, default=Path("runs/ablation"), help="folder of the results (default %(default)s)")
-    add("--seeds", type=int, default=2, help="runs of each choice (default %(default)s)")
-    add("--steps", type=int, default=400, help="training steps of the base (default %(default)s)")
+    add("--output", type=Path, default=Path("runs/ablation"), help="folder of the results (default: %(default)s)")
+    add("--seeds", type=int, default=2, help="runs of each choice (default: %(default)s)")
+    add("--steps", type=int, default=400, help="training steps of the base (default: %(default)s)")
     add("--workers", type=int, default=os.cpu_count(), help="processes (default: cores)")
-    add("--data-dir", help="folder of the datasets (default $TFCOLOR_DATA, else data/)")
+    add("--data-dir", help="folder of the datasets (default: $TFCOLOR_DATA, else data/)")
     args = parser.parse_args(arguments)
     for name in ("seeds", "steps", "workers"):
         if getattr(args, name) < 1:

@@ -23,7 +23,7 @@ def report(folder: Path) -> None:
     """Print tables of the saved results, and write tables and figures beside them.
 
     Args:
-        folder: with the results, `mnist-*.json` and `forest-*.json`; missing ones are left out.
+        folder: folder of the results, `mnist-*.json` and `forest-*.json`; missing ones are left out.
     """
     tables = []
     for study, make in (("mnist", _report_mnist), ("forest", _report_forest)):
@@ -158,7 +158,7 @@ def _plot_curves(axes: Axes, groups: dict, curve_of, label: str, unit: str = "ep
 
 
 def _align_rows(axes: list[Axes]) -> None:
-    """The same range beside each other: axes come column by column."""
+    """Give axes beside each other the same range; axes come column by column."""
     for top in (0, 1):
         limits = [axes[top].get_ylim(), axes[top + 2].get_ylim()]
         for place in (top, top + 2):

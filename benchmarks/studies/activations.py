@@ -39,7 +39,7 @@ class MnistRun:
 
     @property
     def path(self) -> Path:
-        """Of the result."""
+        """Path of the result."""
         name = re.sub(r"[^a-z0-9]+", "-", self.activation.lower()).strip("-")
         return self.folder / f"mnist-{name}{'-bn' if self.batch_norm else ''}-{self.seed}.json"
 
@@ -66,7 +66,7 @@ class ForestRun:
 
     @property
     def path(self) -> Path:
-        """Of the result."""
+        """Path of the result."""
         return self.folder / f"forest-{self.activation}-{self.seed}.json"
 
     @property
@@ -133,14 +133,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = console.Parser(__doc__)
     parser.prog = "python -m benchmarks.studies.activations"
     add = parser.add_argument
-    add("part", nargs="?", choices=PARTS, default="mnist", help="(default mnist)")
-    add("--output", type=Path, default=Path("runs/activations"), help="folder of the results (default %(default)s)")
-    add("--seeds", type=int, default=5, help="runs of each network on MNIST (default %(default)s)")
-    add("--epochs", type=int, default=10, help="of each run on MNIST (default %(default)s)")
-    add("--forest-seeds", type=int, default=3, help="runs of each network on forest (default %(default)s)")
-    add("--steps", type=int, default=200, help="of each run on forest (default %(default)s)")
+    add("part", nargs="?", choices=PARTS, default="mnist", help="study to run, or report only (default: mnist)")
+    add("--output", type=Path, default=Path("runs/activations"), help="folder of the results (default: %(default)s)")
+    add("--seeds", type=int, default=5, help="runs of each network on MNIST (default: %(default)s)")
+    add("--epochs", type=int, default=10, help="epochs of each run on MNIST (default: %(default)s)")
+    add("--forest-seeds", type=int, default=3, help="runs of each network on forest (default: %(default)s)")
+    add("--steps", type=int, default=200, help="steps of each run on forest (default: %(default)s)")
     add("--workers", type=int, default=os.cpu_count(), help="processes for MNIST (default: cores)")
-    add("--data-dir", help="folder of the datasets (default $TFCOLOR_DATA, else data/)")
+    add("--data-dir", help="folder of the datasets (default: $TFCOLOR_DATA, else data/)")
     args = parser.parse_args(arguments)
     for name in ("seeds", "epochs", "forest_seeds", "steps", "workers"):
         least = 2 if "seeds" in name else 1

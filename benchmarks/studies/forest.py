@@ -27,9 +27,9 @@ from tfcolor.training.trainer import Trainer, learners_of
 class RunResult(NamedTuple):
     """The result of a run.
 
-    losses: of training, rebalanced cross-entropy in nats, the mean over each ten steps.
-    measured: at each temperature, the errors on the photographs that are measured.
-    seconds: of training.
+    losses: training losses, rebalanced cross-entropy in nats, the mean over each ten steps.
+    measured: errors on the measured photographs, by temperature.
+    seconds: duration of training.
     """
 
     losses: list[float]
@@ -69,10 +69,10 @@ class Forest:
         """Train a network and measure it.
 
         Args:
-            options: of the run.
-            seed: of weights, windows and what is random in a step; it gives all runs the same weights and windows.
-            steps: to train.
-            temperatures: at which to measure.
+            options: options of the run.
+            seed: seed of everything random; all runs with it have the same initial weights and windows.
+            steps: number of training steps.
+            temperatures: temperatures at which to measure.
             report: called with the step and a note, now and then.
         """
         objective = Classification(self.bins(options), encoding=options.encoding)

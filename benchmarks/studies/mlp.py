@@ -21,7 +21,7 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # Kingma and Ba 2015, algorithm 1
 
 
 def _multiplied(x, training, index):
-    """Negatives are multiplied with one number per layer: drawn from U(3, 8) on each step, its mean in testing."""
+    """Negatives are multiplied by one number per layer: drawn from U(3, 8) on each step, its mean in testing."""
     if training is None:
         return tf.where(x < 0, 5.5 * x, x)
     factor = tf.random.stateless_uniform([], tf.random.fold_in(training.seed, index), 3.0, 8.0)
@@ -74,11 +74,11 @@ class Dense(tf.Module):
         """Create the weights: He et al. 2015 (eq. 10), N(0, 2 / inputs), and zero biases.
 
         Args:
-            inputs, outputs: how many.
+            inputs, outputs: numbers of inputs and outputs.
             seed: int32 [2], a stateless seed.
-            name: of the layer.
-            bias: whether there is one.
-            used: how many inputs are not always zero in training; they come first. None for all.
+            name: name of the layer.
+            bias: whether there is a bias.
+            used: number of inputs that are not always zero in training; they come first. None for all.
         """
         super().__init__(name=name)
         weight = tf.random.stateless_normal([outputs, inputs], seed, stddev=(2 / inputs) ** 0.5)
@@ -110,7 +110,7 @@ class Mlp(Network):
         Args:
             activation: a name in `ACTIVATIONS`.
             batch_norm: whether to normalize before each activation; the offset there replaces the bias.
-            seed: of the initial weights.
+            seed: seed of the initial weights.
             used_pixels: see `Dense`.
         """
         super().__init__(name="mlp")
@@ -139,7 +139,7 @@ class Curves:
 
     test_accuracy: after each epoch, in [0, 1].
     training_loss: the mean cross-entropy over each epoch's batches, before their steps, in nats.
-    seconds: of the run.
+    seconds: duration of the run.
     """
 
     test_accuracy: list[float]
@@ -171,7 +171,7 @@ class MlpTraining:
         """Train from the beginning.
 
         Args:
-            seed: of the initial weights, the order of the digits, and the random activations.
+            seed: seed of the initial weights, the order of the digits, and the random activations.
             epochs: how often each digit is seen.
         """
         started = time.perf_counter()

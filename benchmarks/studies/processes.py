@@ -30,7 +30,7 @@ def unfinished(runs: list[StudyRun]) -> list[StudyRun]:
     """Find the runs that have no result yet.
 
     Raises:
-        InputError: where a result is there that was made with other settings.
+        InputError: if a result was made with other settings.
     """
     missing = []
     for run in runs:
@@ -49,14 +49,14 @@ def run_in_processes(title: str, runs: list[StudyRun], workers: int, work: Calla
     Two networks on one core each are done sooner than two on both cores, one after the other.
 
     Args:
-        title: of the progress.
+        title: title of the progress bar.
         runs: all runs of the study.
-        workers: processes.
+        workers: number of processes.
         work: called in another process with a run and the arguments; it writes the result and returns a note.
-        arguments: for `work`.
+        arguments: further arguments of `work`.
 
     Raises:
-        WorkError: where a process is killed.
+        WorkError: if a process is killed.
     """
     left = unfinished(runs)
     if not left:
@@ -84,7 +84,7 @@ def run_in_processes(title: str, runs: list[StudyRun], workers: int, work: Calla
 
 def _use_one_core() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # the parent reports Ctrl-C
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # 15 % faster here, even where TensorFlow turns it off
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # 15 % faster here, even if TensorFlow turns it off
     console.load_tensorflow()
     import tensorflow as tf
 

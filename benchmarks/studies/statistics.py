@@ -24,8 +24,8 @@ def mean_and_half_width(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 class Difference:
     """The difference first - second, over pairs of runs.
 
-    mean, half_width: of the difference, and of its 95 % interval.
-    p, p_corrected: of a paired t-test, alone and corrected for the number of comparisons.
+    mean, half_width: mean of the difference, and half the width of its 95 % interval.
+    p, p_corrected: p of a paired t-test, alone and corrected for the number of comparisons.
     """
 
     first: str
@@ -45,14 +45,14 @@ def paired_differences(values: dict[str, list[float]], pairs: list[tuple[str, st
     """Compare runs with paired t-tests, corrected for the number of comparisons (Holm 1979).
 
     Args:
-        values: by name, one number for each seed; all names have the same seeds in the same order.
-        pairs: of names to compare; None for all.
+        values: one number for each seed, by name; all names have the same seeds in the same order.
+        pairs: pairs of names to compare; None for all.
 
     Returns:
         The differences, in the order of `pairs`.
 
     Raises:
-        ValueError: where names differ in their number of runs, or there are fewer than 2.
+        ValueError: if names differ in their number of runs, or there are fewer than 2.
     """
     sizes = {len(runs) for runs in values.values()}
     if len(sizes) != 1 or min(sizes) < 2:

@@ -1,9 +1,9 @@
-"""The effect of windows on a network that sees far: whether their borders show, and what a look at the whole is worth.
+"""The effect of windows on a network that sees far: whether their borders show, and how much the reduced picture helps.
 
 python -m benchmarks.studies.windows --model zhang-outdoor --large FOLDER
 
-Borders are looked for in photographs that are larger than a window: by how much ab changes from pixel to pixel where
-a window begins or ends, over its change elsewhere. Context is measured on validation photographs of a dataset, in
+Borders are searched for in photographs larger than a window: the change of ab from pixel to pixel where a window begins
+or ends is divided by its change elsewhere. Context is measured on validation photographs of a dataset, in
 windows of half their size: alone, and blended with the photograph reduced to half, as `predict.py` does; and beside
 the photograph predicted whole.
 """
@@ -32,8 +32,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--model", required=True, help="a shipped model or a model directory, of a network that sees far")
     add("--large", type=Path, metavar="FOLDER", help="photographs larger than 512 pixels, in which to look for borders")
-    add("--dataset", default="scenes", help="its validation photographs measure context (default scenes)")
-    add("--data-dir", help="folder of the datasets (default $TFCOLOR_DATA, else data/)")
+    add("--dataset", default="scenes", help="its validation photographs measure context (default: scenes)")
+    add("--data-dir", help="folder of the datasets (default: $TFCOLOR_DATA, else data/)")
     return parser.parse_args(arguments)
 
 
@@ -66,14 +66,14 @@ def seams(colorizer: Any, paths: list[Path]) -> list[tuple[str, float, float]]:
     """Measure the mean step of ab at the borders of windows, and elsewhere.
 
     Args:
-        colorizer: of a network that sees far.
-        paths: of photographs; those that are not larger than a window are left out.
+        colorizer: colorizer of a network that sees far.
+        paths: paths of photographs; those that are not larger than a window are left out.
 
     Returns:
         For each photograph its name and the two means, in ab units.
 
     Raises:
-        InputError: where no photograph is larger than a window.
+        InputError: if no photograph is larger than a window.
     """
     from tfcolor.colorizer.blending import WINDOW, BlendedLogits
     from tfcolor.evaluation.measuring import tracked_truths
@@ -94,7 +94,7 @@ def seam_steps(ab: np.ndarray, starts: list[list[int]], window: int) -> tuple[fl
 
     Args:
         ab: float32 [H, W, 2], ab units.
-        starts: where windows begin, down and right, in pixels.
+        starts: starts of the windows, down and right, in pixels.
         window: side of the windows in pixels.
 
     Returns:

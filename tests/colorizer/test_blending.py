@@ -107,7 +107,7 @@ def test_the_reduced_picture_counts_as_much_as_windows():
 
 
 def test_the_reduced_picture_lies_where_the_picture_is():
-    """Reduced by a factor that is no integer, a slope of lightness stays where it was; 2.5 cells from its borders."""
+    """Reduced by a non-integer factor, a slope of lightness stays where it was; 2.5 cells from its borders."""
     down, right = np.mgrid[0:400, 0:296].astype(np.float32)
     slope = right / 5 + down / 10
     inside = (slice(0, 400), slice(0, 296))

@@ -1,4 +1,4 @@
-"""The colorizer: tiles that cannot be told, every pixel coloured, and lightness left alone."""
+"""The colorizer: tiles leave no visible seams, every pixel is coloured, and lightness stays as it is."""
 
 import json
 import weakref
@@ -32,7 +32,7 @@ def colorizer() -> Colorizer:
 
 @pytest.fixture(scope="module")
 def far_sighted() -> Colorizer:
-    """Of a network that sees far, whose pictures go whole or in windows."""
+    """A model whose network is not local: it takes pictures whole or in windows."""
     return Colorizer(Zhang(16, width=1 / 16, seed=3), Classification(ring_bins(40)))
 
 
@@ -211,7 +211,7 @@ def test_xla_gives_the_same(kind, request, temperature):
     lightness = lightness_of(picture(20, 30))
     results = [c.predict_ab(lightness, temperature) for c in (compiled, colorizer)]
     close = np.isclose(*results, atol=1e-2).all(axis=-1)
-    assert close.mean() > 0.99  # at T = 0 two logits may be equal but for rounding
+    assert close.mean() > 0.99  # at T = 0 two logits may be equal except for rounding
     assert colorizer.colorize(picture(20, 30), temperature).shape == (20, 30, 3)
 
 

@@ -32,7 +32,7 @@ def run(model_folder, capsys):
 
 
 def agrees(ab: np.ndarray, colorizer: Colorizer, lightness: np.ndarray, temperature: float) -> None:
-    """Within 1e-3 ab units; at T = 0 but for the few pixels where two bins are equal to rounding."""
+    """Within 1e-3 ab units; at T = 0 except the few pixels at which two bins are equal to rounding."""
     expected = colorizer.predict_ab(lightness, temperature)
     close = np.abs(ab - expected).max(axis=-1) < 1e-3
     assert ab.shape == expected.shape and (close.all() if temperature else close.mean() > 0.995)

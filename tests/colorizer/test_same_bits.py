@@ -1,4 +1,4 @@
-"""In float32 a photograph's result depends on nothing else: its batch, the threads and the processes leave no bit."""
+"""In float32 a photograph's result depends on nothing else: its batch, the threads and the processes change no bit."""
 
 import os
 import subprocess
@@ -58,7 +58,7 @@ def test_a_picture_comes_out_the_same_alone_and_in_any_batch(model, monkeypatch)
 
 
 @pytest.mark.parametrize("threads", [1, pytest.param(5, marks=pytest.mark.slow)])
-def test_threads_leave_no_bit(tmp_path, threads):
+def test_threads_change_no_bit(tmp_path, threads):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     environment.pop("TF_ENABLE_ONEDNN_OPTS", None)  # the program sets what it needs itself
     command = [sys.executable, "-c", IN_ANOTHER_PROCESS, str(threads), str(tmp_path / "found.npz")]

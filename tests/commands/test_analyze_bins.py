@@ -122,7 +122,7 @@ def test_the_samples_from_the_shell(tmp_path):
     assert re.fullmatch(r"scanning: 4/4 images, .* images/s\n", done.stderr)
 
 
-# Files that are no photographs
+# Files that are not photographs
 
 
 def spoil(folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Files that are not photographs, full disks, and random pictures: no crash, no half result, no wrong pixel."""
+"""Files that are not photographs, full disks, and random pictures: no crash, no partial result, no wrong pixel."""
 
 import contextlib
 import errno
@@ -322,7 +322,7 @@ class Run:
     """What a run of the command did.
 
     printed: all that came to standard error, also from decoders in C and from loggers.
-    megabytes: by which memory grew at most; None where the system does not say it.
+    megabytes: by which memory grew at most; None if the system does not say.
     """
 
     status: int
@@ -385,7 +385,7 @@ def memory(name: str) -> float:
 
 
 def forget_peak() -> bool:
-    """Let the peak of this process's memory begin anew, where the system can (proc(5), clear_refs)."""
+    """Let the peak of this process's memory begin anew, if the system can (proc(5), clear_refs)."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:

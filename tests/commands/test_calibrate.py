@@ -1,16 +1,14 @@
-"""A calibrated model is as sure as it is right, and otherwise the same."""
+"""A calibrated model is well calibrated, and otherwise unchanged."""
 
 import json
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from tests.made import made_bins, write_model
 from tfcolor.color.encoding import bins_of
 from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.commands import calibrate
-from tfcolor.data import datasets
 from tfcolor.evaluation.calibration import fit, measure
 from tfcolor.evaluation.measuring import truths
 from tfcolor.utils import console
@@ -26,17 +24,6 @@ def test_the_temperature_of_labels_drawn_from_a_known_distribution(temperature):
     logs = np.log(np.exp(truth) / np.exp(truth).sum(axis=1, keepdims=True))
     assert measured["cross_entropy"] == pytest.approx(-logs[np.arange(len(labels)), labels].mean(), rel=1e-4)
     assert measured["calibration_error"] < 1.0 < measure(2.5 * truth, labels, 1.0)["calibration_error"]
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    folder = tmp_path / "photographs"
-    folder.mkdir()
-    for i in range(6):
-        rgb = np.random.default_rng(i).integers(0, 256, [20, 24, 3], np.uint8)
-        Image.fromarray(rgb).save(folder / f"{i}.png")
-    monkeypatch.setattr(datasets, "split_of", lambda file: "val" if file < "3" else "train")
-    return folder
 
 
 @pytest.fixture(params=["valid8", "zhang"])

@@ -2,15 +2,13 @@
 
 import itertools
 import json
+import re
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from tfcolor.color.decoding_options import Decoding
 from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.commands import choose_decoding
-from tfcolor.data import datasets
 from tfcolor.evaluation import decoding_choice
 from tfcolor.evaluation.baselines import raw_aucs
 from tfcolor.evaluation.decoding_choice import choose
@@ -29,13 +27,8 @@ def test_the_best_by_each_criterion_and_of_equals_the_least_smoothing():
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    folder = tmp_path / "photographs"
-    folder.mkdir()
-    for i in range(6):
-        rgb = np.random.default_rng(i).integers(0, 256, [20, 24, 3], np.uint8)
-        Image.fromarray(rgb).save(folder / f"{i}.png")
-    monkeypatch.setattr(datasets, "split_of", lambda file: "val" if file < "3" else "train")
+def folder(folder, monkeypatch):
+    """The same with few combinations to measure."""
     monkeypatch.setattr(decoding_choice, "TEMPERATURES", (1.0, 0.3))
     monkeypatch.setattr(decoding_choice, "UNIFORM_SHARES", (1.0, 0.5))
     monkeypatch.setattr(decoding_choice, "RADII", (0, 2))
@@ -63,6 +56,15 @@ def test_what_is_measured_is_what_is_written(folder, model_folder, capsys):
         "decoding": 0,
         "decoding_chosen_by": 0,
     }
+
+
+def test_headings_fit_a_terminal(folder, model_folder, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run("--model", model_folder, "--dataset", folder) == 0
+    out = capsys.readouterr().out
+    heads = ["T", "lambda", "smoothing", "mean", "raw", "bounded", "rebalanced", "dCF"]
+    assert re.findall(r"\w+", next(line for line in out.splitlines() if "rebalanced" in line)) == heads
+    assert "…" not in out and "best in mean of raw and bounded AuC: T " in out
 
 
 def test_the_numbers_are_those_of_other_measurements(folder, model_folder):

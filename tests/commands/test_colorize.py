@@ -257,7 +257,8 @@ def test_two_photographs_of_one_result_are_left_out(predict, tmp_path, results, 
     outcome = predict("b.png", *inputs, "--overwrite")
     assert outcome.status == 1
     for name, other in (inputs[:2], inputs[1::-1]):
-        reason = f"colorized/{Path(inputs[1]).name} would also be a result of {other}; colour them apart"
+        reason = f"colorized/{Path(inputs[1]).name} would also be a result of {other}"
+        reason += "; write one of them to another --output"
         assert f"cannot colour {name}: {reason}\n" in outcome.err
     assert [name for name in names(results) if not name.startswith("b")] == []
 
@@ -275,7 +276,7 @@ def test_an_input_is_never_a_result(predict, tmp_path):
     ("option", "value"),
     [
         *[("T", "-1"), ("T", "2"), ("T", "nan"), ("tile", "0"), ("tile", "-5"), ("tile", "1.5"), ("tile", "²")],
-        *[("strength", "1.5"), ("quality", "0"), ("quality", "101"), ("workers", "0"), ("max-megapixels", "-1")],
+        *[("strength", "1.5"), ("quality", "0"), ("quality", "101"), ("workers", "0"), ("max-megapixels", "0")],
         *[("shard", "0/4"), ("shard", "5/4"), ("shard", "2"), ("candidates", "1"), ("candidates", "9")],
         *[("chroma-smoothing", "-1"), ("strength", "nan")],
     ],

@@ -1,6 +1,7 @@
 """Evaluation: each metric on cases worked by hand or against scikit-image, and the command as a user runs it."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -71,7 +72,7 @@ def test_a_model_is_measured_beside_trivial_predictors(run, tmp_path):
 def test_a_photograph_that_decides_the_rebalanced_auc_is_named(run, tmp_path, dataset):
     """Red is one pixel of the training photographs, and all of a test photograph, which then weighs most."""
     assert "alone has" not in run("--T", "1", "--output", "even")[1]
-    named = {split_of(f"{i}.png"): dataset / f"{i}.png" for i in range(100, 200)}
+    named = {split_of(f"{i}.png"): dataset / f"{i}.png" for i in range(100, 200)}  # in no category's folder
     pixels = picture(seed=5)
     pixels[0, 0] = [255, 0, 0]
     Image.fromarray(pixels).save(named["train"])
@@ -82,6 +83,8 @@ def test_a_photograph_that_decides_the_rebalanced_auc_is_named(run, tmp_path, da
     # Of red it has all 480 pixels except one, and training has one; of the hundred other bins all have as many.
     share = found["rebalanced"]["its_share"]
     assert found["rebalanced"]["heaviest_photograph"] == named["test"].name and 0.7 < share < 0.9
+    categories = json.loads((tmp_path / "out" / "evaluation.json").read_text())["categories"]
+    assert set(categories) == {"(top folder)", "forest", "town"}
     # A pixel of red weighs at most 2 Q there, which is no more than fifty times what a common one does.
     assert found["bounded"]["heaviest_photograph"] == named["test"].name and found["bounded"]["its_share"] < share / 2
     note = f"{named['test'].name} alone has {100 * share:.0f} %"
@@ -140,6 +143,20 @@ def test_shares_of_different_measurements_are_not_added(run, tmp_path):
     status, _, err = run("--output", "parts", "--shard", "2/2", "--T", "0.38")
     assert status == 2 and "part-1-of-2.npz was measured with another model, T or dataset" in err
     assert not (tmp_path / "parts" / "evaluation.json").exists()
+
+
+def test_headings_fit_a_terminal_and_differ(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    status, out, err = run("--T", "1", "--output", "out")
+    assert status == 0, err
+    heads = ["predictor", "raw", "bounded", "rebalanced", "PSNR", "CIEDE2000", "dCF"]
+    assert re.findall(r"\w+", next(line for line in out.splitlines() if "rebalanced" in line)) == heads
+    assert "AuC in %" in out and "…" not in out
+    lines = (tmp_path / "out" / "evaluation.md").read_text().splitlines()
+    heads = [cell.strip() for line in lines if line.startswith("|  |") for cell in line.strip("|").split("|")[1:]]
+    assert [head for head in heads if "dCF" in head or "absolute" in head] == [
+        *("dCF", "absolute colourfulness", "absolute dCF"),
+    ]
 
 
 def test_perfect_predictions_from_files(run, tmp_path, dataset):

@@ -492,7 +492,7 @@ def test_a_result_never_lands_on_an_input_of_another_share(shard):
 
 
 @pytest.mark.parametrize("shard", [(1, 1), (1, 2), (2, 2)])
-def test_not_even_where_two_results_meet(shard):
+def test_inputs_stay_safe_when_results_clash(shard):
     touch("x/a.png", "y/a.png", "out/a.png")
     with pytest.raises(InputError, match=r"out/a\.png is an input"):
         find("x/a.png", "y/a.png", "out/a.png", output="out", shard=shard, existing="replace")
@@ -525,23 +525,23 @@ def test_two_photographs_with_one_result_are_failures_and_others_are_coloured(pr
     outcome = predict(*inputs, *([option] if option else []))
     assert outcome.status == 1
     assert failures(outcome) == {
-        "x/a.png": "colorized/a.png would also be a result of y/a.png; colour them apart",
-        "y/a.png": "colorized/a.png would also be a result of x/a.png; colour them apart",
+        "x/a.png": "colorized/a.png would also be a result of y/a.png; write one of them to another --output",
+        "y/a.png": "colorized/a.png would also be a result of x/a.png; write one of them to another --output",
     }
     assert re.fullmatch("1 photograph, .*; 2 failed\n", outcome.out)
     assert tree(results) == ["b.png"]
 
 
-def test_each_of_many_that_meet_is_a_failure():
+def test_each_of_many_that_clash_is_a_failure():
     touch("x/a.png", "y/a.png", "z/a.png", "b.gif", "w/b.gif.png", "c.png")
     found = find("x/a.png", "y/a.png", "./y/a.png", "z/a.png", "b.gif", "w/b.gif.png", "c.png")
     assert [job.source for job in found.jobs] == [Path("c.png")]
     assert {path: reason.split(" would also be a result of ") for path, reason in found.failures} == {
-        Path("x/a.png"): ["colorized/a.png", "y/a.png; colour them apart"],
-        Path("y/a.png"): ["colorized/a.png", "x/a.png; colour them apart"],
-        Path("z/a.png"): ["colorized/a.png", "x/a.png; colour them apart"],
-        Path("b.gif"): ["colorized/b.gif.png", "w/b.gif.png; colour them apart"],
-        Path("w/b.gif.png"): ["colorized/b.gif.png", "b.gif; colour them apart"],
+        Path("x/a.png"): ["colorized/a.png", "y/a.png; write one of them to another --output"],
+        Path("y/a.png"): ["colorized/a.png", "x/a.png; write one of them to another --output"],
+        Path("z/a.png"): ["colorized/a.png", "x/a.png; write one of them to another --output"],
+        Path("b.gif"): ["colorized/b.gif.png", "w/b.gif.png; write one of them to another --output"],
+        Path("w/b.gif.png"): ["colorized/b.gif.png", "b.gif; write one of them to another --output"],
     }
     assert len(found.failures) == 5
 
@@ -553,26 +553,27 @@ def test_a_result_that_is_named_like_a_comparison():
     assert find(*names).failures == []
 
 
-def test_what_meets_is_a_failure_of_its_own_share():
+def test_clashing_results_are_a_failure_of_their_own_share():
     touch("a.gif", "w/a.gif.png", *(f"in/{i}.png" for i in range(9)))
     found = [find("a.gif", "w/a.gif.png", "in", shard=(i, 3)) for i in (1, 2, 3)]
     assert sorted(len(share.failures) for share in found) == [0, 0, 2]
     assert sum(len(share.jobs) for share in found) == 9
 
 
-def test_what_meets_is_not_refused_because_it_exists():
+def test_clashing_results_are_not_refused_because_they_exist():
     touch("x/a.png", "y/a.png", "colorized/a.png")
     assert len(find("x/a.png", "y/a.png").failures) == 2
 
 
-def test_where_all_meet_nothing_is_coloured(predict, results):
+def test_if_all_clash_nothing_is_coloured(predict, results):
     save("x/a.png", "y/a.png")
     outcome = predict("x/a.png", "y/a.png")
     assert outcome.status == 1 and len(failures(outcome)) == 2
     assert re.fullmatch("0 photographs, .*; 2 failed\n", outcome.out) and tree(results) == []
+    assert "colouring" not in outcome.err
 
 
-def test_a_name_that_meets_another_is_printed_in_one_line(predict):
+def test_a_name_that_clashes_is_printed_in_one_line(predict):
     save("x/new\nline.png", "y/new\nline.png")
     assert set(failures(predict("x", "y"))) == {"x/new\\nline.png", "y/new\\nline.png"}
 
@@ -590,7 +591,7 @@ def test_linked_folders_do_not_lead_two_results_onto_one(predict, results):
     outcome = predict("in", "--recursive", "--overwrite")
     assert outcome.status == 1
     assert failures(outcome) == {
-        "in/a.png": "colorized/a.png would also be a result of in/sub/a.png; colour them apart",
-        "in/sub/a.png": "colorized/sub/a.png would also be a result of in/a.png; colour them apart",
+        "in/a.png": "colorized/a.png would also be a result of in/sub/a.png; write one of them to another --output",
+        "in/sub/a.png": "colorized/sub/a.png would also be a result of in/a.png; write one of them to another --output",
     }
     assert [path.name for path in results.iterdir() if not path.is_symlink()] == ["b.png"]

@@ -1,7 +1,6 @@
 """Datasets: names, files and splits."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -27,14 +26,6 @@ def touch_scenes(root: Path, **counts: int) -> Path:
     names = [f"{category}_{i}.jpg" for category, count in counts.items() for i in range(count)]
     touch(root / datasets.SCENES_FOLDER, *names)
     return root
-
-
-@pytest.fixture
-def offline(monkeypatch):
-    def refuse(*args, **kwargs):
-        raise AssertionError("the network was used")
-
-    monkeypatch.setattr(socket, "socket", refuse)
 
 
 def below(folder: Path) -> list[str]:
@@ -294,6 +285,19 @@ def test_no_download_unless_wanted(tmp_path, offline):
     with pytest.raises(InputError, match=r"spatialenvelope.* unpack it there, or set TFCOLOR_DATA or `data_dir`"):
         datasets.find("forest", str(tmp_path / "none"), download=False)
     assert below(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "category"),
+    [
+        ("forest_x1.jpg", "forest"),
+        ("deep/forest_x1.jpg", "forest"),
+        ("sea/north/a.png", "sea/north"),
+        ("a.png", "(top folder)"),
+    ],
+)
+def test_categories(file, category):
+    assert datasets.category_of(file) == category
 
 
 @pytest.mark.realdata

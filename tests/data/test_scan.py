@@ -6,7 +6,9 @@ from PIL import Image
 from skimage.color import rgb2lab
 
 from tfcolor.data import datasets
+from tfcolor.data import scan as scanning
 from tfcolor.data.scan import Scan, quantisation_errors, scan
+from tfcolor.photographs.formats import FORMATS
 
 
 @pytest.fixture
@@ -77,6 +79,14 @@ def test_unreadable_files_are_named_and_skipped(pictures, tmp_path):
     assert all(reason for _, reason in found.unreadable)
     assert found.num_images == 5
     np.testing.assert_array_equal(found.pixels, scan(pictures).pixels)
+
+
+@pytest.mark.parametrize("suffix", FORMATS["jpeg"].suffixes)
+def test_jpegs_of_any_suffix_are_decoded_outside_of_pythons_lock(tmp_path, monkeypatch, suffix):
+    left = []
+    monkeypatch.setattr(scanning, "read_photos", lambda paths: left.extend(paths) or iter(()))
+    Image.linear_gradient("L").resize((9, 7)).save(tmp_path / f"a{suffix.upper()}", "JPEG")
+    assert scan([tmp_path / f"a{suffix.upper()}"]).num_images == 1 and left == []
 
 
 def test_jpegs_count_as_pillow_decodes_them(tmp_path):

@@ -46,14 +46,6 @@ def few(monkeypatch):
         monkeypatch.setitem(SCENES_COUNTS, category, 4 + i)
 
 
-@pytest.fixture
-def offline(monkeypatch):
-    def refuse(*args, **kwargs):
-        raise AssertionError("the network was used")
-
-    monkeypatch.setattr(socket, "socket", refuse)
-
-
 def below(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 

@@ -104,7 +104,7 @@ def test_colours_against_scikit_image():
     assert ratios["ssim"] == pytest.approx(structural_similarity(truth.rgb, predicted, channel_axis=-1))
     for t in (0, 5, 20, 150):
         assert pairs["within"][0][t] == (distances <= t).sum()
-    # The share within t, integrated over t, is the AuC of the closed form, but for steps of one unit.
+    # The share within t, integrated over t, is the AuC of the closed form, except for steps of one unit.
     swept = 100 * np.trapezoid(ratios["within"], dx=1) / 150
     assert swept == pytest.approx(100 * (1 - ratios["raw_error"] / 150), abs=0.4)
 

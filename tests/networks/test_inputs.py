@@ -15,7 +15,7 @@ from tfcolor.objectives.targets import batch_maker
 LIGHTNESS = np.random.default_rng(0).uniform(0, 100, [2, 9, 7, 1]).astype(np.float32)
 
 
-def test_gray_is_srgb_s():
+def test_gray_is_that_of_srgb():
     lab = np.concatenate([LIGHTNESS, np.zeros([2, 9, 7, 2])], axis=-1)
     expected = lab2rgb(lab)
     np.testing.assert_allclose(INPUTS["rgb"].from_lightness(tf.constant(LIGHTNESS)), expected, atol=1e-4)

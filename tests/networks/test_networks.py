@@ -172,7 +172,7 @@ class TestBatchNorm:
         np.testing.assert_allclose(self.train(layer, self.x), expected, rtol=1e-4, atol=1e-4)
 
     def test_prediction_after_one_batch_uses_that_batch(self):
-        """Where the averages start must not matter: 0.99 of it would still be there otherwise."""
+        """The initial averages must not count: otherwise they would still have a share of 0.99 after one batch."""
         layer = BatchNorm(3, "norm")
         self.train(layer, self.x)
         values = self.x.reshape(-1, 3).astype(np.float64)
@@ -189,7 +189,7 @@ class TestBatchNorm:
             keep = min(0.99, k / (k + 1))
             expected = keep * expected + (1 - keep) * k
         np.testing.assert_allclose(layer.mean.numpy(), [expected], rtol=1e-5)
-        assert 74.5 < expected < 99  # beyond the plain mean of all, but not that of the last hundred
+        assert 74.5 < expected < 99  # above the mean of all, below the mean of the last hundred
 
     def test_bfloat16_is_normalized_in_float32(self):
         layer = BatchNorm(3, "norm")

@@ -20,7 +20,7 @@ def link(folder: Path, **targets: str) -> None:
         (folder / name).symlink_to(target)
 
 
-def test_names_in_any_depth_sorted(tmp_path):
+def test_names_at_any_depth_are_sorted(tmp_path):
     names = ["b.jpg", "a.PNG", "sub/c.tif", "sub/deep/d.gif", "sub.jpg/e.webp", "a b/é.pgm"]
     touch(tmp_path, *names, "notes.txt", "jpg", "sub/e.jpg.part")
     assert find_images(tmp_path) == sorted(names)

@@ -99,7 +99,7 @@ BITS2, SAMPLES2 = png_of_bits(2)
 BITS4, SAMPLES4 = png_of_bits(4)
 PALETTE, PALETTE_RGB = palette()
 INKS, INKS_L = cmyk()
-# In JPEG 255 is no ink: Adobe's convention, which all programs follow.
+# In JPEG 255 means no ink: Adobe's convention, which all programs follow.
 YCCK = imagecodecs.jpeg8_encode(255 - INKS, level=95, colorspace="CMYK", outcolorspace="YCCK")
 DEEP_ALPHA = ALPHA.astype(np.uint16) * 257 + 3
 L8, L16 = lab_lightness(rgb()), lab_lightness(rgb(65535), 65535)
@@ -536,7 +536,7 @@ def test_the_first_frame_of_an_animation_is_coloured_and_that_is_noted(predict, 
     assert np.abs(lab_lightness(decoded(results / "a.gif.png")) - lab_lightness(first)).max() < 0.5
 
 
-# Odd metadata may be lost; the photograph is coloured all the same
+# Odd metadata may be lost; the photograph is coloured nevertheless
 
 
 @pytest.mark.parametrize("resolution", [(2**32 - 1, 1), (0, 1)], ids=str)

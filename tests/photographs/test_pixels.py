@@ -36,13 +36,12 @@ def test_lossless_colour(tmp_path, suffix):
     options = {"lossless": True} if suffix == ".webp" else {}
     photo = read_photo(saved(tmp_path / f"a{suffix}", Image.fromarray(RGB), **options))
     np.testing.assert_array_equal(photo.rgb, RGB)
-    assert (photo.rgb.dtype, photo.alpha, photo.has_color) == (np.uint8, None, True)
+    assert (photo.rgb.dtype, photo.alpha) == (np.uint8, None)
 
 
 def test_gray_is_a_photograph_too(tmp_path):
     photo = read_photo(saved(tmp_path / "a.png", Image.fromarray(GRAY)))
     np.testing.assert_array_equal(photo.rgb, of_gray(GRAY))
-    assert not photo.has_color
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
@@ -160,7 +159,7 @@ def test_folders_and_missing_files_are_unreadable(tmp_path):
 
 def test_floats_without_a_range_and_bombs_are_unreadable(tmp_path, monkeypatch):
     path = saved(tmp_path / "a.tif", Image.fromarray(GRAY.astype(np.float32)))
-    with pytest.raises(UnreadableImage, match="without a known range"):
+    with pytest.raises(UnreadableImage, match="floating-point gray values, whose range is unknown"):
         read_photo(path)
     monkeypatch.setattr(pixels, "MAX_PIXELS", 50)
     path = saved(tmp_path / "b.png", Image.fromarray(RGB))
@@ -260,7 +259,7 @@ def test_arrays_there_and_back_by_their_names(tmp_path):
 
 
 def test_broken_archives_are_refused_in_one_line(tmp_path):
-    """Every byte of a small archive inverted in turn: the file loads all the same, or is refused."""
+    """Every byte of a small archive inverted in turn: the file loads nevertheless, or is refused."""
     path = tmp_path / "a.npz"
     files.write_npz(path, {"a": np.arange(3), "b": "word"})
     whole = path.read_bytes()

@@ -72,7 +72,7 @@ def test_a_tiffs_exif_is_read_beyond_pillows_limit(tmp_path):
     assert b"Zeiss" in page.metadata.exif
 
 
-def test_the_own_limit_holds(tmp_path, monkeypatch):
+def test_our_limit_applies(tmp_path, monkeypatch):
     path = saved(tmp_path / "a.png")
     monkeypatch.setattr(pixels, "MAX_PIXELS", 53)
     for read in (read_photo, read_size, lambda path: read_header(path, 53)):

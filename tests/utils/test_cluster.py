@@ -1,4 +1,4 @@
-"""What TF_CONFIG says: alone, as one of several workers, and nonsense."""
+"""What TF_CONFIG says: alone, as one of several workers, and invalid content."""
 
 import json
 

@@ -212,6 +212,12 @@ def test_progress_in_a_pipe_is_a_plain_line_now_and_then(clock, capsys):
     assert lines[-1] == "colouring: 20/20 tiles, 0.25 tiles/s photo.jpg"
 
 
+def test_nothing_to_do_shows_no_progress(clock, capsys):
+    with console.Progress("colouring", 0, "photographs") as progress:
+        progress.update(0)
+    assert capsys.readouterr().err == ""
+
+
 def test_progress_goes_on_from_where_it_began(clock, capsys):
     with console.Progress("training", 1000, "steps", done=900) as progress:
         clock.now += 10

@@ -1,6 +1,9 @@
 """Files and folders that are complete or not there; other functions of `files` are tested with photographs."""
 
 import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,6 +35,74 @@ def test_what_fails_leaves_nothing(error, tmp_path):
         raise error
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
     assert (tmp_path / "old").read_bytes() == b"old"
+
+
+def folder_with(path, text):
+    path.mkdir()
+    (path / "a.txt").write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("through_link", [False, True])
+def test_an_old_folder_is_replaced_when_the_new_one_is_complete(tmp_path, through_link):
+    old = path = folder_with(tmp_path / "it", "old")
+    if through_link:
+        path = tmp_path / "link"
+        path.symlink_to("it")
+    with files.new_folder(path, replace=True) as folder:
+        (folder / "b.txt").write_text("new")
+        assert (path / "a.txt").read_text() == "old"
+    assert [file.name for file in old.iterdir()] == ["b.txt"] and path.is_symlink() == through_link
+    assert {entry.name for entry in tmp_path.iterdir()} == {"it", path.name}
+
+
+def test_a_folder_that_is_in_the_way_stays_unless_it_may_be_replaced(tmp_path):
+    path = folder_with(tmp_path / "it", "old")
+    with pytest.raises(OSError), files.new_folder(path) as folder:
+        (folder / "a.txt").write_text("new")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["it"] and (path / "a.txt").read_text() == "old"
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_a_replacement_that_fails_leaves_the_old_folder(tmp_path, monkeypatch, failing):
+    path, renames, rename = folder_with(tmp_path / "it", "old"), [], Path.rename
+
+    def interrupted(self, target):
+        renames.append(target)
+        if len(renames) == failing:
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt), files.new_folder(path, replace=True) as folder:
+        (folder / "a.txt").write_text("new")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["it"] and (path / "a.txt").read_text() == "old"
+
+
+KILLED = """
+import os, pathlib, shutil, sys
+from tfcolor.utils import files
+calls = []
+def killed(function):
+    def call(*arguments, **options):
+        calls.append(function)
+        if len(calls) == int(sys.argv[2]):
+            os.kill(os.getpid(), 9)
+        return function(*arguments, **options)
+    return call
+with files.new_folder(pathlib.Path(sys.argv[1]), replace=True) as folder:
+    (folder / "a.txt").write_text("new")
+    pathlib.Path.rename, shutil.rmtree = killed(pathlib.Path.rename), killed(shutil.rmtree)
+"""
+
+
+@pytest.mark.parametrize("call", [1, 2, 3])
+def test_a_kill_during_a_replacement_loses_neither_folder(tmp_path, call):
+    path = folder_with(tmp_path / "it", "old")
+    assert subprocess.run([sys.executable, "-c", KILLED, path, str(call)], check=False).returncode == -9
+    found = {file.read_text() for file in tmp_path.rglob("a.txt")}
+    assert found == {"old", "new"}
+    assert path.exists() == (call != 2)
 
 
 def test_leftovers_are_removed_and_other_files_stay(tmp_path):

@@ -42,8 +42,8 @@ class Bins:
     smoothing: sigma of the prior's Gaussian, ab units.
     min_count: the fewest pixels of an occupied cell.
     dataset, split: the photographs that were counted.
-    num_images, num_pixels: how many there were.
-    format_version: of the file.
+    num_images, num_pixels: numbers of photographs and pixels that were counted.
+    format_version: version of the file's format.
     """
 
     window: int

@@ -21,7 +21,7 @@ def annealed_mean(ab_logits: tf.Tensor, colors: tf.Tensor, temperature: float | 
 
     def mean():
         # exp(log z / T), normalised, is the softmax of logits / T, which subtracts the maximum first. With T
-        # below 1e-6 only logits that float32 can hardly tell apart (1e-6 at 10) would share the probability.
+        # below 1e-6 only logits that are almost equal in float32 (1e-6 at 10) would share the probability.
         return tf.tensordot(tf.nn.softmax(ab_logits / tf.maximum(temperature, 1e-6)), colors, axes=1)
 
     return tf.cond(temperature == 0, mode, mean)

@@ -23,7 +23,7 @@ class Encoder:
         Args:
             bins: the bins; distances are measured to their geometric centres.
             neighbours: k; 1 is the hard encoding: the bin of a pixel's own cell, or the nearest one if
-                its cell is no bin.
+                its cell is not a bin.
         """
         self.window, self.extent = bins.window, bins.extent
         self.neighbours = min(neighbours, bins.num_bins)

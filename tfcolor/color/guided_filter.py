@@ -1,4 +1,4 @@
-"""Smooth colours that stay inside edges of lightness: the guided filter."""
+"""The guided filter: smooths colours without crossing edges of lightness."""
 
 import tensorflow as tf
 
@@ -46,7 +46,7 @@ def _mean(x, radius):
     side = 2 * radius + 1
     rows = tf.transpose(_sums(x, side), [0, 2, 1, 3])
     # The factor stands between the two sums. Next to a product or to another mean TensorFlow would merge it with
-    # them where it knows the shapes, and rounding would depend on that.
+    # them if it knows the shapes, and rounding would depend on that.
     return tf.transpose(_sums(rows * (1 / side**2), side), [0, 2, 1, 3])
 
 

@@ -15,7 +15,7 @@ def smoothed_prior(counts: np.ndarray, cells: np.ndarray, window: int, sigma: fl
         counts: [n, n] pixels in each cell of the ab plane.
         cells: int [Q, 2], the cells of the bins.
         window: side of a cell in ab units.
-        sigma: of the Gaussian in ab units: 5 in the paper, 0 for none.
+        sigma: sigma of the Gaussian in ab units: 5 in the paper, 0 for none.
 
     Returns:
         float64 [Q] with sum 1, positive for every cell that has pixels.

@@ -21,7 +21,7 @@ from tfcolor.colorizer.tiles import AUTO_TILE
 from tfcolor.utils.mirror import mirrored
 
 _SURFACES = 6  # at most
-_BLOCKS = 40_000  # a picture is divided into about so many blocks, whose mean distributions are grouped
+_BLOCKS = 40_000  # a picture is divided into about this many blocks, whose mean distributions are grouped
 _SMALLEST_BLOCK = 4  # side in pixels: single pixels are too noisy
 _APART = 20.0  # ab units: the least distance of two modes of a surface, so that they clearly differ
 _PULL = 15.0  # ab units: sigma of the Gaussian around a mode

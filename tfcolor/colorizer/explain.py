@@ -51,7 +51,7 @@ def plot(
     span = _span(colorizer.bins.centres, logits_there)
     for axes, T in zip(below.subplots(1, len(temperatures)), temperatures, strict=True):
         _plot_distribution(axes, colorizer, logits_there, T, span)
-    below.suptitle(f"the prediction at {x},{y}, where L* = {lightness[y, x]:.0f}; + is the colour that comes out")
+    below.suptitle(f"the prediction at {x},{y}, where L* = {lightness[y, x]:.0f}; + marks the resulting colour")
     save_figure(figure, path)
 
 

@@ -22,21 +22,21 @@ def parse(arguments):
     parser = console.Parser(__doc__)
     add = parser.add_argument
     add("--window", type=int, default=10, help="side of a bin in ab units; divides 220: 10 (default) or 5")
-    add("--bins", default="occupied", choices=("occupied", ZHANG313), help="which cells are bins (default occupied)")
+    add("--bins", default="occupied", choices=("occupied", ZHANG313), help="which cells are bins (default: occupied)")
     add("--dataset", default="scenes", help="scenes (default), one of its categories, samples, or a folder")
-    add("--split", default="train", choices=datasets.SPLITS, help="photographs to count (default train)")
+    add("--split", default="train", choices=datasets.SPLITS, help="photographs to count (default: train)")
     add(
         "--lambda",
         dest="uniform_share",
         metavar="LAMBDA",
         type=float,
         default=0.5,
-        help="share of the uniform distribution in the weights, in [0, 1] (default 0.5)",
+        help="share of the uniform distribution in the weights, in [0, 1] (default: 0.5)",
     )
-    add("--smoothing", type=float, help="sigma of the prior's Gaussian in ab units (default 0, 5 for zhang313)")
-    add("--min-count", type=int, default=1, help="pixels that make a bin occupied (default 1)")
-    add("--data-dir", help="folder of the datasets (default $TFCOLOR_DATA, else data/)")
-    add("--output", help="folder to write (default bins/<dataset>-w<window> or bins/<dataset>-zhang313)")
+    add("--smoothing", type=float, help="sigma of the prior's Gaussian in ab units (default: 0, 5 for zhang313)")
+    add("--min-count", type=int, default=1, help="pixels that make a bin occupied (default: 1)")
+    add("--data-dir", help="folder of the datasets (default: $TFCOLOR_DATA, else data/)")
+    add("--output", help="folder to write (default: bins/<dataset>-w<window> or bins/<dataset>-zhang313)")
     add("--overwrite", action="store_true", help="replace the files of an earlier scan")
     return parser.parse_args(arguments)
 

@@ -6,7 +6,7 @@ python -m tfcolor calibrate --model runs/scenes-zhang-w10 --dataset scenes --out
 import argparse
 from pathlib import Path
 
-from tfcolor.data import datasets
+from tfcolor.commands import choosing
 from tfcolor.utils import console
 from tfcolor.utils.errors import InputError
 from tfcolor.utils.files import check_new
@@ -19,11 +19,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = console.Parser(__doc__)
     add = parser.add_argument
     add("--model", required=True, help="a shipped model or a model directory; it is not changed")
-    add("--dataset", default="scenes", help="dataset of the photographs (default scenes)")
-    add("--split", default="val", choices=("val", "train"), help="never test, which must choose nothing (default val)")
-    add("--photographs", type=int, default=200, help="use at most this many, spread over the split (default 200)")
     add("--output", required=True, help="folder of the calibrated model")
-    add("--data-dir", help="folder of the datasets (default $TFCOLOR_DATA, else data/)")
+    choosing.add_options(parser)
     return parser.parse_args(arguments)
 
 
@@ -36,8 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not read_info(model).predicts_distribution:
         raise InputError(f"{model} predicts one colour for each pixel: there is nothing to calibrate")
     check_new(target)
-    dataset = datasets.find(args.dataset, args.data_dir)
-    paths = dataset.some_of(args.split, args.photographs)
+    dataset, paths = choosing.find(args)
     console.load_tensorflow()
     from tfcolor.evaluation.calibration import calibrate
 

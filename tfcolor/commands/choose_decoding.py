@@ -5,17 +5,18 @@ python -m tfcolor choose-decoding --model runs/forest-valid8-w10 --dataset fores
 
 import argparse
 
-from tfcolor.data import datasets
+from tfcolor.commands import choosing
 from tfcolor.utils import console
 from tfcolor.utils.errors import InputError
 
 NAMES = {"temperature": "T", "uniform_share": "lambda", "smoothing": "chroma smoothing"}
+# Metric -> its name, and a heading short enough for a table of 80 columns.
 CRITERIA = {
-    "mean_auc": "mean of raw and bounded AuC, %",
-    "raw_auc": "raw AuC, %",
-    "bounded_auc": "bounded AuC, %",
-    "rebalanced_auc": "rebalanced AuC, %",
-    "dcf": "dCF",
+    "mean_auc": ("mean of raw and bounded AuC", "mean"),
+    "raw_auc": ("raw AuC", "raw"),
+    "bounded_auc": ("bounded AuC", "bounded"),
+    "rebalanced_auc": ("rebalanced AuC", "rebalanced"),
+    "dcf": ("dCF", "dCF"),
 }
 
 
@@ -24,12 +25,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = console.Parser(__doc__)
     add = parser.add_argument
     add("--model", required=True, help="a model directory")
-    add("--dataset", default="scenes", help="dataset of the photographs (default scenes)")
-    add("--split", default="val", choices=("val", "train"), help="never test, which must choose nothing (default val)")
-    add("--by", default="mean_auc", choices=tuple(CRITERIA), help="metric to optimize (default mean_auc)")
-    add("--photographs", type=int, default=200, help="use at most this many, spread over the split (default 200)")
+    add("--by", default="mean_auc", choices=tuple(CRITERIA), help="metric to optimize (default: mean_auc)")
     add("--write", action="store_true", help="write the choice into the model's model.json")
-    add("--data-dir", help="folder of the datasets (default $TFCOLOR_DATA, else data/)")
+    choosing.add_options(parser)
     return parser.parse_args(arguments)
 
 
@@ -41,8 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
     folder = find_model(args.model)
     if not read_info(folder).predicts_distribution:
         raise InputError(f"{folder} predicts one colour for each pixel: there is nothing to choose")
-    dataset = datasets.find(args.dataset, args.data_dir)
-    paths = dataset.some_of(args.split, args.photographs)
+    dataset, paths = choosing.find(args)
     console.load_tensorflow()
     from tfcolor.evaluation.decoding_choice import choose, measure, write
 
@@ -52,12 +49,13 @@ def main(arguments: list[str] | None = None) -> None:
         for decoding, errors in found.items()
     ]
     console.print_table(
-        f"{args.model} on {dataset.name}, {args.split} split, {len(paths)} photographs",
-        [*NAMES.values(), *CRITERIA.values()],
+        f"{args.model} on {dataset.name}, {args.split} split, {len(paths)} photographs\n"
+        "AuC in %; mean: of raw and bounded",
+        ["T", "lambda", "smoothing", *(heading for _, heading in CRITERIA.values())],
         rows,
     )
     best = choose(found, args.by)
-    print(f"best in {CRITERIA[args.by]}: " + ", ".join(f"{NAMES[name]} {getattr(best, name):g}" for name in NAMES))
+    print(f"best in {CRITERIA[args.by][0]}: " + ", ".join(f"{NAMES[name]} {getattr(best, name):g}" for name in NAMES))
     if args.write:
         write(folder, best, f"best {args.by} on the {args.split} split of {dataset.name}")
         print(f"written to {folder / 'model.json'}")

@@ -20,7 +20,7 @@ def parse(arguments):
     parser = console.Parser(__doc__)
     add = parser.add_argument
     add("inputs", nargs="*", metavar="FILE", help="photographs, folders of them, or globs")
-    add("--model", default=DEFAULT_MODEL, help=f"a shipped model or a model directory (default {DEFAULT_MODEL})")
+    add("--model", default=DEFAULT_MODEL, help=f"a shipped model or a model directory (default: {DEFAULT_MODEL})")
     add("--list-models", action="store_true", help="list the shipped models and exit")
 
     add = parser.add_argument_group("colour").add_argument
@@ -28,35 +28,40 @@ def parse(arguments):
         "--T",
         type=float,
         dest="temperature",
-        help="temperature in [0, 1]: 0 vivid and patchy, 1 smooth and dull (the model's own)",
+        help="temperature in [0, 1]: 0 vivid and patchy, 1 smooth and dull (default: the model's own)",
     )
     add(
         "--lambda",
         type=float,
         dest="uniform_share",
         metavar="L",
-        help="in [0, 1]: lower values make rare colours more likely (the model's own)",
+        help="in [0, 1]: lower values make rare colours more likely (default: the model's own)",
     )
-    add("--strength", type=float, help="in [0, 1], scales chroma: 0 leaves gray (1)")
+    add("--strength", type=float, help="in [0, 1], scales chroma: 0 leaves gray (default: 1)")
     add(
         "--chroma-smoothing",
         type=int,
         dest="smoothing",
         metavar="R",
-        help="smooth colours over R pixels, but not across edges (the model's own)",
+        help="smooth colours over R pixels, but not across edges (default: the model's own)",
     )
 
     add = parser.add_argument_group("files").add_argument
-    add("--output", default="colorized", help="folder to write (default colorized)")
+    add("--output", default="colorized", help="folder to write (default: colorized)")
     add("--recursive", action="store_true", help="search folders to any depth, and keep their tree in the output")
-    add("--format", choices=tuple(FORMATS), help="format of the results (default each photograph's own)")
+    add("--format", choices=tuple(FORMATS), help="format of the results (default: each photograph's own)")
     add("--quality", type=int, help="quality of JPEG and WebP, 1 ... 100 (default: a JPEG's own, WebP lossless)")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="skip photographs whose results exist")
     existing.add_argument("--overwrite", action="store_true", help="replace results that exist")
-    add("--shard", default="1/1", metavar="I/N", help="colour the I-th of N shares, one for each of N processes")
-    add("--workers", type=int, default=4, help="number of threads that read, and that write (4)")
-    add("--max-megapixels", type=float, default=300, help="refuse larger pictures (300)")
+    add(
+        "--shard",
+        default="1/1",
+        metavar="I/N",
+        help="colour the I-th of N shares, one for each of N processes (default: 1/1)",
+    )
+    add("--workers", type=int, default=4, help="number of threads that read, and that write (default: 4)")
+    add("--max-megapixels", type=float, default=300, help="refuse larger pictures (default: 300)")
 
     add = parser.add_argument_group("looking").add_argument
     add("--compare", action="store_true", help="also write a sheet with input, result and truth")
@@ -66,7 +71,7 @@ def parse(arguments):
 
     computing = parser.add_argument_group("computing")
     computing.add_argument(
-        "--tile", default="auto", help="side of the tiles in pixels; changes memory, not the picture"
+        "--tile", default="auto", help="side of the tiles in pixels; changes memory, not the picture (default: auto)"
     )
     PRECISION.add_to(computing, "precision", default=PRECISION.default)
     XLA.add_to(computing, "xla", default=XLA.default)
@@ -134,10 +139,11 @@ def check_ranges(args):
     for option, value, low, high in (
         ("--quality", args.quality, 1, 100),
         ("--workers", args.workers, 1, 256),
-        ("--max-megapixels", args.max_megapixels, 0, 1e6),
     ):
         if value is not None and not low <= value <= high:
             raise InputError(f"{option} must be in [{low:g}, {high:g}], got {value:g}")
+    if not 0 < args.max_megapixels <= 1e6:
+        raise InputError(f"--max-megapixels must be above 0 and at most 1000000, got {args.max_megapixels:g}")
 
 
 def tile_size(text):

@@ -36,7 +36,7 @@ class Report:
     progress: where failures and notes are printed.
     colored: the photographs whose results are written.
     failed: the photographs without a result.
-    num_pixels: of all photographs that were coloured.
+    num_pixels: number of pixels of all photographs that were coloured.
     """
 
     progress: Progress
@@ -86,12 +86,12 @@ def colorize_files(
 
     Args:
         colorizer: the model.
-        jobs: from `worklist.find`.
+        jobs: the jobs from `worklist.find`.
         decoding: how a colour is chosen from a distribution.
         outputs: the results' format and quality, and whether comparisons are written.
         tile: side of the tiles in pixels.
-        max_pixels: how many pixels a page may have.
-        workers: how many threads read, and how many write, while the network computes.
+        max_pixels: the largest number of pixels of a page.
+        workers: number of threads that read, and that write, while the network computes.
 
     Returns:
         What became of each photograph.
@@ -175,11 +175,11 @@ def result_format(target: Path, header: Header, chosen: str | None) -> str:
 
     Args:
         target: the result.
-        header: of the photograph.
+        header: header of the photograph.
         chosen: the format that was asked for, or None.
 
     Returns:
-        `chosen`; else the photograph's own format where the result has the same suffix, even a wrong one; else the
+        `chosen`; else the photograph's own format if the result has the same suffix, even a wrong one; else the
         format that the result's suffix means.
     """
     if not chosen and header.format and target.suffix == header.path.suffix:

@@ -15,7 +15,16 @@ from tfcolor.utils import cluster, console
 from tfcolor.utils.errors import InputError, WorkError
 from tfcolor.utils.files import check_folder, make_folder
 
-PART_VERSION = 2  # of the file of a share
+PART_VERSION = 3  # of the file of a share
+# Metrics of the printed table -> headings short enough for 80 columns.
+_HEADINGS = {
+    "raw_auc": "raw",
+    "bounded_auc": "bounded",
+    "rebalanced_auc": "rebalanced",
+    "psnr": "PSNR",
+    "ciede2000": "CIEDE2000",
+    "dcf": "dCF",
+}
 _HEAVY = 0.3  # a note says if one photograph has more than this share of all weight
 
 
@@ -23,36 +32,36 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = console.Parser(__doc__)
     add = parser.add_argument
-    add("--model", default=DEFAULT_MODEL, help=f"a shipped model or a model directory (default {DEFAULT_MODEL})")
+    add("--model", default=DEFAULT_MODEL, help=f"a shipped model or a model directory (default: {DEFAULT_MODEL})")
     add("--predictions", metavar="DIR", help="measure another program's results, files with the photographs' names")
-    add("--dataset", default="scenes", help="name of a dataset, or a folder of colour photographs (default scenes)")
-    add("--split", default="test", choices=datasets.SPLITS, help="split to measure (default test)")
-    add("--T", dest="temperature", help="temperatures, separated by commas (default 1 and the model's own)")
+    add("--dataset", default="scenes", help="name of a dataset, or a folder of colour photographs (default: scenes)")
+    add("--split", default="test", choices=datasets.SPLITS, help="split to measure (default: test)")
+    add("--T", dest="temperature", help="temperatures, separated by commas (default: 1 and the model's own)")
     add(
         "--lambda",
         type=float,
         dest="uniform_share",
         metavar="L",
-        help="lambda of the decoding, as in predict.py (default the model's own)",
+        help="lambda of the decoding, as in predict.py (default: the model's own)",
     )
     add(
         "--chroma-smoothing",
         type=int,
         dest="smoothing",
         metavar="R",
-        help="smooth colours as predict.py does (default the model's own)",
+        help="smooth colours as predict.py does (default: the model's own)",
     )
-    add("--output", help="folder to write (default evaluations/DATASET-SPLIT-MODEL)")
+    add("--output", help="folder to write (default: evaluations/DATASET-SPLIT-MODEL)")
     add("--overwrite", action="store_true", help="replace results that exist")
     add("--shard", default="1/1", metavar="I/N", help="measure the I-th of N shares; the last to finish combines them")
     add(
         "--precision",
         default="auto",
         choices=("auto", "float32", "bfloat16"),
-        help="of the convolutions (default auto)",
+        help="precision of the convolutions (default: auto)",
     )
     add("--tile", type=int, help="side of the tiles in pixels, as in predict.py")
-    add("--data-dir", help="folder of the datasets (default $TFCOLOR_DATA, else data/)")
+    add("--data-dir", help="folder of the datasets (default: $TFCOLOR_DATA, else data/)")
     return parser.parse_args(arguments)
 
 
@@ -173,11 +182,10 @@ def fingerprint_of(args: argparse.Namespace) -> str:
 
 def print_results(title: str, model: str, results: dict) -> None:
     """Print the most important metrics."""
-    from tfcolor.evaluation.report import METRICS, rows
+    from tfcolor.evaluation.report import rows
 
-    metrics = ["raw_auc", "bounded_auc", "rebalanced_auc", "psnr", "ciede2000", "dcf"]
-    heads = ["predictor", *(METRICS[metric][2] for metric in metrics)]
-    console.print_table(title, heads, rows(results, model, metrics, False))
+    title += "\nAuC in %, PSNR in dB"
+    console.print_table(title, ["predictor", *_HEADINGS.values()], rows(results, model, list(_HEADINGS), False))
 
 
 def print_heavy(found: Any) -> None:

@@ -26,9 +26,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     formats = "; ".join(f"{name}: {text}" for name, text in FORMATS.items())
     parser.add_argument("--model", default=DEFAULT_MODEL, help="a shipped model or a model directory")
     parser.add_argument(
-        "--format", default="savedmodel", choices=tuple(FORMATS), help=f"{formats} (default savedmodel)"
+        "--format", default="savedmodel", choices=tuple(FORMATS), help=f"{formats} (default: savedmodel)"
     )
-    parser.add_argument("--size", metavar="HxW", help="size of the pictures in pixels, for tflite (default any)")
+    parser.add_argument("--size", metavar="HxW", help="size of the pictures in pixels, for tflite (default: any)")
     parser.add_argument("--output", required=True, help="folder to write, or .tflite file")
     return parser.parse_args(arguments)
 

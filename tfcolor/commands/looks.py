@@ -27,11 +27,11 @@ def look_at_files(
 
     Args:
         colorizer: the model.
-        jobs: from `worklist.find`.
+        jobs: the jobs from `worklist.find`.
         decoding: how a colour is chosen from a distribution; a sweep has temperatures of its own.
         outputs: which pictures are made.
         tile: side of the tiles in pixels.
-        max_pixels: how many pixels a page may have.
+        max_pixels: the largest number of pixels of a page.
 
     Returns:
         What became of each photograph.

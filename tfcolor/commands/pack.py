@@ -5,26 +5,29 @@ On hard disks and over networks, a few large files are read faster than many sma
 """
 
 import argparse
-import shutil
-import tempfile
 from pathlib import Path
 
 from tfcolor.data import datasets
 from tfcolor.utils import console
 from tfcolor.utils.errors import InputError
-from tfcolor.utils.files import check_folder
+from tfcolor.utils.files import check_folder, new_folder
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = console.Parser(__doc__)
     add = parser.add_argument
-    add("--dataset", default="scenes", help="name of a dataset, or a folder, as in train.py (default scenes)")
-    add("--split", default="train", choices=datasets.SPLITS, help="split to pack (default train)")
-    add("--shards", type=int, default=16, help="number of files, at least one for each machine that will train (16)")
-    add("--output", help="folder to write (default packs/<dataset>-<split>)")
+    add("--dataset", default="scenes", help="name of a dataset, or a folder, as in train.py (default: scenes)")
+    add("--split", default="train", choices=datasets.SPLITS, help="split to pack (default: train)")
+    add(
+        "--shards",
+        type=int,
+        default=16,
+        help="number of files, at least one for each machine that will train (default: 16)",
+    )
+    add("--output", help="folder to write (default: packs/<dataset>-<split>)")
     add("--overwrite", action="store_true", help="replace an existing pack")
-    add("--data-dir", help="folder of the datasets (default $TFCOLOR_DATA, else data/)")
+    add("--data-dir", help="folder of the datasets (default: $TFCOLOR_DATA, else data/)")
     return parser.parse_args(arguments)
 
 
@@ -50,9 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     folder.absolute().parent.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(
-            dir=folder.absolute().parent, prefix=f".{folder.name}-", suffix=".tmp"
-        ) as unfinished,
+        new_folder(folder, replace=args.overwrite) as unfinished,
         console.Progress("packing", total, "photographs") as progress,
     ):
 
@@ -61,11 +62,6 @@ def main(arguments: list[str] | None = None) -> None:
                 progress.log(reason)
             progress.update(done)
 
-        place = Path(unfinished) / "pack"
-        place.mkdir()
-        pack = write_pack(dataset, args.split, place, args.shards, on_photo)
-        if folder.exists():
-            shutil.rmtree(folder)
-        place.rename(folder)
+        pack = write_pack(dataset, args.split, unfinished, args.shards, on_photo)
     megabytes = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
     print(f"{sum(pack.records):,} photographs in {args.shards} shards, {megabytes:,.0f} MB: {folder}")

@@ -4,8 +4,8 @@ The names of results depend on no other photograph. A result with its photograph
 Otherwise the new suffix is appended: photo.gif becomes photo.gif.png. If two photographs would still have a result of
 the same name, neither is coloured, but all others are.
 
-`os.path` answers where `pathlib` raises: for paths that are too long, closed folders, and links that form a circle.
-`Path.glob` refuses absolute patterns.
+`os.path` returns False where `pathlib` would raise: for paths that are too long, closed folders, and links that form a
+circle. `Path.glob` refuses absolute patterns.
 """
 # ruff: noqa: PTH112, PTH207
 
@@ -33,7 +33,7 @@ class Outputs:
     quality: 1 ... 100, of JPEG and WebP; None for the photograph's own, see `writing.saving`.
     compare: whether a sheet of input, result and truth is written beside the result.
     sweep: the temperatures of a sheet; none for no sheet.
-    candidates: how many different colourings are written.
+    candidates: number of different colourings to write.
     explain: (x, y) of the pixel whose prediction is plotted, from the left and from the top.
     """
 
@@ -56,7 +56,7 @@ class Outputs:
             name: the photograph's file name.
 
         Returns:
-            The result's name, and the comparison's where there is one. For pictures to look at: the names of the
+            The result's name, and the comparison's if there is one. For pictures to look at: the names of the
             sweep, the explanation and the candidates.
         """
         result = result_name(name, self.format)
@@ -79,8 +79,8 @@ class Job:
 class Worklist:
     """The work of one call.
 
-    jobs: in the order of the inputs.
-    skipped: how many other photographs have their results already.
+    jobs: the photographs to colour, in the order of the inputs.
+    skipped: number of other photographs whose results exist.
     failures: inputs that cannot be coloured: (path, reason).
     """
 
@@ -101,7 +101,7 @@ def find(
 
     Args:
         inputs: files, folders and globs; none for the samples.
-        folder: of the results. They keep the tree below each folder among the inputs.
+        folder: folder of the results. They keep the tree below each folder among the inputs.
         outputs: what is made of each photograph.
         recursive: whether folders are searched to any depth.
         shard: (i, n) for the i-th of n shares, 1 <= i <= n. A photograph's place in the tree decides its
@@ -213,7 +213,9 @@ def _clashes(jobs: list[Job]) -> dict[Path, str]:
     for claimed in claims.values():
         for place, (source, target) in enumerate(claimed if len(claimed) > 1 else ()):
             other, _ = claimed[0 if place else 1]
-            reasons.setdefault(source, f"{target} would also be a result of {other}; colour them apart")
+            reasons.setdefault(
+                source, f"{target} would also be a result of {other}; write one of them to another --output"
+            )
     return reasons
 
 

@@ -22,7 +22,7 @@ class ColorCounts:
         """Start at zero.
 
         Args:
-            most_pixels: how many the 32-bit table may count before it is added to a 64-bit one.
+            most_pixels: number of pixels that the 32-bit table may count before it is added to a 64-bit one.
         """
         self._table = np.zeros(_COLORS, np.uint32)
         self._pixels_left = self._most_pixels = most_pixels

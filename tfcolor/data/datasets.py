@@ -31,6 +31,7 @@ SAMPLES = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")  # part o
 GRAY_SAMPLES = ("camera.png", "grass.png")  # in the same folder: photographs to colour, not to learn from
 NAMES = (*SCENES, "samples")
 SPLITS = ("train", "val", "test", "all")
+TOP = "(top folder)"  # category of photographs that lie in no subfolder
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Dataset:
 
         Args:
             split: 'train', 'val', 'test' or 'all'.
-            photographs: how many at most.
+            photographs: the largest number of photographs.
 
         Returns:
             The paths of the photographs.
@@ -139,12 +140,12 @@ def share_of(file: str, num_shares: int) -> int:
     return zlib.crc32(os.fsencode(file)) % num_shares
 
 
-def category_of(dataset: Dataset, file: str) -> str:
-    """Return the category of a photograph: a scene's name says it, elsewhere the file's folder; '' without a folder."""
-    if SCENES_FILE.fullmatch(PurePosixPath(file).name):
-        return scene_category(file)
+def category_of(file: str) -> str:
+    """Return the category of a photograph: that in a scene's name, else the file's folder, `TOP` without a folder."""
+    if SCENES_FILE.fullmatch(name := PurePosixPath(file).name):
+        return scene_category(name)
     parent = PurePosixPath(file).parent
-    return "" if parent == PurePosixPath(".") else parent.as_posix()
+    return TOP if parent == PurePosixPath(".") else parent.as_posix()
 
 
 def data_root(data_dir: str | None = None) -> Path:

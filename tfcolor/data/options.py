@@ -28,12 +28,12 @@ class DataOptions:
     )
     patch: int | None = option(
         None,
-        "side of the training windows in pixels (default depends on the network); valid8 colours 16 pixels less",
+        "side of the training windows in pixels (default: set by the network); valid8 colours 16 pixels less",
         kind=int,
     )
     zoom: float = option(
         1.0,
-        "cut windows up to so many times smaller or larger, and resize them; for example 1.5",
+        "cut windows up to this many times smaller or larger, and resize them; for example 1.5",
         holds=lambda x: 1 <= x <= 4,
         rule="in [1, 4]",
     )

@@ -36,7 +36,7 @@ class Pack:
     """The photographs of one split, packed.
 
     folder: folder of the shards and `pack.json`.
-    dataset, split: where the photographs are from.
+    dataset, split: dataset and split of the photographs.
     fingerprint: `Dataset.fingerprint` of that split.
     records: number of photographs in each shard.
     """
@@ -140,7 +140,7 @@ def windows_of(
         seed: seed of everything random.
         first_example: number of the first example in this pipeline; those before it are skipped.
         pipeline: which machine this is; each machine reads shards of its own.
-        zoom: at least 1; windows are cut up to so many times smaller or larger, then resized to `patch`.
+        zoom: at least 1; windows are cut up to this many times smaller or larger, then resized to `patch`.
 
     Returns:
         A dataset of uint8 [patch, patch, 3], sRGB.

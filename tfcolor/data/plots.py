@@ -20,7 +20,7 @@ def plot_density(found: Scan, title: str, path: Path) -> None:
 
     Args:
         found: the colours of a dataset.
-        title: of the plot.
+        title: title of the plot.
         path: the .png to write.
     """
     edges = np.arange(-EXTENT, EXTENT + 1)
@@ -37,7 +37,7 @@ def plot_bins(bins: Bins, title: str, path: Path) -> None:
 
     Args:
         bins: the bins.
-        title: of the plot.
+        title: title of the plot.
         path: the .png to write.
     """
     n, extent = cells_per_axis(bins.window, bins.extent), bins.extent

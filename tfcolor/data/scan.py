@@ -16,10 +16,11 @@ from tfcolor.color.bins import Bins, count_bins
 from tfcolor.color.encoding import Encoder
 from tfcolor.color.lab import levels_to_lab
 from tfcolor.data.color_counts import ColorCounts
+from tfcolor.photographs.formats import FORMATS
 from tfcolor.photographs.pixels import UnreadableImage, read_photos
 
 _CHUNK = 2**18  # colours converted at a time
-_JPEG = (".jpg", ".jpeg")
+_JPEG = FORMATS["jpeg"].suffixes
 _DECODERS = 8  # files in the decoder at once
 _LARGEST = 2**22  # pixels of a picture that TensorFlow decodes; Pillow reads larger ones, and limits memory
 

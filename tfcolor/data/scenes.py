@@ -30,7 +30,7 @@ SCENES = {"scenes": tuple(SCENES_COUNTS)} | {category: (category,) for category 
 HINT = f"or set TFCOLOR_DATA or `data_dir` to the folder that holds {SCENES_FOLDER}"
 
 _ENTRY_BYTES = 5_000_000  # the largest photograph unpacked: 40 times the largest seen (126 kB)
-# What a download and `zipfile` raise for a bad line, disk or archive (RuntimeError: it is encrypted).
+# What a download and `zipfile` raise for a failed connection, disk or archive (RuntimeError: it is encrypted).
 _FAILURES = (OSError, EOFError, ValueError, RuntimeError, BadZipFile, LZMAError, zlib.error)
 
 
@@ -38,11 +38,11 @@ def download_scenes(root: Path, url: str = SCENES_URL) -> Path:
     """Download the scenes' archive, check it, and unpack its photographs below `root`.
 
     The work is done in a temporary folder inside `root`, which is removed on failure and Ctrl-C too. The
-    finished folder is then renamed, so that nobody ever sees a half-unpacked one.
+    finished folder is then renamed, so that it is never seen half unpacked.
 
     Args:
-        root: the folder to hold `SCENES_FOLDER`; made where it is missing.
-        url: of the zip archive. A server of an http address is asked by https first.
+        root: the folder to hold `SCENES_FOLDER`; made if it is missing.
+        url: URL of the zip archive; http addresses are tried over https first.
 
     Returns:
         The folder with the photographs.
@@ -65,7 +65,7 @@ def download_scenes(root: Path, url: str = SCENES_URL) -> Path:
             _fetch(url, archive)
             _unpack(archive, unpacked)
             _check_photographs(unpacked)
-            if not scene_files(folder):  # else another process was faster
+            if not scene_files(folder):  # unless another process has finished first
                 unpacked.replace(folder)  # an empty folder may be there
         except _FAILURES as error:
             raise WorkError(
@@ -76,7 +76,7 @@ def download_scenes(root: Path, url: str = SCENES_URL) -> Path:
 
 
 def scene_files(folder: Path) -> tuple[str, ...]:
-    """List the names of the scenes' photographs in a folder, sorted; none where there is no folder."""
+    """List the names of the scenes' photographs in a folder, sorted; none if there is no folder."""
     paths = folder.iterdir() if folder.is_dir() else ()
     return tuple(sorted(p.name for p in paths if SCENES_FILE.fullmatch(p.name) and p.is_file()))
 

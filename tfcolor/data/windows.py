@@ -54,10 +54,10 @@ class Windows:
         """Remember the paths, and read one photograph.
 
         Args:
-            paths: of the photographs; unreadable ones are skipped with a warning.
+            paths: paths of the photographs; unreadable ones are skipped with a warning.
             patch: side of the square windows in pixels.
-            cache_bytes: how many bytes of decoded pixels to keep.
-            zoom: at least 1; windows are cut up to so many times smaller or larger, then resized to `patch`.
+            cache_bytes: the largest number of bytes of decoded pixels to keep.
+            zoom: at least 1; windows are cut up to this many times smaller or larger, then resized to `patch`.
 
         Raises:
             WorkError: if no photograph can be read.

@@ -55,8 +55,8 @@ def raw_aucs(
     """Measure the raw AuC of predictors over all pixels of some photographs.
 
     Args:
-        predictors: by name; each maps L* float32 [H, W] to ab [H, W, 2].
-        paths: of the photographs; unreadable ones are left out.
+        predictors: predictors by name; each maps L* float32 [H, W] to ab [H, W, 2].
+        paths: paths of the photographs; unreadable ones are left out.
         on_photo: called with the number of photographs done.
 
     Returns:

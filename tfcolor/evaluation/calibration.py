@@ -24,7 +24,7 @@ def calibrate(model: Path, target: Path, paths: list[Path], photographs: str) ->
     Args:
         model: the model directory, which is not changed.
         target: folder of the copy, written whole or not at all.
-        paths: of the photographs; unreadable ones are left out, with a line for each.
+        paths: paths of the photographs; unreadable ones are left out, with a line for each.
         photographs: description of the photographs for the copy's `model.json`.
 
     Returns:
@@ -50,7 +50,7 @@ def sample(model: Path, paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
 
     Args:
         model: the model directory.
-        paths: of the photographs.
+        paths: paths of the photographs.
 
     Returns:
         logits: float32 [N, Q], as if the network had been trained with lambda = 1.
@@ -123,7 +123,7 @@ def write(model: Path, target: Path, calibration: dict[str, Any]) -> None:
     Args:
         model: the model directory.
         target: folder of the copy.
-        calibration: `temperature`, and whatever else `model.json` shall hold as `calibration`.
+        calibration: `temperature`, and whatever else `model.json` holds as `calibration`.
     """
     network, objective, info = load_model(model)
     last, temperature = network.last, calibration["temperature"]

@@ -35,7 +35,7 @@ _SAMPLED = 1001  # random photographs to keep, for the median
 class Evaluation:
     """The measurements so far.
 
-    tallies: by category, T and predictor.
+    tallies: sums of the metrics by category, T and predictor.
     best, worst: (raw AuC, file) of the extreme photographs, by the predictor's raw AuC at its first T.
     sample: (hash of the name, raw AuC, file) of random photographs.
     num_photos: number of photographs measured.
@@ -155,7 +155,7 @@ def measure(
         predictor: the predictor of interest.
         trivial: trivial predictors by name.
         bins: the colour bins whose quantisation is an upper bound.
-        weights: of pixels in the rebalanced AuCs.
+        weights: weights of pixels in the rebalanced AuCs.
 
     Returns:
         The numerators and denominators of the metrics by (T, predictor); and the predictor's raw AuC at its first T.
@@ -192,5 +192,5 @@ def measure_all(
     names = {dataset.folder / file: file for file in files}
     for path, truth in tracked_truths("measuring", names):
         measured, score = measure(truth, names[path], predictor, trivial, bins, weights)
-        found.add(names[path], category_of(dataset, names[path]), measured, score)
+        found.add(names[path], category_of(names[path]), measured, score)
     return found

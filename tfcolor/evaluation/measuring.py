@@ -76,7 +76,7 @@ def measure_colors(truth: Truth, ab: np.ndarray, rgb: np.ndarray, weights: Pixel
         truth: the photograph.
         ab: float [H, W, 2], the prediction in ab units.
         rgb: uint8 [H, W, 3], sRGB, the prediction combined with the photograph's lightness.
-        weights: of pixels in the rebalanced AuCs.
+        weights: weights of pixels in the rebalanced AuCs.
 
     Returns:
         Numerator and denominator by metric. For an AuC this is the mean error: the AuC is 1 - error / 150.
@@ -174,7 +174,7 @@ def distribution_sums(
 class ColorErrors:
     """The numbers by which networks and decodings are chosen, over photographs added one by one.
 
-    pairs: by metric, the sums of the numerators and denominators from `color_errors`.
+    pairs: sums of the numerators and denominators from `color_errors`, by metric.
     """
 
     pairs: dict[str, np.ndarray] = field(default_factory=dict)

@@ -58,15 +58,19 @@ METRICS: dict[str, tuple[str, Callable[[Tally], np.ndarray], str]] = {
     "top_1": ("top_1", _mean("top_1", 100), "top bin, %"),
     "top_5": ("top_5", _mean("top_5", 100), "top 5, %"),
     "cross_entropy": ("cross_entropy", _mean("cross_entropy"), "cross-entropy"),
-    "weighted_cross_entropy": ("weighted_cross_entropy", _mean("weighted_cross_entropy"), "weighted"),
+    "weighted_cross_entropy": (
+        "weighted_cross_entropy",
+        _mean("weighted_cross_entropy"),
+        "weighted cross-entropy",
+    ),
     "calibration_error": ("hits", _calibration_error, "ECE, %"),
     "psnr": ("psnr", _mean("psnr"), "PSNR, dB"),
     "ssim": ("ssim", _mean("ssim"), "SSIM"),
     "ciede2000": ("ciede2000", _mean("ciede2000"), "CIEDE2000"),
     "colourfulness": ("colourfulness", _mean("colourfulness"), "colourfulness"),
     "dcf": ("colourfulness", _difference("colourfulness"), "dCF"),
-    "absolute_colourfulness": ("absolute_colourfulness", _mean("absolute_colourfulness"), "absolute"),
-    "absolute_dcf": ("absolute_colourfulness", _difference("absolute_colourfulness"), "dCF"),
+    "absolute_colourfulness": ("absolute_colourfulness", _mean("absolute_colourfulness"), "absolute colourfulness"),
+    "absolute_dcf": ("absolute_colourfulness", _difference("absolute_colourfulness"), "absolute dCF"),
 }
 
 

@@ -26,7 +26,7 @@ class ModelInfo:
     """The content of `model.json`.
 
     folder: the model directory.
-    network, objective: with the arguments they were created with.
+    network, objective: their names, and the arguments they were created with.
     decoding: how colours are decoded by default.
     content: everything in `model.json`.
     """
@@ -154,7 +154,7 @@ def _decoding(content: dict[str, Any], folder: Path) -> Decoding:
 
 
 def _unquoted(error: Exception) -> str:
-    """A message without backticks: what is in a file is no argument of a command."""
+    """A message without backticks: what is in a file is not an argument of a command."""
     return str(error).replace("`", "")
 
 

@@ -83,8 +83,8 @@ def filter_gradient_in_strips(x: tf.Tensor, by_y: tf.Tensor, shape: tf.TensorSha
     Args:
         x: input of the convolution, [B, H, W, C].
         by_y: gradient by its output, [B, (H - h) // stride + 1, (W - w) // stride + 1, D], in the dtype of x.
-        shape: of the filters, [h, w, C, D].
-        stride: of the convolution.
+        shape: shape of the filters, [h, w, C, D].
+        stride: stride of the convolution.
 
     Returns:
         float32 [h, w, C, D].

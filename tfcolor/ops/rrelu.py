@@ -59,7 +59,7 @@ def rrelu(
 
     @tf.custom_gradient
     def backward(by_y, sign, nothing):
-        """Scale as `forward` does. The derivatives by `sign` are zero, and must be there all the same."""
+        """Scale as `forward` does. The derivatives by `sign` are zero, but must be returned."""
         by_x = scaled(by_y, sign, seed if seed is None else seed + _zero_after(by_y))
         return by_x, lambda by: (backward(by, sign, nothing), None, tf.zeros_like(nothing))
 

@@ -1,6 +1,7 @@
 """Find photographs in folders by their names. Nothing is opened here.
 
-`os.path` answers where `pathlib` raises: for paths that are too long, closed folders, and links that form a circle.
+`os.path` returns False where `pathlib` would raise: for paths that are too long, closed folders, and links that form a
+circle.
 """
 # ruff: noqa: PTH112, PTH113
 
@@ -26,10 +27,10 @@ def find_images(
     """List what has a photograph's name in a folder.
 
     Links to folders are followed. Each real folder is read once, however many links lead to it, and by its own path
-    where that lies below `folder`; so links that form a circle do no harm. Hidden files and folders are left out.
+    if that is below `folder`; so links that form a circle do no harm. Hidden files and folders are left out.
 
     Args:
-        folder: where to look.
+        folder: the folder to search.
         recursive: whether subfolders are searched, to any depth.
         only_files: whether everything except regular files and links to them is left out. Otherwise pipes, links that
             lead nowhere and, unless they are searched, folders are listed by their names, too.
@@ -45,7 +46,7 @@ def find_images(
     closed = PurePath(os.path.realpath(excluded)) if excluded else None
     if closed and top.is_relative_to(closed):
         closed = None
-    seen = set(top.parents)  # a link to one of them leads round in a circle, too
+    seen = set(top.parents)  # a link to one of them leads in a circle, too
     waiting = deque([""])  # prefixes of relative paths; links to folders come last
     while waiting:
         prefix = waiting.popleft()

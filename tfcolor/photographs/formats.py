@@ -8,7 +8,7 @@ from pathlib import PurePath
 class Format:
     """What a file format can hold.
 
-    suffixes: of its file names; the first one is given to results that are converted to this format.
+    suffixes: suffixes of its file names; the first one is given to results that are converted to this format.
     has_alpha: whether it holds transparency.
     has_16_bits: whether it holds 16 bits a channel.
     """
@@ -51,11 +51,11 @@ def result_name(name: str, chosen: str | None = None) -> str:
     other with a suffix appended.
 
     Args:
-        name: the photograph's.
+        name: name of the photograph.
         chosen: a name in `FORMATS`, or None for the photograph's own format.
 
     Returns:
-        The same name where the format stays the same. Otherwise the suffix of the new format is appended: `.ppm` for
+        The same name if the format stays the same. Otherwise the suffix of the new format is appended: `.ppm` for
         PGM and PBM, `.png` for other formats that are not in `FORMATS`, and for names without a suffix.
     """
     path = PurePath(name)

@@ -39,7 +39,10 @@ def is_usable(profile: bytes, num_channels: int) -> bool:
 
 @functools.lru_cache(64)
 def is_target(profile: bytes) -> bool:
-    """Tell whether sRGB can be converted to an RGB profile; profiles of scanners and cameras may lead only to light."""
+    """Tell whether sRGB can be converted to an RGB profile.
+
+    Some profiles of scanners and cameras convert only to linear light, not back.
+    """
     try:
         from_srgb(np.zeros([1, 1, 3], np.uint16), profile, np.uint16)
     except ValueError:
@@ -86,7 +89,7 @@ def from_srgb(rgb: np.ndarray, profile: bytes, dtype: type) -> np.ndarray:
     Args:
         rgb: sRGB, uint16 [H, W, 3].
         profile: the other ICC profile.
-        dtype: of the result: uint8 or uint16.
+        dtype: dtype of the result: uint8 or uint16.
 
     Returns:
         `dtype` [H, W, 3]; colours that the profile cannot express are clipped.

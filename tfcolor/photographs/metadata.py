@@ -1,4 +1,4 @@
-"""What a picture file holds beside its pixels; results keep it."""
+"""What a picture file holds besides its pixels; results keep it."""
 
 import functools
 import io
@@ -35,12 +35,12 @@ class Metadata:
     icc: the ICC profile.
     dpi: dots per inch, horizontal and vertical, of the upright picture.
     texts: the text chunks of a PNG.
-    comment: of a JPEG or GIF.
+    comment: the comment of a JPEG or GIF.
     photoshop: the APP13 segments of a JPEG, which hold IPTC captions.
     tags: the tags of a TIFF except `LAYOUT_TAGS`: (code, type, count, value).
-    quality: of a JPEG, 1 ... 100; None for other formats.
+    quality: quality of a JPEG, 1 ... 100; None for other formats.
     progressive: whether it is a progressive JPEG.
-    compression: of a TIFF, as tifffile names it.
+    compression: compression of a TIFF, as tifffile names it.
     """
 
     exif: bytes = b""
@@ -108,7 +108,7 @@ def _swap(tags, one, other):
 
 
 def _checked_dpi(dpi, orientation):
-    """The resolutions of the upright picture, as numbers that every format can hold; None for nonsense."""
+    """The resolutions of the upright picture, as numbers that every format can hold; None if invalid."""
     try:
         sides = tuple(float(side) for side in dpi)
     except (TypeError, ValueError, ArithmeticError):
@@ -141,8 +141,8 @@ def of_tiff_page(page: tifffile.TiffPage, path: Path, index: int) -> tuple[Metad
 
     Args:
         page: the page, in a file that is open.
-        path: of the file; Pillow reads EXIF from it.
-        index: of the page, from 0.
+        path: path of the file; Pillow reads EXIF from it.
+        index: number of the page, from 0.
     """
     tags = tuple(
         (tag.code, int(tag.dtype), tag.count, tag.value)

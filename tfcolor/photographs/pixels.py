@@ -50,16 +50,11 @@ class Photo:
     """A decoded photograph.
 
     rgb: uint8 [H, W, 3], sRGB, upright.
-    alpha: uint8 [H, W], or None where every pixel is opaque.
+    alpha: uint8 [H, W], or None if every pixel is opaque.
     """
 
     rgb: np.ndarray
     alpha: np.ndarray | None
-
-    @property
-    def has_color(self) -> bool:
-        """Whether any pixel is not gray."""
-        return bool((self.rgb != self.rgb[..., :1]).any())
 
 
 def read_photo(path: str | Path) -> Photo:
@@ -145,9 +140,16 @@ def _photo(image: Image.Image) -> Photo:
 def _deep_gray(image: Image.Image) -> np.ndarray:
     """Round 16-bit gray (Pillow's modes I;16 and I) to uint8; Pillow itself clips it at 255."""
     gray = np.asarray(image).astype(np.float64)
-    if image.mode == "F" or gray.min() < 0 or gray.max() > 65535:
-        raise UnreadableImage(f"gray values of mode {image.mode} without a known range")
+    check_range(image.mode, gray)
     return np.round(gray / 257).astype(np.uint8)  # 65535 = 257 * 255
+
+
+def check_range(mode: str, gray: np.ndarray) -> None:
+    """Raise UnreadableImage for gray values of Pillow's modes I and F that are not levels of 16 bits."""
+    if mode == "F":
+        raise UnreadableImage("floating-point gray values, whose range is unknown")
+    if gray.min() < 0 or gray.max() > 65535:
+        raise UnreadableImage("gray values outside 0 ... 65535, whose range is unknown")
 
 
 def _gray_to_rgb(gray: np.ndarray) -> np.ndarray:
@@ -177,7 +179,7 @@ def read_ahead(
         items: objects that stand for pictures.
         read: makes a picture of an item; may raise UnreadableImage.
         num_pixels: returns the size of an item's picture before it is read.
-        readers: how many threads read, and how many pictures wait at most.
+        readers: number of threads that read, and of pictures that may wait.
 
     Yields:
         Each item with its picture, or with the UnreadableImage.

@@ -1,4 +1,4 @@
-"""Settings of Pillow and tifffile that stand in the way while photographs are read and written.
+"""Settings of Pillow and tifffile that would be in the way while photographs are read and written.
 
 Pillow warns of large pictures and then refuses them; the readers here have a limit of their own, and one clear error.
 tifffile logs what is wrong with a file; the one error for that file says it. Both settings belong to the whole process,

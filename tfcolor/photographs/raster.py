@@ -1,4 +1,4 @@
-"""Pixels as they lie in a file."""
+"""Decoded pixels in the file's own colour space."""
 
 from dataclasses import dataclass, replace
 
@@ -25,7 +25,7 @@ class Raster:
 
     pixels: uint8 or uint16 [H, W, C]: 1 channel of gray, 3 of RGB, or 4 of CMYK (0 is no ink).
     alpha: [H, W] of the same type, or None.
-    metadata: what the file holds beside the pixels.
+    metadata: what the file holds besides the pixels.
     orientation: 1 ... 8, as in EXIF.
     """
 

@@ -12,7 +12,7 @@ from PIL import Image
 from tfcolor.color.lab import levels_to_lightness, linear_to_lightness
 from tfcolor.photographs import icc, metadata, tiff
 from tfcolor.photographs.metadata import Metadata
-from tfcolor.photographs.pixels import UnreadableImage, check_size, opened, refusing
+from tfcolor.photographs.pixels import UnreadableImage, check_range, check_size, opened, refusing
 from tfcolor.photographs.raster import Raster
 from tfcolor.utils.strips import by_rows
 
@@ -26,8 +26,8 @@ class Header:
 
     path: the file.
     format: a name in `formats.FORMATS`, or None for other formats.
-    num_pages: how many pages a TIFF has; 1 for other formats.
-    num_pixels: of the largest page.
+    num_pages: number of pages of a TIFF; 1 for other formats.
+    num_pixels: number of pixels of the largest page.
     pillow_format: Pillow's name of the format.
     note: what the user should know about how the file is read; usually empty.
     """
@@ -46,11 +46,11 @@ class Page:
 
     lightness: float32 [H, W], L* in [0, 100].
     alpha: [H, W] of type `dtype`, as in the file; None for an opaque page.
-    dtype: of the page's levels: uint8 or uint16.
+    dtype: type of the page's levels: uint8 or uint16.
     metadata: what the result keeps. The ICC profile in it is the result's: the page's own RGB profile, or sRGB's in
         place of a gray or CMYK profile.
     is_srgb: whether the result's colours are sRGB; otherwise they must be converted to the profile in `metadata`.
-    truth: the page's own colours, sRGB, uint8 [H, W, 3]; None where they were not asked for or are gray.
+    truth: the page's own colours, sRGB, uint8 [H, W, 3]; None if they were not requested or are gray.
     note: what the user should know about the page; usually empty.
     """
 
@@ -68,7 +68,7 @@ def read_header(path: Path, max_pixels: int) -> Header:
 
     Args:
         path: the file.
-        max_pixels: how many pixels a page may have.
+        max_pixels: the largest number of pixels of a page.
 
     Raises:
         UnreadableImage: the file is not a picture, or a page is too large.
@@ -110,11 +110,11 @@ def read_page(header: Header, index: int = 0, with_truth: bool = False) -> Page:
 
     Args:
         header: what `read_header` returned for the file.
-        index: of the page, from 0.
+        index: number of the page, from 0.
         with_truth: whether the page's own colours are needed, too.
 
     Raises:
-        UnreadableImage: the page is broken or truncated, or has no defined colours.
+        UnreadableImage: the page is broken or truncated, or of an unsupported kind.
     """
     with refusing():
         raster = tiff.read_page(header.path, index) if header.format == "tiff" else _read_raster(header.path)
@@ -131,7 +131,8 @@ def _raster(path, image):
     rawmode = _rawmode(image)
     is_scaled = image.format == "PNG" and rawmode in ("L;2", "L;4") and "transparency" in image.info
     # Pillow scales samples of 2 and 4 bits, and does not scale the transparent level.
-    pixels, alpha = (_deep if rawmode.endswith(";16B") or is_scaled else _shallow)(path, image, rawmode)
+    is_deep = rawmode.endswith(";16B") or is_scaled
+    pixels, alpha = _deep(path, image, rawmode) if is_deep else _shallow(image)
     image.load()  # some formats hold metadata after the pixels
     return Raster(pixels, alpha, *metadata.of_image(image))
 
@@ -152,7 +153,7 @@ def _deep(path, image, rawmode):
         return _split_alpha(pixels if pixels.ndim == 3 else pixels[..., None])
     if rawmode == "PPM;16B":
         return _deep_ppm(path, image), None
-    return _shallow(path, image, rawmode)  # 16-bit PGM, which Pillow reads at full depth
+    return _shallow(image)  # 16-bit PGM, which Pillow reads at full depth
 
 
 def _deep_ppm(path, image):
@@ -167,13 +168,10 @@ def _deep_ppm(path, image):
     return np.round(values.reshape(shape).astype(np.float32) * (65535 / highest)).clip(0, 65535).astype(np.uint16)
 
 
-def _shallow(path, image, rawmode):
-    if image.mode == "F":
-        raise UnreadableImage("gray values of mode F without a known range")
-    if image.mode.startswith("I"):
+def _shallow(image):
+    if image.mode.startswith("I") or image.mode == "F":
         gray = np.asarray(image)
-        if gray.min() < 0 or gray.max() > 65535:
-            raise UnreadableImage(f"gray values of mode {image.mode} without a known range")
+        check_range(image.mode, gray)
         return gray.astype(np.uint16)[..., None], None
     if image.has_transparency_data:
         is_gray = image.mode in ("LA", "L", "1")
@@ -200,7 +198,7 @@ def _page(raster: Raster, with_truth: bool) -> Page:
     if profile and not icc.is_usable(profile, pixels.shape[-1]):
         note, profile = "its ICC profile cannot be used, so it is taken for sRGB", b""
     num_channels = pixels.shape[-1]
-    # A scanner's profile may convert only to light and not back; then the result is sRGB, too.
+    # Some profiles of scanners and cameras convert only to linear light, not back; then the result is sRGB, too.
     is_own = bool(profile) and num_channels == 3 and icc.is_target(profile)
     is_plain = not profile or (is_own and icc.is_srgb(profile))
     if is_plain and num_channels == 4:

@@ -47,7 +47,7 @@ def measure(path: Path, max_pixels: int) -> tuple[int, int]:
 
     Args:
         path: the file.
-        max_pixels: how many pixels a page may have.
+        max_pixels: the largest number of pixels of a page.
 
     Raises:
         UnreadableImage: a page is too large, or there is no page.
@@ -80,10 +80,10 @@ def read_page(path: Path, index: int) -> Raster:
 
     Args:
         path: the file.
-        index: of the page, from 0.
+        index: number of the page, from 0.
 
     Raises:
-        UnreadableImage: pixels are missing, or their kind has no defined colours here.
+        UnreadableImage: pixels are missing, or their kind is not supported.
     """
     with no_tifffile_log, tifffile.TiffFile(path) as tiff:
         page = tiff.pages[index]
@@ -96,7 +96,7 @@ def read_page(path: Path, index: int) -> Raster:
 
 def _check_kind(page):
     def refuse(what):
-        raise UnreadableImage(f"a TIFF with {what}, which has no defined colours here")
+        raise UnreadableImage(f"a TIFF with {what}, which is not supported")
 
     if page.sampleformat != 1:
         refuse("floating-point or signed numbers without a known range")
@@ -154,7 +154,7 @@ class Writer:
         """Begin a TIFF.
 
         Args:
-            file: open for reading and writing.
+            file: a file that is open for reading and writing.
             num_bytes: its approximate size before compression.
         """
         self._file = file
@@ -217,7 +217,7 @@ class Writer:
 
 
 def _extra_tags(kept, exif):
-    """The tags beside those of the pixels' layout, for tifffile: (code, type, count, value, once)."""
+    """The tags besides those of the pixels' layout, for tifffile: (code, type, count, value, once)."""
     tags = list(kept.tags) or [_tag(code, value) for code, value in exif.items() if code not in _NOT_COPIED]
     if kept.xmp:
         tags.append((700, 1, len(kept.xmp), kept.xmp))

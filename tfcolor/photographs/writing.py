@@ -34,7 +34,7 @@ def levels_of(page: Page, format: str) -> type:
 
     Args:
         page: the page.
-        format: of the result: a name in `formats.FORMATS`.
+        format: format of the result: a name in `formats.FORMATS`.
     """
     return _depth(page, format) if page.is_srgb else np.uint16
 
@@ -50,10 +50,10 @@ def saving(
     """Open a result. It gets its name at the end of the block, unless the block raises.
 
     Args:
-        path: of the result, in a folder that exists.
+        path: path of the result, in a folder that exists.
         format: a name in `formats.FORMATS`; each except TIFF takes one page.
         num_bytes: the approximate size of the uncompressed result.
-        quality: 1 ... 100, of JPEG and WebP; None for the quality of the original, and for a lossless WebP.
+        quality: quality of JPEG and WebP, 1 ... 100; None for the quality of the original, and for a lossless WebP.
 
     Yields:
         A function that adds a page. Its arguments are the colours, [H, W, 3] of the type `levels_of` returns, and the
@@ -107,7 +107,7 @@ def rounded(levels: np.ndarray, dtype: type) -> np.ndarray:
 
     Args:
         levels: uint8 or uint16, of any shape.
-        dtype: of the result: uint8, or the type of `levels`.
+        dtype: dtype of the result: uint8, or the type of `levels`.
     """
     if levels.dtype == dtype:
         return levels

@@ -128,7 +128,7 @@ def shard_of(text: str) -> tuple[int, int]:
     """Read a share of the work: '2/5' -> (2, 5), the second of five.
 
     Raises:
-        InputError: `text` is no such pair.
+        InputError: `text` is not such a pair.
     """
     numbers = [int(part) if part.isdecimal() else 0 for part in text.split("/")]
     if len(numbers) != 2 or not 1 <= numbers[0] <= numbers[1]:
@@ -137,15 +137,15 @@ def shard_of(text: str) -> tuple[int, int]:
 
 
 def numbers_of(option: str, text: str, kind: type = float) -> tuple:
-    """Read numbers with commas between them: '1,0.38' -> (1.0, 0.38).
+    """Read numbers separated by commas: '1,0.38' -> (1.0, 0.38).
 
     Args:
-        option: named in the error.
-        text: what the user gave for it.
+        option: the option, named in the error.
+        text: the text given for it.
         kind: float, or int for whole numbers.
 
     Raises:
-        InputError: `text` is no list of such numbers.
+        InputError: `text` is not a list of such numbers.
     """
     try:
         return tuple(kind(part) for part in text.split(","))
@@ -158,7 +158,7 @@ def temperatures_of(option: str, text: str) -> tuple[float, ...]:
     """Read temperatures as `numbers_of` does; repeated ones count once.
 
     Raises:
-        InputError: `text` is no list of numbers in [0, 1].
+        InputError: `text` is not a list of numbers in [0, 1].
     """
     found = tuple(dict.fromkeys(numbers_of(option, text)))
     if not all(0 <= T <= 1 for T in found):
@@ -183,9 +183,9 @@ class Progress:
         """Start the clock.
 
         Args:
-            title: of the task.
+            title: title of the task.
             total: number of steps, or None if it is not known yet; it may be set later.
-            unit: names the steps: 'images', 'steps', 'MB'.
+            unit: name of the steps: 'images', 'steps', 'MB'.
             done: steps that were done before.
         """
         self.title, self.total, self.unit = title, total, unit
@@ -195,7 +195,7 @@ class Progress:
 
     def __enter__(self) -> "Progress":
         if sys.stderr.isatty():
-            # Imported only where a bar is drawn: it takes time.
+            # Imported only if a bar is drawn: it takes time.
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
@@ -229,14 +229,14 @@ class Progress:
         note = f"{rate:.3g} {self.unit}/s {note}".rstrip()
         if self._bar:
             self._bar.update(self._task, completed=done, total=self.total, note=note)
-        elif time.monotonic() - self._printed >= PLAIN_SECONDS or done == self.total:
+        elif time.monotonic() - self._printed >= PLAIN_SECONDS or (done and done == self.total):
             self._printed = time.monotonic()
             left = f", {clock((self.total - done) / rate)} left" if rate and self.total and done < self.total else ""
             total = f"/{self.total}" if self.total else ""
             print(f"{self.title}: {int(done)}{total} {self.unit}, {note}{left}", file=sys.stderr, flush=True)
 
     def log(self, line: str) -> None:
-        """Print a line that stays, above the bar where there is one."""
+        """Print a line that stays, above the bar if there is one."""
         if self._bar:
             self._bar.console.print(line, markup=False, highlight=False)
         else:
@@ -255,16 +255,16 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """Print a table to standard output, the first column aligned left, the others right.
 
     Args:
-        title: above the table.
-        columns: their names; there is no header if all are empty.
-        rows: of one text for each column.
+        title: title above the table.
+        columns: names of the columns; there is no header if all are empty.
+        rows: rows with one text for each column.
     """
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", show_header=any(columns))
     for i, column in enumerate(columns):
-        table.add_column(column, justify="right" if i else "left")
+        table.add_column(column, justify="right" if i else "left", overflow="fold")  # rather than cut long words
     for row in rows:
         table.add_row(*row)
     Console().print(table)

@@ -15,9 +15,9 @@ def download(url: str, path: Path, title: str) -> None:
     """Download a file and show the progress.
 
     Args:
-        url: http or https.
+        url: an http or https address.
         path: the file to make, in a temporary folder: only the user can read it.
-        title: of the progress.
+        title: title of the progress bar.
 
     Raises:
         ConnectionError: the server cannot be reached, or did not send the whole file. The message is the bare reason.
@@ -31,7 +31,7 @@ def download(url: str, path: Path, title: str) -> None:
             bar = _ProgressBar(title, stack)
             downloader = pooch.HTTPDownloader(bar, _MB, timeout=TIMEOUT, hooks={"response": _closing(stack)})
             pooch.retrieve(url, None, path.name, path.parent.absolute(), downloader=downloader)
-    except (RequestException, ValueError) as error:  # ValueError: not a URL, or a header that makes no sense
+    except (RequestException, ValueError) as error:  # ValueError: not a URL, or an invalid header
         raise ConnectionError(_root_cause(error)) from error
 
 
@@ -44,7 +44,7 @@ class _ProgressBar:
 
     @property
     def total(self) -> int:
-        """The number of bytes to come, 0 where the server does not say it."""
+        """The number of bytes to come, 0 if the server does not say."""
         return self._total
 
     @total.setter
@@ -70,7 +70,7 @@ def _megabytes(count: int) -> int:
 
 
 def _closing(stack: contextlib.ExitStack) -> Callable[..., None]:
-    """A hook of requests: pooch leaves a connection open where the download fails."""
+    """A hook of requests: pooch leaves a connection open if the download fails."""
 
     def close_in_the_end(response, **_):
         stack.callback(response.close)  # returns something, and a hook must not

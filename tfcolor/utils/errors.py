@@ -9,4 +9,4 @@ class InputError(ValueError):
 
 
 class WorkError(RuntimeError):
-    """The input was good, and the work failed all the same: exit status 1."""
+    """The input was valid, but the work failed: exit status 1."""

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import tempfile
 import zipfile
 import zlib
@@ -15,7 +16,7 @@ import numpy as np
 
 from tfcolor.utils.errors import InputError
 
-# What NumPy raises when an .npz is broken (TypeError, AttributeError: it is a bare array, which has no `with`).
+# What NumPy raises if an .npz is broken (TypeError, AttributeError: it is a bare array, which has no `with`).
 _BROKEN_NPZ = (
     OSError,
     ValueError,
@@ -51,20 +52,38 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextlib.contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
+def new_folder(path: Path, replace: bool = False) -> Iterator[Path]:
     """Make a temporary folder beside `path`; on success it gets that name, else it is removed.
 
     Args:
         path: the folder to make, see `check_new`.
+        replace: whether it may replace an existing folder. If `path` is a link, the folder it leads to is replaced.
 
     Yields:
         An empty folder.
     """
+    path = path.resolve() if replace else path
     with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".", suffix=".tmp") as unfinished:
         folder = Path(unfinished, "complete")  # has the usual permissions, unlike the folder around it
         folder.mkdir()
         yield folder
-        folder.rename(path)
+        if replace and path.exists():
+            _replace_folder(path, folder)
+        else:
+            folder.rename(path)
+
+
+def _replace_folder(old: Path, new: Path) -> None:
+    """Give a folder the place of another, by renaming. At every moment both are whole, somewhere beside each other."""
+    place = Path(tempfile.mkdtemp(dir=old.parent, prefix=".", suffix=".old"))
+    aside = place / "old"
+    try:
+        old.rename(aside)
+        new.rename(old)
+    finally:
+        if not old.exists():
+            aside.rename(old)
+        shutil.rmtree(place)
 
 
 class WithoutDescriptor(io.BufferedIOBase):
@@ -113,7 +132,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read what `write_json` wrote.
 
     Raises:
-        InputError: the file is missing, or is no JSON object.
+        InputError: the file is missing, or is not a JSON object.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -15,7 +15,7 @@ def choose(precision: str, measure_gain: Callable[[], float]) -> tf.DType:
     """Choose the dtype of the convolutions.
 
     Args:
-        precision: 'float32', 'bfloat16', or 'auto' for bfloat16 where it is faster here.
+        precision: 'float32', 'bfloat16', or 'auto' for bfloat16 if it is faster here.
         measure_gain: returns how many times faster bfloat16 is, see `bfloat16_gain`; workers agree on one number.
 
     Returns:
@@ -78,7 +78,7 @@ def use_xla(xla: str) -> bool:
     which costs up to 9/10 of the speed, whatever the network. So the device decides.
 
     Args:
-        xla: 'on', 'off', or 'auto' for on where there is a GPU.
+        xla: 'on', 'off', or 'auto' for on if there is a GPU.
 
     Raises:
         ValueError: for another value.
