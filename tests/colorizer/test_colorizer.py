@@ -376,7 +376,8 @@ def test_temperatures_out_of_range_are_refused(colorizer, temperature):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("strength", 1.5), ("strength", float("nan")), ("smoothing", -1), ("smoothing", 1.5), ("uniform_share", 2)]
+    ("name", "value"),
+    [("strength", 1.5), ("strength", float("nan")), ("smoothing", -1), ("smoothing", 1.5), ("uniform_share", 2)],
 )
 def test_decoding_out_of_range_is_refused(colorizer, name, value):
     with pytest.raises(ValueError, match=f"`{name}` must be .*, got {value}"):

@@ -655,7 +655,7 @@ def test_an_output_path_that_is_a_file(predict, tmp_path):
     for output in ("file", "file/below"):
         outcome = predict("a.png", "--output", output)
         assert outcome[:2] == (2, "")
-        assert re.fullmatch(f"error: cannot write to folder {output}: .*file is no folder\n", outcome.err)
+        assert re.fullmatch(f"error: cannot write to folder {output}: .*file is not a folder\n", outcome.err)
     assert (tmp_path / "file").read_text() == "mine"
 
 

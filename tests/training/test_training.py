@@ -443,7 +443,7 @@ def test_a_finished_run_is_whole_and_is_not_overwritten(uninterrupted, photos_fo
         (["--dataset", "samples", "--steps", "5", "--minutes", "1"], "not both"),
         (["--dataset", "samples", "--bins", "nowhere.npz"], "nowhere.npz is missing"),
         (["--dataset", "samples", "--resume"], "no run to resume"),
-        (["--dataset", "samples", "--output", "/dev/null/run"], "/dev/null is no folder"),
+        (["--dataset", "samples", "--output", "/dev/null/run"], "/dev/null is not a folder"),
     ],
 )
 def test_usage_errors_are_one_line(arguments, message, capsys, tmp_path, monkeypatch):

@@ -124,7 +124,7 @@ def test_a_new_path_is_checked_before_the_work(tmp_path):
         files.check_new(tmp_path / "file")
     with pytest.raises(InputError, match=r"new cannot be written: there is no folder .*deep$"):
         files.check_new(tmp_path / "deep" / "new")
-    with pytest.raises(InputError, match=r"cannot write to folder .*below: .*file is no folder$"):
+    with pytest.raises(InputError, match=r"cannot write to folder .*below: .*file is not a folder$"):
         files.check_folder(tmp_path / "file" / "below")
 
 

@@ -50,7 +50,7 @@ def test_only_what_is_given_on_the_command_line_is_there():
     assert vars(parser.parse_args([])) == {"other": "none"}
     given = parser.parse_args("--rate 0.25 --my-kind fancy --count 2 --switch --else plain".split())  # noqa: SIM905
     assert vars(given) == {"rate": 0.25, "my_kind": "fancy", "count": 2, "switch": True, "other": "plain"}
-    assert "a rate (default 0.5)" in parser.format_help()
+    assert "a rate (default: 0.5)" in parser.format_help()
 
 
 def test_a_group_is_checked_as_a_whole():

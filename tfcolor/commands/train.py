@@ -25,9 +25,9 @@ def parse(arguments: list[str] | None) -> tuple[dict, argparse.Namespace]:
     parser = console.Parser(__doc__)
     add_options(parser)
     add = parser.add_argument_group("files").add_argument
-    add("--data-dir", help="folder of the datasets (default $TFCOLOR_DATA, else data/)")
+    add("--data-dir", help="folder of the datasets (default: $TFCOLOR_DATA, else data/)")
     add("--pack", type=Path, help="folder written by `tfcolor pack`, with the dataset's training photographs")
-    add("--output", help="model directory (default runs/<dataset>-<network>-w<window>, or runs/<preset>)")
+    add("--output", help="model directory (default: runs/<dataset>-<network>-w<window>, or runs/<preset>)")
     add("--resume", action="store_true", help="continue the run in the model directory")
     add("--overwrite", action="store_true", help="replace the run in the model directory")
     add = parser.add_argument_group("other ways to train").add_argument

@@ -39,7 +39,7 @@ class OptimizationOptions:
     steps: int | None = option(None, "number of training steps", kind=int, holds=lambda x: x >= 1, rule="at least 1")
     minutes: float | None = option(
         None,
-        f"train for about this time, if steps are not given (default {DEFAULT_MINUTES:.0f})",
+        f"train for about this time, if steps are not given (default: {DEFAULT_MINUTES:.0f})",
         kind=float,
         holds=lambda x: 0 < x < float("inf"),
         rule="positive",

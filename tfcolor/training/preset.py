@@ -12,6 +12,7 @@ from tfcolor.color.decoding_options import Decoding
 from tfcolor.data import datasets
 from tfcolor.training import presets
 from tfcolor.utils.errors import InputError
+from tfcolor.utils.files import new_folder
 
 _CALIBRATION_PHOTOS = 200  # at most
 
@@ -123,12 +124,9 @@ def write_model(preset: Preset, output: Path, dataset: str | None = None, data_d
         if preset.half:
             write_half(last, made / "half")
             last = made / "half"
-        (made / "model").mkdir()
-        for name in ("bins.npz", "weights.npz", "model.json"):
-            shutil.copyfile(last / name, made / "model" / name)
-        if preset.decoding:
-            decoding_choice.write(made / "model", preset.decoding, f"the preset {preset.name}")
-        if target.exists():
-            shutil.rmtree(target)
-        (made / "model").rename(target)
+        with new_folder(target, replace=True) as model:
+            for name in ("bins.npz", "weights.npz", "model.json"):
+                shutil.copyfile(last / name, model / name)
+            if preset.decoding:
+                decoding_choice.write(model, preset.decoding, f"the preset {preset.name}")
     return target

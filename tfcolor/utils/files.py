@@ -186,7 +186,7 @@ def check_folder(path: Path) -> None:
     """
     existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        reason = "is not writable" if existing.is_dir() else "is no folder"
+        reason = "is not writable" if existing.is_dir() else "is not a folder"
         raise InputError(f"cannot write to folder {path}: {existing} {reason}")
 
 

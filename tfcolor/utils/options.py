@@ -64,7 +64,7 @@ class Option:
         if isinstance(self.default, bool):
             parser.add_argument(flag, dest=name, action="store_true", default=default, help=self.help)
             return
-        note = "" if self.default is None else f" (default {self.default})"
+        note = "" if self.default is None else f" (default: {self.default})"
         parser.add_argument(
             flag,
             dest=name,
@@ -88,7 +88,7 @@ def option(default: Any, help: str, **details: Any) -> Any:
 
 # Options that several commands have; see `precision`.
 PRECISION = Option(
-    "auto", "precision of the convolutions; auto: bfloat16 where it is faster", choices=("auto", "float32", "bfloat16")
+    "auto", "precision of the convolutions; auto: bfloat16 if faster here", choices=("auto", "float32", "bfloat16")
 )
 XLA = Option("auto", "whether XLA compiles the network; auto: on a GPU", choices=("auto", "on", "off"))
 
