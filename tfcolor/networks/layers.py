@@ -6,6 +6,7 @@ of variables by name. A layer is called with its input and `training`: a `Traini
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -265,9 +266,11 @@ class Network(tf.Module):
     is_local: whether an output depends on no more than the `context` pixels around it. If so, pictures are predicted
         in tiles; otherwise whole, or in windows whose outputs are blended.
     compute_dtype: dtype of the convolutions, float32 or bfloat16.
+    encoder: the layers that were trained elsewhere, or None.
     """
 
     layers: list[tf.Module]
+    encoder: Any = None
     takes = "lightness"
     context = 0
     stride = 1
@@ -290,6 +293,10 @@ class Network(tf.Module):
         """The moving averages of batch normalization by name; empty without it."""
         return {name: variable for layer in self.layers for name, variable in layer.statistics.items()}
 
+    def pretrained(self) -> dict[str, np.ndarray]:
+        """Return weights that were trained elsewhere, by the names of the variables; none by default."""
+        return {}
+
     def freeze(self) -> None:
         """Use the current filters as constants in prediction; training still uses the variables.
 
@@ -297,7 +304,7 @@ class Network(tf.Module):
         This saves a sixth of the time of the paper's network.
         """
         for layer in self.layers:
-            if isinstance(layer, (Convolution, NormalizedConvolution)):
+            if hasattr(layer, "freeze"):
                 layer.freeze(self.compute_dtype)
 
     @property

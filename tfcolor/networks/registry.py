@@ -42,7 +42,8 @@ class NetworkSpec:
 
 ACTIVATION = Option("relu", "activation after each layer except the last", choices=ACTIVATION_NAMES)
 BATCH_NORM = Option(False, "batch normalization before each activation (zhang always has it, after each block)")
-WIDTH = Option(1.0, "factor of the channels; 1 is the paper's network", holds=lambda x: 0 < x <= 8, rule="in (0, 8]")
+ENCODER = Option("lite0", "pretrained encoder, an EfficientNet", choices=("lite0", "lite1", "lite2"))
+WIDTH = Option(1.0, "factor of the channels (of unet: of its decoder)", holds=lambda x: 0 < x <= 8, rule="in (0, 8]")
 
 NETWORKS = {
     "valid8": NetworkSpec(
@@ -51,6 +52,9 @@ NETWORKS = {
         smallest_patch=17,
         options={"activation": ACTIVATION, "batch_norm": BATCH_NORM},
         least_outputs=8,
+    ),
+    "unet": NetworkSpec(
+        "UNet", patch=160, smallest_patch=64, multiple=32, options={"encoder": ENCODER, "width": WIDTH}
     ),
     "zhang": NetworkSpec(
         "Zhang", patch=176, smallest_patch=32, multiple=8, options={"activation": ACTIVATION, "width": WIDTH}

@@ -230,7 +230,7 @@ def make_trainer(
 
     def make():
         network = options.network.make(objective.num_outputs, how.seed, tf.as_dtype(compute_dtype))
-        return network, learners_of(objective, network, how.seed)
+        return network, learners_of(objective, network, how.seed, how.encoder_rate)
 
     try:
         return Trainer(
@@ -303,18 +303,19 @@ def _start_from(trainer: Trainer, options: TrainingOptions) -> None:
 
 
 def _initialize(trainer: Trainer, options: TrainingOptions, objective: Objective, dataset: Dataset) -> None:
-    """Replace the network's initial weights, if another initialization than He's is chosen."""
+    """Replace the network's initial weights by pretrained ones, and those of another initialization than He's."""
     kind, seed = options.optimization.initialization, options.optimization.seed
-    if kind == "he":
+    pretrained = trainer.network.pretrained()
+    if kind == "he" and not pretrained:
         return
     network = options.network.make(objective.num_outputs, seed)
     if kind == "xavier":
         initialization.xavier(network, seed)
-    else:
+    elif kind == "data":
         initialization.data_dependent(network, _sample_inputs(options, network, dataset), seed)
     # All machines take the chief's weights: results may differ in their last bits, and k-means amplifies this.
-    weights = broadcast_from_chief(trainer.strategy, {name: weight.numpy() for name, weight in network.saved.items()})
-    trainer.set_weights(weights, "initialization")
+    weights = {name: weight.numpy() for name, weight in network.saved.items()} | pretrained
+    trainer.set_weights(broadcast_from_chief(trainer.strategy, weights), "initialization")
 
 
 def _sample_inputs(options: TrainingOptions, network: Network, dataset: Dataset) -> tf.Tensor:

@@ -35,10 +35,15 @@ def adam_update(
 class Adam(tf.Module):
     """Adam's moments for a set of named weights, and the number of updates."""
 
-    def __init__(self, weights: dict[str, tf.Variable]):
-        """Start with zero moments; call it inside the strategy's scope."""
+    def __init__(self, weights: dict[str, tf.Variable], rates: dict[str, float] | None = None):
+        """Start with zero moments; call it inside the strategy's scope.
+
+        Args:
+            weights: by name.
+            rates: factors of the learning rate by name; 1 for those that are not there.
+        """
         super().__init__(name="adam")
-        self._weights = weights
+        self._weights, self._rates = weights, rates or {}
         self._means = {name: tf.Variable(tf.zeros_like(weight)) for name, weight in weights.items()}
         self._squares = {name: tf.Variable(tf.zeros_like(weight)) for name, weight in weights.items()}
         self._updates = tf.Variable(0, dtype=tf.int64)
@@ -62,7 +67,11 @@ class Adam(tf.Module):
         for name, weight in self._weights.items():
             mean, square = self._means[name], self._squares[name]
             change, *moments = adam_update(
-                gradients[name], mean, square, tf.cast(tf.maximum(updates, 1), tf.float32), learning_rate
+                gradients[name],
+                mean,
+                square,
+                tf.cast(tf.maximum(updates, 1), tf.float32),
+                self._rates.get(name, 1.0) * learning_rate,
             )
             # A rejected step may be NaN, which `tf.where` drops, but a factor of zero would not.
             weight.assign(tf.where(accept, weight + change, weight))

@@ -55,6 +55,12 @@ class OptimizationOptions:
         "learning rate: a cosine to zero, or a factor of 0.2 after every 10 epochs that do not lower the loss",
         choices=("cosine", "plateau"),
     )
+    encoder_rate: float = option(
+        0.0,
+        "factor of the learning rate for a pretrained encoder; 0 leaves it unchanged",
+        holds=lambda x: 0 <= x <= 1,
+        rule="in [0, 1]",
+    )
     weight_decay: float = option(
         0.0, "factor of L2 regularization of the filters, such as 1e-3", holds=lambda x: 0 <= x < 1, rule="in [0, 1)"
     )

@@ -34,10 +34,23 @@ class Learner(NamedTuple):
     loss: Callable[[tuple[tf.Tensor, ...], TrainingPass], Loss]
 
 
-def learners_of(objective: Objective, network: Network, seed: int = 0) -> list[Learner]:
-    """Give each group of variables of an objective its own optimizer; call it inside the strategy's scope."""
+def learners_of(objective: Objective, network: Network, seed: int = 0, encoder_rate: float = 0.0) -> list[Learner]:
+    """Give each group of variables of an objective its own optimizer; call it inside the strategy's scope.
+
+    Args:
+        objective: the objective.
+        network: the network.
+        seed: seed of variables that the objective creates.
+        encoder_rate: factor of the learning rate for the network's encoder, if it has one; 0 leaves it unchanged.
+    """
+    encoder = network.encoder.weights if network.encoder else {}
     groups = objective.losses(network, seed)
-    return [Learner(name, variables, Adam(variables), loss) for name, variables, loss in groups]
+    learners = []
+    for name, variables, loss in groups:
+        rates = {key: encoder_rate if key in encoder else 1.0 for key in variables}
+        trained = {key: variable for key, variable in variables.items() if rates[key]}
+        learners.append(Learner(name, trained, Adam(trained, rates), loss))
+    return learners
 
 
 @dataclass(frozen=True)

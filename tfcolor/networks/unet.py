@@ -1,0 +1,81 @@
+"""A U-Net (Ronneberger et al. 2015) on a pretrained encoder: it knows what things are."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfcolor.networks.encoders import Encoder
+from tfcolor.networks.layers import Convolution, Network, TrainingPass
+
+_CONTEXT = 160  # channels at the lowest resolution
+_DECODER = (96, 64, 64)  # channels of the decoder at strides 16, 8 and 4
+
+
+class UNet(Network):
+    """Colours each block of 4x4 pixels from the whole picture.
+
+    The encoder's last features, with their mean over the picture, are enlarged three times. Each time the encoder's
+    features of that resolution are added as further channels, and two 3x3 convolutions follow. A final 1x1
+    convolution gives the outputs. H x W pixels, multiples of 32, give H/4 x W/4 outputs.
+    """
+
+    takes = "gray"
+    stride = 4
+    multiple = 32
+    is_local = False
+
+    def __init__(
+        self,
+        num_outputs: int,
+        encoder: str = "lite0",
+        width: float = 1.0,
+        seed: int = 0,
+        compute_dtype: tf.DType = tf.float32,
+    ):
+        """Create random weights.
+
+        Args:
+            num_outputs: channels of the output.
+            encoder: 'lite0', 'lite1' or 'lite2'.
+            width: factor for the channels of the decoder.
+            seed: seed of the initial weights.
+            compute_dtype: dtype of the convolutions, float32 or bfloat16; variables stay float32.
+        """
+        super().__init__(name="unet")
+        self.compute_dtype = compute_dtype
+        self.encoder = Encoder(encoder, seed)
+        seeds = iter(tf.random.fold_in([seed, 0], k) for k in range(1, 20))
+        *skips, channels = self.encoder.channels
+        wide = round(_CONTEXT * width)
+        self._reduce = Convolution(channels, wide, next(seeds), "reduce", kernel_size=1)
+        self._context = Convolution(channels, wide, next(seeds), "context", kernel_size=1, bias=False)
+        self._steps: list[list[Convolution]] = []
+        for skip, stage_channels in zip(reversed(skips[1:]), _DECODER, strict=True):
+            narrow, name = round(stage_channels * width), f"decoder{len(self._steps) + 1}"
+            first = Convolution(wide + skip, narrow, next(seeds), f"{name}_1", padding=1)
+            self._steps.append([first, Convolution(narrow, narrow, next(seeds), f"{name}_2", padding=1)])
+            wide = narrow
+        logits = Convolution(wide, num_outputs, next(seeds), "logits", kernel_size=1)
+        decoder = [self._reduce, self._context, *(layer for step in self._steps for layer in step), logits]
+        self.layers = [*self.encoder.layers, *decoder]
+
+    def pretrained(self) -> dict[str, np.ndarray]:
+        """Return the published weights of the encoder."""
+        return self.encoder.pretrained()
+
+    def __call__(self, gray: tf.Tensor, training: TrainingPass | None = None) -> tf.Tensor:
+        """Map gray float32 [B, H, W, 1], in [0, 1], to outputs float32 [B, H/4, W/4, num_outputs]."""
+        *skips, x = self.encoder(tf.cast(gray, self.compute_dtype), training)
+        mean = tf.reduce_mean(tf.cast(x, tf.float32), [1, 2], keepdims=True)
+        context = self._context(tf.cast(mean, x.dtype), training)
+        x = tf.nn.relu(self._reduce(x, training) + context)
+        for skip, step in zip(reversed(skips[1:]), self._steps, strict=True):
+            x = tf.concat([_enlarged(x), skip], axis=-1)
+            for layer in step:
+                x = tf.nn.relu(layer(x, training))
+        return tf.cast(self.last(x, training), tf.float32)
+
+
+def _enlarged(x):
+    """Pictures [B, H, W, C] enlarged to twice the size, bilinearly."""
+    sides = [2 * (x.shape[axis] or tf.shape(x)[axis]) for axis in (1, 2)]
+    return tf.cast(tf.image.resize(x, sides, "bilinear"), x.dtype)
