@@ -7,6 +7,7 @@ from tfcolor.networks.encoders import Encoder
 from tfcolor.networks.layers import Convolution, Network, TrainingPass
 
 _CONTEXT = 160  # channels at the lowest resolution
+_LOGITS = 0.05  # factor of the initial filter that gives the outputs
 _DECODER = (96, 64, 64)  # channels of the decoder at strides 16, 8 and 4
 
 
@@ -55,6 +56,7 @@ class UNet(Network):
             self._steps.append([first, Convolution(narrow, narrow, next(seeds), f"{name}_2", padding=1)])
             wide = narrow
         logits = Convolution(wide, num_outputs, next(seeds), "logits", kernel_size=1)
+        logits.filter.assign(_LOGITS * logits.filter)  # the encoder's features are not normalized
         decoder = [self._reduce, self._context, *(layer for step in self._steps for layer in step), logits]
         self.layers = [*self.encoder.layers, *decoder]
 
