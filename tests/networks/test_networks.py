@@ -85,11 +85,11 @@ class TestEveryNetwork:
             assert np.abs(gradient).max() > 0
 
     def test_logits_are_not_activated(self, name):
-        logits = make_network(name, 64)(inputs(name, 40, 40)).numpy()
+        logits = make_network(name, 64)(inputs(name, 64, 64)).numpy()
         assert 0.2 < (logits < 0).mean() < 0.8
 
     def test_bfloat16_gives_nearly_the_same(self, name):
-        x = inputs(name, 40, 40)
+        x = inputs(name, 64, 64)
         exact, rounded = (make_network(name, 32, compute_dtype=d)(x) for d in (tf.float32, tf.bfloat16))
         assert rounded.dtype == tf.float32
         # 8 bits of mantissa: 2^-9 a rounding, a few of them in each layer.
@@ -272,7 +272,7 @@ def test_a_frozen_network_predicts_as_it_was_and_trains_as_it_is(name, dtype):
     for statistic, variable in network.statistics.items():
         if statistic.endswith("variance"):
             variable.assign(2 * variable)
-    x = inputs(name, 40, 40)
+    x = inputs(name, 64, 64)
     before = network(x)
     network.freeze()
     np.testing.assert_allclose(network(x), before, atol=1e-5)

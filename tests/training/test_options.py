@@ -110,7 +110,8 @@ def test_every_option_is_on_the_command_line():
 
 
 def test_an_option_of_one_network_says_so_in_its_help():
-    assert OPTIONS["width"].help.endswith("(zhang)") and "(zhang)" not in OPTIONS["activation"].help
+    assert OPTIONS["batch_norm"].help.endswith("(valid8)") and "(" not in OPTIONS["network"].help
+    assert OPTIONS["width"].help.endswith("(unet, zhang)")
 
 
 def test_only_the_options_given_are_there():
@@ -135,7 +136,7 @@ def test_options_survive_json():
     options = TrainingOptions.of(dataset="forest", bins="a/bins.npz", uniform_share=0.3, minutes=2.5, seed=9)
     values = json.loads(json.dumps(options.to_json(), allow_nan=False))
     assert TrainingOptions.of(**values) == options
-    assert values.keys() == {*OPTIONS} - {"width"}  # which valid8 does not take
+    assert values.keys() == {*OPTIONS} - {"width", "encoder"}  # which valid8 does not take
 
 
 def test_what_an_earlier_version_wrote_is_read():
