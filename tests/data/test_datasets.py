@@ -309,3 +309,49 @@ def test_real_forest():
     assert len(forest.split("test").files) == 53  # md5sum of the 328 names in a shell loop
     scenes = datasets.find("scenes", str(REAL_DATA))
     assert set(forest.files) < set(scenes.files) and "(coast 360, forest 328" in scenes.message
+
+
+# Folders among the data, and lists of files
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("data/photos/a.png", "data/photos/b.png", "data/photos/sub/c.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path / "data"
+
+
+def test_a_folder_among_the_data_is_found_by_its_name(data, monkeypatch):
+    assert datasets.find("photos", str(data)).files == ("a.png", "b.png", "sub/c.png")
+    monkeypatch.setenv("TFCOLOR_DATA", str(data))
+    assert datasets.find("photos").folder == data / "photos" and datasets.check_name("photos") == "photos"
+
+
+def test_a_folder_in_the_current_folder_comes_first(data, tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "own.png").touch()
+    assert datasets.find("photos", str(data)).files == ("own.png",)
+
+
+def test_a_list_names_files_relative_to_its_folder(data):
+    (data / "some.txt").write_text("photos/sub/c.png\n\n photos/a.png \nphotos/a.png\n")
+    found = datasets.find("some.txt", str(data))
+    assert (found.name, found.files, found.folder) == ("some", ("photos/a.png", "photos/sub/c.png"), data)
+    assert found.split("all").paths == [data / "photos/a.png", data / "photos/sub/c.png"]
+    assert found.split(datasets.split_of("photos/a.png")).files[0] == "photos/a.png"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"photos/a.png\nphotos/none.png\n", "there is no file photos/none.png"),
+        (b"\n\n", "names no files"),
+        (b"\xff\xfe", "is not UTF-8 text"),
+    ],
+)
+def test_bad_lists_are_refused(content, message, data):
+    (data / "bad.txt").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        datasets.find(str(data / "bad.txt"))

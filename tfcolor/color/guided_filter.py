@@ -6,7 +6,7 @@ import tensorflow as tf
 EDGE_VARIANCE = 25.0
 # The middle of L*. A constant subtracted from the guide changes nothing except rounding, which is finest around 0.
 # The mean of the picture would make rounding depend on the tile, and on how many threads sum it up.
-_MIDDLE = 50.0
+MIDDLE = 50.0
 
 
 def border(radius: int) -> int:
@@ -31,14 +31,29 @@ def guided(ab: tf.Tensor, lightness: tf.Tensor, radius: int) -> tf.Tensor:
     """
     if not radius:
         return ab
-    guide = lightness - _MIDDLE
+    slope, offset = lines(ab, lightness, radius)
+    inside = slice(2 * radius, -2 * radius)
+    return slope * (lightness[:, inside, inside] - MIDDLE) + offset
+
+
+def lines(ab: tf.Tensor, lightness: tf.Tensor, radius: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Fit the lines of the guided filter: each pixel's colour is about slope * (L* - `MIDDLE`) + offset.
+
+    Args:
+        ab: float32 [B, H, W, 2], ab units.
+        lightness: float32 [B, H, W, 1], L* in [0, 100].
+        radius: the sides of windows are 2 radius + 1 pixels, at least 1.
+
+    Returns:
+        slope and offset: float32 [B, H - 4 radius, W - 4 radius, 2] each.
+    """
+    guide = lightness - MIDDLE
     mean_guide, mean_ab = _mean(guide, radius), _mean(ab, radius)
     variance = _mean(guide * guide, radius) - mean_guide * mean_guide
     covariance = _mean(guide * ab, radius) - mean_guide * mean_ab
     slope = covariance / (tf.maximum(variance, 0.0) + EDGE_VARIANCE)
     offset = mean_ab - slope * mean_guide
-    inside = slice(2 * radius, -2 * radius)
-    return _mean(slope, radius) * guide[:, inside, inside] + _mean(offset, radius)
+    return _mean(slope, radius), _mean(offset, radius)
 
 
 def _mean(x, radius):

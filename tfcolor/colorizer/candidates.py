@@ -56,7 +56,7 @@ def candidates(
         logs = tf.nn.log_softmax(part.outputs + log_weights)
         for k in range(num):
             pulled = logs + tf.tensordot(surfaces, pulls[:, k], axes=1)
-            result[k][part.place] = colorizer.colors(part._replace(outputs=pulled), without_lambda)[0]
+            result[k][part.place] = colorizer.colors(replace(part, source=pulled), without_lambda)[0]
     return result
 
 

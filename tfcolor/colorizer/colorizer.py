@@ -6,8 +6,10 @@ by tile. `Colorizer.colors` decodes a tile, as often as wanted, with lambda, T, 
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -18,31 +20,42 @@ from tfcolor.color.lab import levels_to_lightness
 from tfcolor.colorizer.blending import BlendedLogits
 from tfcolor.colorizer.painting import inside, paint
 from tfcolor.colorizer.tiles import AUTO_TILE, Place, Uncolored, batches, cut_with_context, tile_places
+from tfcolor.colorizer.working_size import ReducedOutputs
 from tfcolor.models.directory import find_model, load_model
 from tfcolor.networks.inputs import INPUTS
 from tfcolor.networks.layers import Network
 from tfcolor.objectives.objective import Objective
+from tfcolor.utils.errors import InputError
 from tfcolor.utils.precision import for_prediction, use_xla
 from tfcolor.utils.strips import by_rows
 
+_SMALLEST_WORKING_SIZE = 32  # pixels: less shows nothing
 _BATCH_PIXELS = 2**16  # pixels of outputs computed or decoded at once: 26 MB for 100 bins
 
 
-class Tile(NamedTuple):
+@dataclass(frozen=True)
+class Tile:
     """A tile of pictures of one size, with the network's outputs.
 
     which: the pictures of the batch that it belongs to.
     place: its rows and columns in them, without the margin.
-    outputs: float32 [B, h + 2 margin, w + 2 margin, C].
+    source: the outputs of this tile, or those of the whole pictures at working size.
     lightness: float32 [B, h + 2 margin, w + 2 margin, 1], L* in [0, 100].
     margin: pixels around the tile, for smoothing.
     """
 
     which: slice
     place: Place
-    outputs: tf.Tensor
+    source: tf.Tensor | ReducedOutputs
     lightness: tf.Tensor
     margin: int
+
+    @cached_property
+    def outputs(self) -> tf.Tensor:
+        """The network's outputs for each pixel, float32 [B, h + 2 margin, w + 2 margin, C]."""
+        if isinstance(self.source, ReducedOutputs):
+            return self.source.at(self.place, self.margin, self.which)
+        return self.source
 
 
 class Colorizer:
@@ -54,7 +67,14 @@ class Colorizer:
     depend on the other photographs in its batch.
     """
 
-    def __init__(self, network: Network, objective: Objective, xla: str = "auto", decoding: Decoding | None = None):
+    def __init__(
+        self,
+        network: Network,
+        objective: Objective,
+        xla: str = "auto",
+        decoding: Decoding | None = None,
+        working_size: int | None = None,
+    ):
         """Use a network.
 
         Args:
@@ -62,7 +82,15 @@ class Colorizer:
             objective: the objective it was trained for, with the colour bins.
             xla: whether XLA compiles it, see `precision.use_xla`; each new size of tile is compiled once.
             decoding: how colours are decoded by default; None for T = 0.38 without smoothing.
+            working_size: the shorter side in pixels to which larger pictures are reduced, for networks that have a
+                working size; None for the network's own.
+
+        Raises:
+            InputError: for a working size below 32 pixels, or if the network has none.
         """
+        if working_size is not None:
+            _check_working_size(network, working_size)
+        self.working_size = working_size or network.working_size
         self.network, self.objective, self.decoding = network, objective, decoding or Decoding()
         self.bins = objective.bins
         from_lightness = INPUTS[network.takes].from_lightness
@@ -84,20 +112,23 @@ class Colorizer:
         }
 
     @classmethod
-    def load(cls, model: str | Path, precision: str = "auto", xla: str = "auto") -> "Colorizer":
+    def load(
+        cls, model: str | Path, precision: str = "auto", xla: str = "auto", working_size: int | None = None
+    ) -> "Colorizer":
         """Load a shipped model by name, or any model directory.
 
         Args:
             model: the name or directory.
             precision: precision of the convolutions, 'auto', 'float32' or 'bfloat16', see `precision.choose`.
             xla: 'auto', 'on' or 'off', see `precision.use_xla`.
+            working_size: as in `Colorizer`.
 
         Raises:
-            InputError: if there is no such model, or it is not whole.
+            InputError: if there is no such model, it is not whole, or the working size does not fit it.
         """
         network, objective, info = load_model(find_model(str(model)), for_prediction(precision))
         network.freeze()
-        return cls(network, objective, xla, info.decoding)
+        return cls(network, objective, xla, info.decoding, working_size)
 
     def colorize(
         self,
@@ -232,17 +263,21 @@ class Colorizer:
         _check_lightness(lightness)
         _check_tile(tile)
         lightness, network = lightness.astype(np.float32, copy=False), self.network
-        blended = None if network.is_local else BlendedLogits(self._forward, network, lightness)
+        if self.working_size:
+            whole = ReducedOutputs(self._forward, network, lightness, self.working_size)
+        else:
+            whole = None if network.is_local else BlendedLogits(self._forward, network, lightness)
         for place in tile_places(*lightness.shape[1:], tile):
             around = tf.constant(cut_with_context(lightness, place, margin)[..., None])
-            if blended is None:
+            if whole is None:
                 context = cut_with_context(lightness, place, network.context + margin)
                 yield Tile(slice(None), place, self._forward(context[..., None]), around, margin)
                 continue
             count = max(1, _BATCH_PIXELS // (around.shape[1] * around.shape[2]))
             for first in range(0, len(lightness), count):
                 which = slice(first, first + count)
-                yield Tile(which, place, blended.at(place, margin, which), around[which], margin)
+                source = whole if self.working_size else whole.at(place, margin, which)
+                yield Tile(which, place, source, around[which], margin)
 
     def decode(self, tile: Tile, temperature: float, uniform_share: float | None = None) -> tf.Tensor:
         """Decode a tile and its margin, without smoothing.
@@ -255,7 +290,12 @@ class Colorizer:
         Returns:
             ab, float32 [B, h + 2 margin, w + 2 margin, 2], ab units.
         """
-        return self._decode(tile.outputs, self.objective.log_weights(uniform_share), temperature)
+        log_weights = self.objective.log_weights(uniform_share)
+        if isinstance(tile.source, ReducedOutputs):
+            decode = functools.partial(self._decode, log_weights=log_weights, T=temperature)
+            key = (temperature, uniform_share)
+            return tile.source.colors(key, decode, tile.lightness, tile.place, tile.margin, tile.which)
+        return self._decode(tile.outputs, log_weights, temperature)
 
     def colors(self, tile: Tile, decoding: Decoding) -> tf.Tensor:
         """Decode a tile, with smoothing and strength.
@@ -284,6 +324,13 @@ def smoothed(ab: tf.Tensor, tile: Tile, radius: int) -> tf.Tensor:
     """
     spare = tile.margin - border(radius)
     return guided(inside(ab, spare), inside(tile.lightness, spare), radius)
+
+
+def _check_working_size(network: Network, size: int) -> None:
+    if network.working_size is None:
+        raise InputError("`working_size` is for models that have a working size; leave it out")
+    if size < _SMALLEST_WORKING_SIZE:
+        raise InputError(f"`working_size` must be at least {_SMALLEST_WORKING_SIZE} pixels, got {size}")
 
 
 def _check_tile(tile: int) -> None:

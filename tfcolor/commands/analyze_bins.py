@@ -45,7 +45,7 @@ def main(arguments=None):
     """Check the arguments, scan, report and write."""
     args = parse(arguments)
     check(args)
-    name = datasets.check_name(args.dataset)
+    name = datasets.check_name(args.dataset, args.data_dir)
     kind = f"w{args.window}" if args.bins == "occupied" else args.bins
     folder = Path(args.output or Path("bins") / f"{name}-{kind}")
     existing = [file for file in FILES if (folder / file).exists()]

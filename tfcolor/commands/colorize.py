@@ -73,6 +73,12 @@ def parse(arguments):
     computing.add_argument(
         "--tile", default="auto", help="side of the tiles in pixels; changes memory, not the picture (default: auto)"
     )
+    computing.add_argument(
+        "--working-size",
+        type=int,
+        metavar="S",
+        help="shorter side in pixels of what the network sees, for networks with a working size (default: its own)",
+    )
     PRECISION.add_to(computing, "precision", default=PRECISION.default)
     XLA.add_to(computing, "xla", default=XLA.default)
     return parser.parse_args(arguments)
@@ -106,7 +112,7 @@ def main(arguments=None):
     from tfcolor.colorizer import Colorizer
     from tfcolor.colorizer.tiles import AUTO_TILE
 
-    colorizer = Colorizer.load(info.folder, args.precision, args.xla)
+    colorizer = Colorizer.load(info.folder, args.precision, args.xla, args.working_size)
     make_folder(folder)
     started = time.perf_counter()
     task = (colorizer, work.jobs, decoding, outputs, tile or AUTO_TILE, round(args.max_megapixels * 1e6))

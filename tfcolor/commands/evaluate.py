@@ -60,6 +60,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         choices=("auto", "float32", "bfloat16"),
         help="precision of the convolutions (default: auto)",
     )
+    add("--working-size", type=int, metavar="S", help="as in predict.py (default: the network's own)")
     add("--tile", type=int, help="side of the tiles in pixels, as in predict.py")
     add("--data-dir", help="folder of the datasets (default: $TFCOLOR_DATA, else data/)")
     return parser.parse_args(arguments)
@@ -159,7 +160,7 @@ def make_predictor(args: argparse.Namespace, name: str, decodings: list[Decoding
 
     if args.predictions:
         return FilesPredictor(name, Path(args.predictions)), scanned.bins(REBALANCING_WINDOW, args.dataset, "train")
-    colorizer = Colorizer.load(args.model, args.precision)
+    colorizer = Colorizer.load(args.model, args.precision, working_size=args.working_size)
     return ModelPredictor(name, colorizer, decodings, args.tile or AUTO_TILE), colorizer.bins
 
 

@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> None:
     args = parse(arguments)
     if not 1 <= args.shards <= 10_000:
         raise InputError(f"--shards must be in 1 ... 10000, got {args.shards}")
-    folder = Path(args.output or f"packs/{datasets.check_name(args.dataset)}-{args.split}")
+    folder = Path(args.output or f"packs/{datasets.check_name(args.dataset, args.data_dir)}-{args.split}")
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         if not (folder / "pack.json").is_file():
             raise InputError(f"{folder} exists and is not a pack; give another --output")

@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int | None:
 def train(given: dict, places: argparse.Namespace, output: Path | None) -> Path | None:
     """Train a model, and return its folder; return None if it is finished already."""
     options = settle(given)
-    name = datasets.check_name(options.data.dataset)
+    name = datasets.check_name(options.data.dataset, places.data_dir)
     run = RunFolder(output or Path("runs") / f"{name}-{options.network.name}-w{options.data.window}")
     if places.resume:
         options = run.saved_options(given)
@@ -146,7 +146,7 @@ def overfit(given: dict, places: argparse.Namespace) -> None:
     if places.overfit < 1:
         raise InputError(f"--overfit must be at least 1, got {places.overfit}")
     options = settle({"steps": OVERFIT_STEPS} | given)
-    name = f"overfit-{datasets.check_name(options.data.dataset)}-{options.network.name}"
+    name = f"overfit-{datasets.check_name(options.data.dataset, places.data_dir)}-{options.network.name}"
     folder = Path(places.output or f"runs/{name}")
     if (folder / "overfit.json").exists() and not places.overwrite:
         raise InputError(f"{folder} has an overfit.json; give --overwrite to replace it, or another --output")

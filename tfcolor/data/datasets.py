@@ -31,6 +31,7 @@ SAMPLES = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")  # part o
 GRAY_SAMPLES = ("camera.png", "grass.png")  # in the same folder: photographs to colour, not to learn from
 NAMES = (*SCENES, "samples")
 SPLITS = ("train", "val", "test", "all")
+LIST_SUFFIX = ".txt"
 TOP = "(top folder)"  # category of photographs that lie in no subfolder
 
 
@@ -153,12 +154,14 @@ def data_root(data_dir: str | None = None) -> Path:
     return Path(data_dir or os.environ.get("TFCOLOR_DATA") or "data")
 
 
-def check_name(name: str) -> str:
+def check_name(name: str, data_dir: str | None = None) -> str:
     """Refuse a name that is neither a known dataset nor a folder.
 
     Args:
-        name: one of `NAMES`, or the path of a folder, or several of these separated by commas. A known name wins over
-            a folder of the same name.
+        name: one of `NAMES`, the path of a folder or of a text file with a path on each line, or several of these
+            separated by commas. A known name wins over a folder of the same name, and a folder in the current folder
+            over one in `data_dir`.
+        data_dir: see `data_root`.
 
     Returns:
         The name itself or the name of the folder, fit to be part of a file's name.
@@ -167,22 +170,29 @@ def check_name(name: str) -> str:
         InputError: it is neither; the message lists the known names.
     """
     if len(names := _part_names(name)) > 1:
-        return "+".join(map(check_name, names))
+        return "+".join(check_name(part, data_dir) for part in names)
     try:
-        good = name in NAMES or (name != "" and Path(name).is_dir())
+        good = name in NAMES or _place(name, data_dir) is not None
     except OSError as error:  # the name is too long, or a folder in the path cannot be searched
         raise InputError(f"dataset {name!r} cannot be read: {error.strerror}") from error
     if not good:
-        raise InputError(f"unknown dataset {name!r}: neither a folder nor one of {', '.join(NAMES)}")
-    return name if name in NAMES else re.sub(r"[^\w.-]+", "-", Path(name).resolve().name).strip("-.") or "folder"
+        raise InputError(
+            f"unknown dataset {name!r}: no folder, no list of files (.txt), and none of {', '.join(NAMES)}"
+        )
+    if name in NAMES:
+        return name
+    path = Path(name).resolve()
+    own_name = path.stem if path.suffix == LIST_SUFFIX else path.name
+    return re.sub(r"[^\w.-]+", "-", own_name).strip("-.") or "folder"
 
 
 def find(name: str, data_dir: str | None = None, download: bool = True) -> Dataset:
     """Find the photographs of a dataset, and download the scenes if they are missing.
 
     Args:
-        name: 'scenes', one of its categories, 'samples', or the path of a folder of images; or several
-            of these separated by commas, for all their photographs.
+        name: 'scenes', one of its categories, 'samples', the path of a folder of images, also in `data_dir`, or of a
+            text file with the path of an image on each line; or several of these separated by commas, for all their
+            photographs.
         data_dir: the folder that holds the scenes' folder, or will (default: see `data_root`).
         download: whether missing scenes may be downloaded.
 
@@ -195,14 +205,16 @@ def find(name: str, data_dir: str | None = None, download: bool = True) -> Datas
         WorkError: the scenes could not be downloaded, or scikit-image lacks its photographs.
         OSError: a folder cannot be read.
     """
-    own_name = check_name(name)
+    own_name = check_name(name, data_dir)
     if len(names := _part_names(name)) > 1:
         return _joined(own_name, [find(part, data_dir, download) for part in names])
     if name in SCENES:
         return _find_scenes(name, data_root(data_dir), download)
     if name == "samples":
         return _find_samples()
-    folder = Path(name)
+    folder = _place(name, data_dir)
+    if folder.is_file():
+        return _read_list(own_name, folder)
     files = tuple(find_images(folder, only_files=True))
     if not files:
         raise InputError(f"no images in folder {name!r} (looked for {' '.join(SUFFIXES)})")
@@ -230,6 +242,31 @@ def _find_scenes(name: str, root: Path, download: bool) -> Dataset:
         here = ", ".join(dict.fromkeys(map(scene_category, files)))
         raise InputError(f"no {name} in {folder}, only {here}: choose one of these, or move it away to download all")
     return Dataset(name, folder, chosen)
+
+
+def _place(name: str, data_dir: str | None) -> Path | None:
+    """The folder or the list of files that a name means, here or in the folder of the data; None for neither."""
+    if name == "":
+        return None
+    for path in (Path(name), data_root(data_dir) / name):
+        if path.is_dir() or (path.suffix == LIST_SUFFIX and path.is_file()):
+            return path
+    return None
+
+
+def _read_list(name: str, path: Path) -> Dataset:
+    """The photographs named in a text file, relative to its folder. Their split is that of the path as written."""
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not a list of files: it is not UTF-8 text") from error
+    files = tuple(sorted({line for line in lines if line}))
+    missing = next((file for file in files if not (path.parent / file).is_file()), None)
+    if missing:
+        raise InputError(f"{path}: there is no file {missing} in {path.parent}")
+    if not files:
+        raise InputError(f"{path} names no files")
+    return Dataset(name, path.parent, files)
 
 
 def _part_names(name: str) -> list[str]:

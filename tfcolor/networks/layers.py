@@ -267,10 +267,12 @@ class Network(tf.Module):
         in tiles; otherwise whole, or in windows whose outputs are blended.
     compute_dtype: dtype of the convolutions, float32 or bfloat16.
     encoder: the layers that were trained elsewhere, or None.
+    working_size: the shorter side in pixels to which larger pictures are reduced for prediction; None for any size.
     """
 
     layers: list[tf.Module]
     encoder: Any = None
+    working_size: int | None = None
     takes = "lightness"
     context = 0
     stride = 1

@@ -23,6 +23,7 @@ class UNet(Network):
     stride = 4
     multiple = 32
     is_local = False
+    working_size = 256
 
     def __init__(
         self,

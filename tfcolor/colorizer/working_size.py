@@ -1,0 +1,117 @@
+"""Prediction at a working size: the network sees a reduced picture, and its colours are enlarged along lightness.
+
+The cost of the network then does not grow with the picture. Colours are brought to full resolution by the fast guided
+filter (He and Sun 2015): lines from lightness to colour are fitted at the resolution of the outputs, and enlarged.
+"""
+
+from collections.abc import Callable, Hashable
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from tfcolor.color.guided_filter import MIDDLE, border, lines
+from tfcolor.colorizer.tiles import Place, cut_with_context
+from tfcolor.networks.layers import Network
+from tfcolor.utils.mirror import mirrored
+
+RADIUS = 2  # cells of the output: the windows in which lines are fitted are 2 radius + 1 cells wide
+LARGEST = 4  # times the square of the working size: the most pixels that the network sees
+
+
+def reduced_sides(height: int, width: int, size: int) -> tuple[int, int]:
+    """Return the sides of the picture that the network sees. Pictures are never enlarged.
+
+    Args:
+        height, width: sides of the photograph in pixels.
+        size: the working size: the shorter side in pixels. Panoramas get fewer, so that the whole has no more than
+            `LARGEST * size**2` pixels.
+    """
+    scale = min(1.0, size / min(height, width), (LARGEST * size**2 / (height * width)) ** 0.5)
+    return max(1, round(scale * height)), max(1, round(scale * width))
+
+
+class ReducedOutputs:
+    """The outputs for pictures of one size, predicted at the working size."""
+
+    def __init__(self, predict: Callable[[np.ndarray], tf.Tensor], network: Network, lightness: np.ndarray, size: int):
+        """Predict.
+
+        Args:
+            predict: maps lightness float32 [B, h, w, 1], with sides that the network takes, to outputs
+                float32 [B, h/stride, w/stride, C].
+            network: gives `stride`, and `multiple`, to which pictures are extended by mirror images.
+            lightness: float32 [B, H, W], L* in [0, 100].
+            size: the working size in pixels, see `reduced_sides`.
+        """
+        self._sides = lightness.shape[1:]
+        sides = reduced_sides(*self._sides, size)
+        reduced = np.stack([_reduced(picture, sides) for picture in lightness])
+        padded = tuple(slice(0, -(-side // network.multiple) * network.multiple) for side in sides)
+        seen = cut_with_context(reduced, padded, 0)[..., None]
+        self._outputs = predict(seen)
+        self._cell = [network.stride * length / side for length, side in zip(self._sides, sides, strict=True)]
+        self._guide = tf.nn.avg_pool2d(tf.constant(seen), network.stride, network.stride, "VALID")
+        self._lines: dict[Hashable, tf.Tensor] = {}
+
+    def at(self, place: Place, margin: int = 0, which: slice = slice(None)) -> tf.Tensor:
+        """Return the outputs for pixels, interpolated linearly between the centres of cells.
+
+        Args:
+            place: part of the pictures.
+            margin: pixels around the part to return as well, mirrored at the borders of the picture.
+            which: the pictures to return.
+
+        Returns:
+            float32 [B, h + 2 margin, w + 2 margin, C].
+        """
+        return self._interpolated(self._outputs[which], place, margin)
+
+    def colors(
+        self,
+        key: Hashable,
+        decode: Callable[[tf.Tensor], tf.Tensor],
+        lightness: tf.Tensor,
+        place: Place,
+        margin: int,
+        which: slice,
+    ) -> tf.Tensor:
+        """Return the colours of pixels, which follow lightness.
+
+        Args:
+            key: what `decode` depends on.
+            decode: maps outputs to ab.
+            lightness: of these pixels, float32 [B, h + 2 margin, w + 2 margin, 1], L* in [0, 100].
+            place, margin, which: as in `at`.
+
+        Returns:
+            ab, float32 [B, h + 2 margin, w + 2 margin, 2], ab units.
+        """
+        if key not in self._lines:
+            ab, guide = (_extended(x, border(RADIUS)) for x in (decode(self._outputs), self._guide))
+            self._lines[key] = tf.concat(lines(ab, guide, RADIUS), axis=-1)
+        slope, offset = tf.split(self._interpolated(self._lines[key][which], place, margin), 2, axis=-1)
+        return slope * (lightness - MIDDLE) + offset
+
+    def _interpolated(self, cells: tf.Tensor, place: Place, margin: int) -> tf.Tensor:
+        """Values of cells at pixels."""
+        for axis, (part, length, cell) in enumerate(zip(place, self._sides, self._cell, strict=True), start=1):
+            pixels = mirrored(np.arange(part.start - margin, part.stop + margin), length)
+            position = np.clip((pixels + 0.5) / cell - 0.5, 0, cells.shape[axis] - 1)
+            first = position.astype(int)
+            share = np.reshape(np.float32(position - first), [-1, 1] if axis == 2 else [-1, 1, 1])
+            low, high = (tf.gather(cells, np.minimum(k, cells.shape[axis] - 1), axis=axis) for k in (first, first + 1))
+            cells = low + share * (high - low)
+        return cells
+
+
+def _extended(x: tf.Tensor, width: int) -> tf.Tensor:
+    """Extend pictures [B, H, W, C] by their mirror images."""
+    rows, columns = (mirrored(np.arange(-width, side + width), side) for side in x.shape[1:3])
+    return tf.gather(tf.gather(x, rows, axis=1), columns, axis=2)
+
+
+def _reduced(lightness: np.ndarray, sides: tuple[int, int]) -> np.ndarray:
+    if lightness.shape == sides:
+        return lightness
+    return np.asarray(Image.fromarray(lightness).resize(sides[::-1], Image.Resampling.BOX))
