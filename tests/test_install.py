@@ -44,7 +44,7 @@ def requirements(name):
 def source(tmp_path_factory):
     """A copy of the checkout, without what earlier builds have left there."""
     folder = tmp_path_factory.mktemp("source")
-    for pattern in ("*.py", "*.md", "*.toml", "LICENSE*", "requirements*.txt"):
+    for pattern in ("*.py", "*.md", "*.toml", "LICENSE*", "NOTICE", "requirements*.txt"):
         for path in ROOT.glob(pattern):
             shutil.copy(path, folder)
     for name in ("tfcolor", "ops", "benchmarks", "tests"):

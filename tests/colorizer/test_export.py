@@ -148,6 +148,12 @@ def test_usage_errors(run, tmp_path, options, message):
     assert status == 2 and message in err
 
 
+def test_a_model_with_a_working_size_is_refused(tmp_path, capsys):
+    folder = write_model(tmp_path / "model", "unet")
+    assert console.run(lambda: export.main(["--model", str(folder), "--output", str(tmp_path / "saved")])) == 2
+    assert "working size" in capsys.readouterr().err and not (tmp_path / "saved").exists()
+
+
 def test_nothing_is_replaced(run, tmp_path):
     (tmp_path / "mine").write_text("mine")
     status, _, err = run("--output", tmp_path / "mine")

@@ -89,6 +89,12 @@ def test_an_option_of_another_network_is_refused():
         TrainingOptions.of(width=0.5)
 
 
+def test_only_networks_with_an_encoder_have_a_rate_for_it():
+    assert TrainingOptions.of(network="unet", encoder_rate=0.1).optimization.encoder_rate == 0.1
+    with pytest.raises(InputError, match="`encoder_rate` is not for zhang"):
+        TrainingOptions.of(network="zhang", encoder_rate=0.1)
+
+
 def test_windows_are_as_large_as_the_network_wants_them():
     assert TrainingOptions.of().data.patch == 32
     assert TrainingOptions.of(network="zhang").data.patch == 176  # Zhang et al. 2016, section 3.1

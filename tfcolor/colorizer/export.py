@@ -28,6 +28,8 @@ class Exported(tf.Module):
         """Load a model directory; lambda, smoothing and strength are taken from it."""
         super().__init__()
         self.network, self.objective, info = load_model(model)
+        if self.network.working_size:
+            raise InputError(f"{model} sees pictures at a working size, which exports do not have yet; use predict.py")
         self._decoding = info.decoding
         self._margin = border(info.decoding.smoothing)
         self._log_weights = self.objective.log_weights(info.decoding.uniform_share)

@@ -123,6 +123,8 @@ class TrainingOptions:
     def __post_init__(self):
         """Check the groups against each other, and fill in the default side of the windows."""
         spec = self.network.spec
+        if self.optimization.encoder_rate and "encoder" not in self.network.arguments:
+            raise InputError(f"`encoder_rate` is not for {self.network.name}, which has no encoder; leave it out")
         outputs = self.objective.spec.num_outputs
         if outputs is not None and outputs < spec.least_outputs:
             raise InputError(
