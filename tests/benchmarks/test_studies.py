@@ -92,7 +92,9 @@ class TestMnist:
             assert (digits.images.shape, digits.images.dtype) == ((2, 784), np.uint8)
             assert digits.labels.tolist() == [3, 7]
 
-    @pytest.mark.parametrize("content", [b"", b"no archive", gzip.compress(b"another content")])
+    @pytest.mark.parametrize(
+        "content", [b"", b"no archive", gzip.compress(b"another content")], ids=["empty", "no archive", "another"]
+    )
     def test_a_wrong_file_is_named(self, made_mnist, content):
         (made_mnist / "train-labels-idx1-ubyte.gz").write_bytes(content)
         with pytest.raises(InputError, match=r"train-labels-idx1-ubyte.gz does not hold MNIST's .* move it away"):
