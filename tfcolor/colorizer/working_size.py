@@ -15,7 +15,7 @@ from tfcolor.colorizer.tiles import Place, cut_with_context
 from tfcolor.networks.layers import Network
 from tfcolor.utils.mirror import mirrored
 
-RADIUS = 2  # cells of the output: the windows in which lines are fitted are 2 radius + 1 cells wide
+RADIUS = 1  # cells of the output: the windows in which lines are fitted are 2 radius + 1 cells wide
 LARGEST = 4  # times the square of the working size: the most pixels that the network sees
 
 
