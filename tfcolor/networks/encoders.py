@@ -109,8 +109,11 @@ class ScaledConvolution(tf.Module):
     def __call__(self, x: tf.Tensor, training: TrainingPass | None = None) -> tf.Tensor:
         """Convolve x [B, H, W, channels_in] in its own dtype -> [B, H / stride, W / stride, channels_out]."""
         is_frozen = training is None and self._constant is not None
-        filters = tf.constant(self._constant) if is_frozen else self.filter * self.scale
-        return tf.nn.bias_add(self._convolve(x, filters), tf.cast(self.bias, x.dtype))
+        if self._depthwise and not is_frozen:  # the gradient by the factors then needs none by the filters
+            y = self._convolve(x, self.filter) * tf.cast(self.scale, x.dtype)
+        else:
+            y = self._convolve(x, tf.constant(self._constant) if is_frozen else self.filter * self.scale)
+        return tf.nn.bias_add(y, tf.cast(self.bias, x.dtype))
 
     def _convolve(self, x, filters):
         if self._depthwise:
@@ -186,6 +189,11 @@ class Encoder(tf.Module):
     def weights(self) -> dict[str, tf.Variable]:
         """The variables of all layers by name."""
         return {name: variable for layer in self.layers for name, variable in layer.weights.items()}
+
+    @property
+    def fixed(self) -> set[str]:
+        """Names of weights that training leaves unchanged: the depthwise filters, whose gradients take most time."""
+        return {f"{layer.name}/filter" for layer in self.layers if layer.name.endswith("_depthwise")}
 
     @property
     def channels(self) -> list[int]:

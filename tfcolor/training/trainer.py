@@ -42,12 +42,13 @@ def learners_of(objective: Objective, network: Network, seed: int = 0, encoder_r
         network: the network.
         seed: seed of variables that the objective creates.
         encoder_rate: factor of the learning rate for the network's encoder, if it has one; 0 leaves it unchanged.
+            Its `fixed` weights are left unchanged in any case.
     """
-    encoder = network.encoder.weights if network.encoder else {}
+    encoder, fixed = (network.encoder.weights, network.encoder.fixed) if network.encoder else ({}, set())
     groups = objective.losses(network, seed)
     learners = []
     for name, variables, loss in groups:
-        rates = {key: encoder_rate if key in encoder else 1.0 for key in variables}
+        rates = {key: encoder_rate * (key not in fixed) if key in encoder else 1.0 for key in variables}
         trained = {key: variable for key, variable in variables.items() if rates[key]}
         learners.append(Learner(name, trained, Adam(trained, rates), loss))
     return learners
