@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from skimage.color import rgb2lab
+from skimage.color import lab2rgb, rgb2lab
 
 from tfcolor.color.lab import (
+    gray_to_lightness,
     grayed,
     into_gamut,
     lab_to_rgb,
     levels_to_lab,
     levels_to_lightness,
+    lightness_to_gray,
     rgb_to_lab,
     to_levels,
     visible,
@@ -188,3 +190,10 @@ def test_gamut_mapping_leaves_colours_inside_alone_and_moves_the_others_alone():
     result = into_gamut(mixed.reshape(20, 50, 3)).numpy().reshape(-1, 3)
     np.testing.assert_array_equal(result[::2], inside)
     np.testing.assert_array_equal(result[1::2], into_gamut(outside))
+
+
+def test_gray_and_lightness_are_inverses():
+    lightness = np.linspace(0, 100, 101, dtype=np.float32)[:, None]
+    gray = lightness_to_gray(tf.constant(lightness))
+    np.testing.assert_allclose(gray[:, 0], lab2rgb(np.pad(lightness, [[0, 0], [0, 2]]))[:, 1], atol=1e-4)
+    np.testing.assert_allclose(gray_to_lightness(gray), lightness, atol=1e-2)

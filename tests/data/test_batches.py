@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tfcolor.color.lab import levels_to_lightness
 from tfcolor.data import windows as windows_module
 from tfcolor.data.batches import training_batches
 from tfcolor.data.windows import Windows
@@ -179,3 +180,35 @@ def test_without_any_readable_photograph_there_is_an_error(paths):
         path.write_bytes(b"")
     with pytest.raises(WorkError, match="none of the 6 photographs for training can be read"):
         Windows(paths, PATCH)
+
+
+def degraded_batches(paths, steps, first_step=0):
+    """Windows and what the network sees of them, of the first steps."""
+    dataset = training_batches(
+        Windows(paths, PATCH),
+        lambda rgb, lightness: (rgb, lightness),
+        seed=1,
+        first_step=first_step,
+        global_batch=4,
+        degrade=0.5,
+    )
+    return [(rgb.numpy(), lightness.numpy()) for rgb, lightness in dataset.take(steps)]
+
+
+def test_degraded_inputs_come_with_the_same_windows_and_are_resumed(paths):
+    whole = degraded_batches(paths, 8)
+    for rgb, expected in zip((rgb for rgb, _ in whole), batches(paths, 8), strict=True):
+        np.testing.assert_array_equal(rgb, expected)
+    for (_, seen), (_, expected) in zip(degraded_batches(paths, 5, first_step=3), whole[3:], strict=True):
+        np.testing.assert_array_equal(seen, expected)
+
+
+def test_about_the_given_share_of_inputs_is_degraded(paths):
+    found = degraded_batches(paths, 40)
+    same = [
+        np.abs(seen[k, ..., 0] - levels_to_lightness(rgb[k])).max() < 1e-2
+        for rgb, seen in found
+        for k in range(len(rgb))
+    ]
+    assert 0.35 < np.mean(same) < 0.7
+    assert all(seen.shape == (4, PATCH, PATCH, 1) and seen.min() >= 0 and seen.max() <= 100 for _, seen in found)

@@ -99,6 +99,17 @@ def linear_to_lightness(linear: tf.Tensor) -> tf.Tensor:
     return 116 * _lab_curve(tf.clip_by_value(y, 0.0, 1.0)) - 16
 
 
+def lightness_to_gray(lightness: tf.Tensor) -> tf.Tensor:
+    """Convert L* in [0, 100] to the sRGB gray of this lightness, in [0, 1]; float32 [..., 1] each."""
+    lab = tf.concat([lightness, tf.zeros_like(lightness), tf.zeros_like(lightness)], axis=-1)
+    return tf.clip_by_value(lab_to_rgb(lab)[..., 1:2], 0.0, 1.0)
+
+
+def gray_to_lightness(gray: tf.Tensor) -> tf.Tensor:
+    """Convert sRGB gray in [0, 1] to L* in [0, 100]; float32 [..., 1] each."""
+    return linear_to_lightness(tf.repeat(_linear_from_srgb(gray), 3, axis=-1))[..., None]
+
+
 def into_gamut(lab: tf.Tensor) -> tf.Tensor:
     """Reduce chroma, at constant lightness and hue, until the colour exists in sRGB.
 

@@ -9,7 +9,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfcolor.color.lab import gray_to_lightness, levels_to_lightness, lightness_to_gray
+from tfcolor.data.degradation import degraded
 from tfcolor.data.windows import Windows
+
+_DEGRADATION = 1  # distinguishes the seeds of degraded inputs
 
 
 def training_batches(
@@ -20,6 +24,7 @@ def training_batches(
     first_step: int,
     global_batch: int,
     pipeline: tf.distribute.InputContext | None = None,
+    degrade: float = 0.0,
 ) -> tf.data.Dataset:
     """Make an endless dataset of batches from `first_step` on; the same step always gives the same batch.
 
@@ -27,11 +32,13 @@ def training_batches(
         windows: where the pixels come from. With `Windows`, each epoch visits every photograph once, in a new order,
             and cuts a window at a new position, mirrored half of the time. Or a function of the first example and the
             pipeline that returns a dataset of windows, see `packs.windows_of`.
-        make_batch: turns windows uint8 [B, P, P, 3] into a batch; see `targets.batch_maker`.
+        make_batch: turns windows uint8 [B, P, P, 3] into a batch; see `targets.batch_maker`. If inputs are degraded,
+            it also gets their lightness, float32 [B, P, P, 1].
         seed: seed of everything random.
         first_step: the step of the first batch.
         global_batch: examples per step over all replicas of all workers.
         pipeline: which worker this is; each takes its own share of the examples of every step.
+        degrade: share of windows whose lightness is degraded, see `degradation.degraded`.
 
     Returns:
         A dataset whose elements are batches for one replica, in the order of the worker's replicas.
@@ -53,11 +60,21 @@ def training_batches(
         )
         return tf.where(draws[2] < 0.5, rgb, rgb[:, ::-1])
 
+    def with_lightness(number, rgb):
+        example = number * pipeline.num_input_pipelines + pipeline.input_pipeline_id
+        gray = lightness_to_gray(levels_to_lightness(rgb)[..., None])
+        # Another seed than that of the window's place, from which all would follow.
+        own_seed = tf.random.fold_in(tf.stack([tf.cast(seed, tf.int64), example]), _DEGRADATION)
+        return rgb, gray_to_lightness(degraded(gray, own_seed, degrade))
+
     if isinstance(windows, Windows):
         counter = tf.data.Dataset.counter(start=first_step * share)
         examples = counter.map(window, num_parallel_calls=tf.data.AUTOTUNE)
     else:
         examples = windows(first_step * share, pipeline)
+    if degrade:
+        numbers = tf.data.Dataset.counter(start=first_step * share)
+        examples = tf.data.Dataset.zip(numbers, examples).map(with_lightness, num_parallel_calls=tf.data.AUTOTUNE)
     return (
         examples.batch(global_batch // max(pipeline.num_replicas_in_sync, 1), drop_remainder=True)
         .map(make_batch, num_parallel_calls=tf.data.AUTOTUNE)

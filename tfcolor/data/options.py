@@ -38,6 +38,13 @@ class DataOptions:
         rule="in [1, 4]",
     )
 
+    degrade: float = option(
+        0.0,
+        "share of windows that the network sees like old photographs: faded, blurred, grainy, compressed",
+        holds=lambda x: 0 <= x <= 1,
+        rule="in [0, 1]",
+    )
+
     def __post_init__(self):
         """Check the values."""
         check_all(self)

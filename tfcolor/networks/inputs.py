@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from tfcolor.color.lab import lab_to_rgb
+from tfcolor.color.lab import lightness_to_gray
 
 
 @dataclass(frozen=True)
@@ -20,16 +20,10 @@ class Input:
     from_lightness: Callable[[tf.Tensor], tf.Tensor]
 
 
-def _gray(lightness):
-    """The sRGB gray of this lightness, in [0, 1]."""
-    lab = tf.concat([lightness, tf.zeros_like(lightness), tf.zeros_like(lightness)], axis=-1)
-    return tf.clip_by_value(lab_to_rgb(lab)[..., 1:2], 0.0, 1.0)
-
-
 INPUTS = {
     "lightness": Input(1, lambda lightness: lightness),  # CIE L* in [0, 100]
-    "gray": Input(1, _gray),  # sRGB gray in [0, 1]
-    "rgb": Input(3, lambda lightness: tf.repeat(_gray(lightness), 3, axis=-1)),  # the same gray three times
+    "gray": Input(1, lightness_to_gray),  # sRGB gray in [0, 1]
+    "rgb": Input(3, lambda lightness: tf.repeat(lightness_to_gray(lightness), 3, axis=-1)),  # the same gray three times
     # L*, then a hint for each pixel: its a and b in ab units, and 1 where there is a hint (Zhang et al. 2017,
     # section 3.1). Without hints all three are 0.
     "lightness and hints": Input(

@@ -90,14 +90,18 @@ class Objective:
         """Return what to add to outputs for another lambda, float32 [num_outputs]; zeros if lambda has no meaning."""
         return tf.zeros([self.num_outputs])
 
-    def batch(self, lab: tf.Tensor, network: type[Network]) -> tuple[tf.Tensor, ...]:
+    def batch(
+        self, lab: tf.Tensor, network: type[Network], lightness: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, ...]:
         """Make a batch for a training step: the network's inputs, then the targets.
 
         Args:
             lab: windows, float32 [B, P, P, 3], Lab.
             network: the network or its class.
+            lightness: what the network sees, float32 [B, P, P, 1], L* in [0, 100]; None for the windows' own lightness.
         """
-        return INPUTS[network.takes].from_lightness(lab[..., :1]), *self.targets(lab, network)
+        lightness = lab[..., :1] if lightness is None else lightness
+        return INPUTS[network.takes].from_lightness(lightness), *self.targets(lab, network)
 
     def losses(self, network: Network, seed: int = 0) -> list[LossOfVariables]:
         """Return the groups of trained variables, each with its loss: here one, the weights of the network.

@@ -30,6 +30,10 @@ def output_ab(lab: tf.Tensor, network: type[Network], downsampling: str) -> tf.T
     return tf.nn.avg_pool2d(ab, stride, stride, "VALID")
 
 
-def batch_maker(objective: Objective, network: type[Network]) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
-    """Return a function from windows, uint8 [B, P, P, 3], sRGB, to a batch for a training step."""
-    return lambda rgb: objective.batch(levels_to_lab(rgb), network)
+def batch_maker(objective: Objective, network: type[Network]) -> Callable[..., tuple[tf.Tensor, ...]]:
+    """Return a function from windows to a batch for a training step.
+
+    It takes windows uint8 [B, P, P, 3], sRGB, and, if the network sees another lightness, this as well: float32
+    [B, P, P, 1], L* in [0, 100].
+    """
+    return lambda rgb, lightness=None: objective.batch(levels_to_lab(rgb), network, lightness)

@@ -153,6 +153,7 @@ def train_model(experiment: Experiment, make_recorder: Callable[..., Recorder] =
             first_step=state.step,
             global_batch=how.batch_size,
             pipeline=pipeline,
+            degrade=options.data.degrade,
         )
     )
     previews = _previews(experiment) if cluster.is_chief() else None
