@@ -11,6 +11,7 @@ from tests.made import write_model
 from tfcolor.colorizer import Colorizer
 from tfcolor.colorizer.export import _box_means
 from tfcolor.commands import export
+from tfcolor.networks.unet import UNet
 from tfcolor.utils import console
 
 TEMPERATURES = (0.0, 0.38, 1.0)
@@ -148,10 +149,25 @@ def test_usage_errors(run, tmp_path, options, message):
     assert status == 2 and message in err
 
 
-def test_a_model_with_a_working_size_is_refused(tmp_path, capsys):
-    folder = write_model(tmp_path / "model", "unet")
-    assert console.run(lambda: export.main(["--model", str(folder), "--output", str(tmp_path / "saved")])) == 2
-    assert "working size" in capsys.readouterr().err and not (tmp_path / "saved").exists()
+@pytest.mark.parametrize(
+    ("format", "size"),
+    [("savedmodel", None), *(pytest.param("tflite", size, marks=pytest.mark.slow) for size in ("300x290", None))],
+)
+def test_a_network_with_a_working_size_is_exported(tmp_path, monkeypatch, format, size):
+    monkeypatch.setattr(UNet, "working_size", 64)
+    decoding = {"smoothing": 2, "uniform_share": 0.5}
+    folder = write_model(tmp_path / "model", "unet", description={"decoding": decoding})
+    options = ["--model", str(folder), "--format", format, "--output", str(tmp_path / "exported")]
+    assert console.run(lambda: export.main(options + (["--size", size] if size else []))) == 0
+    if format == "tflite":
+        predict = lite_predictor(tmp_path / "exported")
+    else:
+        saved = tf.saved_model.load(str(tmp_path / "exported")).signatures["serving_default"]
+        predict = lambda x, T: saved(lightness=tf.constant(x[None, ..., None]), temperature=T)["ab"][0].numpy()  # noqa: E731
+    colorizer = Colorizer.load(folder, "float32")
+    sizes = [tuple(map(int, size.split("x")))] if size else [(40, 50), (300, 290), (30, 800)]
+    for sides in sizes:
+        agrees(predict(picture(*sides), tf.constant(0.38)), colorizer, picture(*sides), 0.38)
 
 
 def test_nothing_is_replaced(run, tmp_path):

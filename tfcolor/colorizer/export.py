@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfcolor.color.guided_filter import border, guided
+from tfcolor.color.guided_filter import MIDDLE, border, guided, lines
 from tfcolor.colorizer.blending import OVERVIEW
+from tfcolor.colorizer.working_size import LARGEST, RADIUS, reduced_sides
 from tfcolor.models.directory import load_model, read_weights
 from tfcolor.networks.inputs import INPUTS
 from tfcolor.utils.errors import InputError
@@ -21,15 +22,13 @@ class Exported(tf.Module):
     """The exported model: all of `Colorizer.predict_ab` in one graph, in float32.
 
     The network always sees pictures whole, never in tiles or windows. So results equal those of `Colorizer` for local
-    networks, and for other networks in pictures of up to 512 pixels on each side.
+    networks and for those with a working size, and for others in pictures of up to 512 pixels on each side.
     """
 
     def __init__(self, model: Path):
         """Load a model directory; lambda, smoothing and strength are taken from it."""
         super().__init__()
         self.network, self.objective, info = load_model(model)
-        if self.network.working_size:
-            raise InputError(f"{model} sees pictures at a working size, which exports do not have yet; use predict.py")
         self._decoding = info.decoding
         self._margin = border(info.decoding.smoothing)
         self._log_weights = self.objective.log_weights(info.decoding.uniform_share)
@@ -44,10 +43,31 @@ class Exported(tf.Module):
         Returns:
             ab: float32 [B, H, W, 2], ab units.
         """
-        outputs = (self._local_outputs if self.network.is_local else self._global_outputs)(lightness)
-        ab = self.objective.to_ab(outputs + self._log_weights, temperature)
+        if self.network.working_size:
+            ab = self._colors_at_working_size(lightness, temperature)
+        else:
+            outputs = (self._local_outputs if self.network.is_local else self._global_outputs)(lightness)
+            ab = self.objective.to_ab(outputs + self._log_weights, temperature)
         guide = _extended(lightness, self._margin)
         return {"ab": self._decoding.strength * guided(ab, guide, self._decoding.smoothing)}
+
+    def _colors_at_working_size(self, lightness, temperature):
+        """The colours of all pixels and of the margin, as `working_size.ReducedOutputs.colors` gives them."""
+        lengths = [_length(lightness, axis) for axis in (1, 2)]
+        sides = _working_sides(lengths, self.network.working_size)
+        reduced = lightness
+        for axis, (length, side) in enumerate(zip(lengths, sides, strict=True), start=1):
+            reduced = _along(_box_means(length, side), reduced, axis)
+        seen, stride = self._padded(reduced), self.network.stride
+        ab = self.objective.to_ab(self._forward(seen) + self._log_weights, temperature)
+        guide = tf.nn.avg_pool2d(seen, stride, stride, "VALID")
+        around = border(RADIUS)
+        fitted = tf.concat(lines(_extended(ab, around), _extended(guide, around), RADIUS), axis=-1)
+        for axis, (length, side) in enumerate(zip(lengths, sides, strict=True), start=1):
+            cell = tf.cast(stride * length, tf.float32) / tf.cast(side, tf.float32)
+            fitted = _interpolated(fitted, (tf.range(length, dtype=tf.float32) + 0.5) / cell - 0.5, axis)
+        slope, offset = tf.split(fitted, 2, axis=-1)
+        return _extended(slope * (lightness - MIDDLE) + offset, self._margin)
 
     def _local_outputs(self, lightness):
         """The outputs for all pixels, and for the margin that smoothing needs."""
@@ -104,6 +124,16 @@ def _continued(x, before, after, axis):
     return tf.gather(x, mirrored(tf.range(-before, length + after), length), axis=axis)
 
 
+def _working_sides(lengths, size):
+    """`working_size.reduced_sides`, also for sides that are not known."""
+    if all(isinstance(known, int) for known in lengths):
+        return reduced_sides(*lengths, size)
+    height, width = (tf.cast(length, tf.float32) for length in lengths)
+    scale = tf.minimum(size / tf.minimum(height, width), tf.sqrt(LARGEST * size**2 / (height * width)))
+    scale = tf.minimum(1.0, scale)
+    return [tf.maximum(1, tf.cast(tf.round(scale * side), tf.int32)) for side in (height, width)]
+
+
 def _reduced_side(length, lengths):
     """The side of a picture reduced to `OVERVIEW` pixels on its longer side."""
     if all(isinstance(known, int) for known in lengths):
@@ -132,12 +162,16 @@ def _along(matrix, x, axis):
 def _resampled(overview, count, length, side, around, axis):
     """The outputs of the reduced pictures, interpolated at the cells of the full pictures along an axis."""
     scale = tf.cast(length, tf.float32) / tf.cast(side, tf.float32)
-    positions = (tf.range(count, dtype=tf.float32) + 0.5 + around * scale) / scale - 0.5
+    return _interpolated(overview, (tf.range(count, dtype=tf.float32) + 0.5 + around * scale) / scale - 0.5, axis)
+
+
+def _interpolated(x, positions, axis):
+    """Values between those of x [B, H, W, C] along an axis; beyond its ends, the last ones."""
     low = tf.floor(positions)
     share = tf.reshape(positions - low, [-1, 1, 1] if axis == 1 else [1, -1, 1])
-    last = _length(overview, axis) - 1
+    last = _length(x, axis) - 1
     first, second = (tf.clip_by_value(tf.cast(low, tf.int32) + k, 0, last) for k in (0, 1))
-    return tf.gather(overview, first, axis=axis) * (1 - share) + tf.gather(overview, second, axis=axis) * share
+    return tf.gather(x, first, axis=axis) * (1 - share) + tf.gather(x, second, axis=axis) * share
 
 
 def _signature(size: Size, batch: int | None) -> list[tf.TensorSpec]:
