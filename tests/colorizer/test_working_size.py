@@ -77,6 +77,11 @@ def test_tiles_change_no_bit(colorizer, smoothing):
     np.testing.assert_array_equal(whole, tiled)
 
 
+def test_large_tiles_are_only_for_networks_without_outputs_for_each_pixel(colorizer, tmp_path):
+    assert colorizer.auto_tile == 1024
+    assert Colorizer.load(write_model(tmp_path / "m"), "float32").auto_tile == 256
+
+
 def test_batches_change_no_bit(colorizer):
     pictures = [Uncolored(picture(90, 100) * share, np.uint16) for share in (1.0, 0.5, 0.8)]
     pictures = [each._replace(lightness=each.lightness.astype(np.float32)) for each in pictures]

@@ -29,6 +29,7 @@ from tfcolor.utils.errors import InputError
 from tfcolor.utils.precision import for_prediction, use_xla
 from tfcolor.utils.strips import by_rows
 
+_LARGE_TILE = 1024  # pixels; 24 megapixels take half of the time that they take in tiles of 256
 _SMALLEST_WORKING_SIZE = 32  # pixels: less shows nothing
 _BATCH_PIXELS = 2**16  # pixels of outputs computed or decoded at once: 26 MB for 100 bins
 
@@ -110,6 +111,14 @@ class Colorizer:
             )
             for dtype in (np.uint8, np.uint16)
         }
+
+    @property
+    def auto_tile(self) -> int:
+        """The side of tiles with which `colorize_all` is fastest, in pixels.
+
+        At a working size no tile has outputs for each pixel, so that tiles may be large.
+        """
+        return _LARGE_TILE if self.working_size else AUTO_TILE
 
     @classmethod
     def load(

@@ -115,17 +115,18 @@ def main(arguments=None):
     colorizer = Colorizer.load(info.folder, args.precision, args.xla, args.working_size)
     make_folder(folder)
     started = time.perf_counter()
-    task = (colorizer, work.jobs, decoding, outputs, tile or AUTO_TILE, round(args.max_megapixels * 1e6))
+    task = (colorizer, work.jobs, decoding, outputs)
+    max_pixels = round(args.max_megapixels * 1e6)
     for path, reason in work.failures:
         print(f"cannot colour {console.shown(path)}: {console.shown(reason)}", file=sys.stderr)
     if outputs.are_looks:
         from tfcolor.commands.looks import look_at_files
 
-        report = look_at_files(*task)
+        report = look_at_files(*task, tile or AUTO_TILE, max_pixels)
     else:
         from tfcolor.commands.colorize_files import colorize_files
 
-        report = colorize_files(*task, args.workers)
+        report = colorize_files(*task, tile or colorizer.auto_tile, max_pixels, args.workers)
     failed = len(report.failed) + len(work.failures)
     print(summary(report, work.skipped, failed, time.perf_counter() - started, folder))
     return 1 if failed else 0
