@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from tfcolor.color.lab import levels_to_lightness, linear_to_lightness
+from tfcolor.color.lab import gray_levels_to_lightness, levels_to_lightness, linear_to_lightness
 from tfcolor.photographs import icc, metadata, tiff
 from tfcolor.photographs.metadata import Metadata
 from tfcolor.photographs.pixels import UnreadableImage, check_range, check_size, opened, refusing
@@ -219,7 +219,9 @@ def _lightness(profile: bytes | None) -> Callable[[np.ndarray], np.ndarray]:
     """A function from pixels [h, W, C] to L* [h, W]."""
 
     def plain(pixels):
-        return levels_to_lightness(tf.constant(np.broadcast_to(pixels, [*pixels.shape[:2], 3])))
+        if pixels.shape[2] == 1:
+            return gray_levels_to_lightness(pixels[..., 0])
+        return levels_to_lightness(tf.constant(pixels))
 
     def profiled(pixels):
         return linear_to_lightness(tf.constant(icc.to_linear(pixels, profile)))
