@@ -60,13 +60,6 @@ def training_batches(
         )
         return tf.where(draws[2] < 0.5, rgb, rgb[:, ::-1])
 
-    def with_lightness(number, rgb):
-        example = number * pipeline.num_input_pipelines + pipeline.input_pipeline_id
-        gray = lightness_to_gray(levels_to_lightness(rgb)[..., None])
-        # Another seed than that of the window's place, from which all would follow.
-        own_seed = tf.random.fold_in(tf.stack([tf.cast(seed, tf.int64), example]), _DEGRADATION)
-        return rgb, gray_to_lightness(degraded(gray, own_seed, degrade))
-
     if isinstance(windows, Windows):
         counter = tf.data.Dataset.counter(start=first_step * share)
         examples = counter.map(window, num_parallel_calls=tf.data.AUTOTUNE)
@@ -74,9 +67,22 @@ def training_batches(
         examples = windows(first_step * share, pipeline)
     if degrade:
         numbers = tf.data.Dataset.counter(start=first_step * share)
-        examples = tf.data.Dataset.zip(numbers, examples).map(with_lightness, num_parallel_calls=tf.data.AUTOTUNE)
+        examples = tf.data.Dataset.zip(numbers, examples).map(
+            lambda number, rgb: _with_lightness(
+                rgb, seed, number * pipeline.num_input_pipelines + pipeline.input_pipeline_id, degrade
+            ),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
     return (
         examples.batch(global_batch // max(pipeline.num_replicas_in_sync, 1), drop_remainder=True)
         .map(make_batch, num_parallel_calls=tf.data.AUTOTUNE)
         .prefetch(tf.data.AUTOTUNE)
     )
+
+
+def _with_lightness(rgb, seed, example, share):
+    """A window and its lightness, which may be degraded."""
+    gray = lightness_to_gray(levels_to_lightness(rgb)[..., None])
+    # Another seed than that of the window's place, from which all would follow.
+    own_seed = tf.random.fold_in(tf.stack([tf.cast(seed, tf.int64), example]), _DEGRADATION)
+    return rgb, gray_to_lightness(degraded(gray, own_seed, share))

@@ -255,7 +255,7 @@ def _place(name: str, data_dir: str | None) -> Path | None:
 
 
 def _read_list(name: str, path: Path) -> Dataset:
-    """The photographs named in a text file, relative to its folder. Their split is that of the path as written."""
+    """The photographs named in a text file, relative to its folder. The path as written decides the split."""
     try:
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     except UnicodeDecodeError as error:

@@ -1,6 +1,6 @@
 """EfficientNet-Lite, pretrained on ImageNet, as an encoder of gray pictures.
 
-The architecture is that of
+The architecture is published at
 https://github.com/tensorflow/tpu/blob/master/models/official/efficientnet/lite/efficientnet_lite_builder.py.
 """
 
