@@ -1,6 +1,7 @@
 """The command that colours: which photographs it colours, what it keeps of them, and what it never overwrites."""
 
 import re
+import weakref
 from pathlib import Path
 
 import imagecodecs
@@ -11,8 +12,10 @@ from skimage.color import rgb2lab
 
 from tfcolor import DEFAULT_MODEL
 from tfcolor.color.lab import grayed
+from tfcolor.commands import colorize_files
 from tfcolor.data.datasets import SAMPLES
 from tfcolor.models.directory import SHIPPED
+from tfcolor.photographs import writing
 
 
 def names(folder: Path) -> list[str]:
@@ -331,3 +334,23 @@ def test_the_shipped_models_are_listed(predict, results):
     assert [line.partition(":")[0] for line in outcome.out.splitlines()] == sorted(
         path.parent.name for path in SHIPPED.glob("*/model.json")
     )
+
+
+def test_lightness_is_not_kept_while_results_are_written(predict, tmp_path, results, monkeypatch):
+    pages, alive = [], []
+    read_page, save_png = colorize_files.read_page, writing._SAVERS["png"]
+
+    def reading(*arguments):
+        page = read_page(*arguments)
+        pages.append(weakref.ref(page))
+        return page
+
+    def saving(*arguments):
+        alive.append(pages[0]() is not None)
+        save_png(*arguments)
+
+    monkeypatch.setattr(colorize_files, "read_page", reading)
+    monkeypatch.setattr(colorize_files, "_PIXELS_BEHIND", 0)  # as for a picture so large that its writing is awaited
+    monkeypatch.setitem(writing._SAVERS, "png", saving)
+    assert predict(save(tmp_path / "a.png")).status == 0
+    assert names(results) == ["a.png"] and alive == [False]

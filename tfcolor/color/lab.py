@@ -70,7 +70,16 @@ def lab_to_rgb(lab: tf.Tensor) -> tf.Tensor:
     Returns:
         float32 [..., 3]. Values outside [0, 1] are colours outside the sRGB gamut; see `into_gamut`.
     """
-    linear = _linear_from_lab(lab)
+    return linear_to_rgb(lab_to_linear(lab))
+
+
+def lab_to_linear(lab: tf.Tensor) -> tf.Tensor:
+    """Convert Lab float32 [..., 3] to linear sRGB float32 [..., 3], in [0, 1] for colours that sRGB can show."""
+    return tf.stack(_linear_planes(*tf.unstack(lab, axis=-1)), axis=-1)
+
+
+def linear_to_rgb(linear: tf.Tensor) -> tf.Tensor:
+    """Convert linear sRGB to sRGB, float32 [..., 3] each."""
     is_low = linear <= 0.0031308
     high = 1.055 * _power(tf.where(is_low, 1.0, linear), 1 / 2.4) - 0.055
     return tf.where(is_low, 12.92 * linear, high)
@@ -141,34 +150,43 @@ def into_gamut(lab: tf.Tensor) -> tf.Tensor:
     Returns:
         float32 [..., 3]: the same L*, and (a*, b*) times a factor in [0, 1].
     """
-    outside = tf.where(~_is_in_gamut(*tf.unstack(lab, axis=-1)))  # int64 [N, rank - 1]
-    return tf.tensor_scatter_nd_update(lab, outside, _to_gamut_border(tf.gather_nd(lab, outside)))
+    outside = tf.where(is_outside_gamut(lab_to_linear(lab)))  # int64 [N, rank - 1]
+    return tf.tensor_scatter_nd_update(lab, outside, to_gamut_border(tf.gather_nd(lab, outside)))
 
 
-def _to_gamut_border(lab):
-    """Scale (a, b) of colours [N, 3] by the largest of 2^12 factors from 0 to 1 that stays in the gamut."""
+def to_gamut_border(lab: tf.Tensor) -> tf.Tensor:
+    """Move colours outside sRGB into it.
+
+    Args:
+        lab: float32 [N, 3]: L* in [0, 100], a* and b* in Lab units.
+
+    Returns:
+        float32 [N, 3]: the same L*, and (a*, b*) times the largest of 2^12 factors in [0, 1] that stays in sRGB.
+    """
     lightness, a, b = tf.unstack(lab, axis=-1)
 
     def bisect(low, high):
         middle = (low + high) / 2
-        inside = _is_in_gamut(lightness, a * middle, b * middle)
-        return tf.where(inside, middle, low), tf.where(inside, high, middle)
+        outside = is_outside_gamut(tf.stack(_linear_planes(lightness, a * middle, b * middle), axis=-1))
+        return tf.where(outside, low, middle), tf.where(outside, middle, high)
 
     interval = tf.zeros_like(lightness), tf.ones_like(lightness)
     low, _ = tf.while_loop(lambda low, high: True, bisect, interval, maximum_iterations=_GAMUT_STEPS)
     return tf.stack([lightness, a * low, b * low], axis=-1)
 
 
-def _is_in_gamut(lightness, a, b):
-    """Whether colours, given as three tensors of one shape, exist in sRGB: bool, of that shape."""
-    channels = _linear_planes(lightness, a, b)
-    inside = [(channel >= -_GAMUT_SLACK) & (channel <= 1 + _GAMUT_SLACK) for channel in channels]
-    return inside[0] & inside[1] & inside[2]
+def is_outside_gamut(linear: tf.Tensor) -> tf.Tensor:
+    """Tell which colours sRGB cannot show: linear sRGB float32 [..., 3] -> bool [...]."""
+    outside = [(channel < -_GAMUT_SLACK) | (channel > 1 + _GAMUT_SLACK) for channel in tf.unstack(linear, axis=-1)]
+    return outside[0] | outside[1] | outside[2]
 
 
 def visible(lab: tf.Tensor, dtype: tf.DType = tf.uint8) -> tf.Tensor:
     """Convert Lab float32 [..., 3] to sRGB uint8 or uint16 [..., 3], with colours moved `into_gamut` first."""
-    return to_levels(lab_to_rgb(into_gamut(lab)), dtype)
+    linear = lab_to_linear(lab)
+    outside = tf.where(is_outside_gamut(linear))
+    border = lab_to_linear(to_gamut_border(tf.gather_nd(lab, outside)))
+    return to_levels(linear_to_rgb(tf.tensor_scatter_nd_update(linear, outside, border)), dtype)
 
 
 def grayed(rgb: tf.Tensor) -> tf.Tensor:
@@ -203,10 +221,6 @@ def _lab_curve(t):
     is_low = t <= _EPSILON
     cube_root = _power(tf.where(is_low, 1.0, t), 1 / 3)
     return tf.where(is_low, (_KAPPA * t + 16) / 116, cube_root)
-
-
-def _linear_from_lab(lab):
-    return tf.stack(_linear_planes(*tf.unstack(lab, axis=-1)), axis=-1)
 
 
 def _linear_planes(lightness, a, b):

@@ -18,16 +18,17 @@ from tfcolor.color.decoding_options import Decoding
 from tfcolor.color.guided_filter import border, guided
 from tfcolor.color.lab import levels_to_lightness
 from tfcolor.colorizer.blending import BlendedLogits
-from tfcolor.colorizer.painting import inside, paint
+from tfcolor.colorizer.painting import inside, painter
 from tfcolor.colorizer.tiles import AUTO_TILE, Place, Uncolored, batches, cut_with_context, tile_places
 from tfcolor.colorizer.working_size import ReducedOutputs
 from tfcolor.models.directory import find_model, load_model
 from tfcolor.networks.inputs import INPUTS
 from tfcolor.networks.layers import Network
 from tfcolor.objectives.objective import Objective
+from tfcolor.utils import pixelwise
 from tfcolor.utils.errors import InputError
+from tfcolor.utils.memory import give_back
 from tfcolor.utils.precision import for_prediction, use_xla
-from tfcolor.utils.strips import by_rows
 
 _LARGE_TILE = 1024  # pixels; 24 megapixels take half of the time that they take in tiles of 256
 _SMALLEST_WORKING_SIZE = 32  # pixels: less shows nothing
@@ -104,13 +105,6 @@ class Colorizer:
         self._decode = compiled(
             lambda x, log_weights, T: objective.to_ab(x + log_weights, T), input_signature=[outputs, weights, number]
         )
-        self._paint = {
-            dtype: graph(
-                functools.partial(paint, dtype=tf.as_dtype(dtype)),
-                input_signature=[pictures, tf.TensorSpec([None, None, None, 2])],
-            )
-            for dtype in (np.uint8, np.uint16)
-        }
 
     @property
     def auto_tile(self) -> int:
@@ -165,7 +159,7 @@ class Colorizer:
         Raises:
             ValueError: for other shapes or types, or values out of range.
         """
-        picture = Uncolored(by_rows(levels_to_lightness, _checked(rgb)), rgb.dtype.type)
+        picture = Uncolored(pixelwise.apply(levels_to_lightness, _checked(rgb)), rgb.dtype.type)
         decoding = self.decoding.replace(
             temperature=temperature, uniform_share=uniform_share, smoothing=smoothing, strength=strength
         )
@@ -199,13 +193,16 @@ class Colorizer:
             dtype = batch[0].dtype
             lightness = np.stack([picture.lightness for picture in batch]) if batch[1:] else batch[0].lightness[None]
             results = [np.empty([*lightness.shape[1:], 3], dtype) for _ in batch]
+            paint = painter(lightness[0].size, dtype)
             batch.clear()  # finished pictures must not stay in memory while the next one is read
             for part in self.tiles(lightness, tile, border(decoding.smoothing)):
-                colored = self._paint[dtype](inside(part.lightness, part.margin), self.colors(part, decoding)).numpy()
+                colored = paint(inside(part.lightness, part.margin), self.colors(part, decoding))
                 for result, pixels in zip(results[part.which], colored, strict=True):
                     result[part.place] = pixels
                     done += 1
                 on_tile(done)
+            if pixelwise.is_large(lightness.size):
+                give_back()
             del lightness, part, result, colored
             while results:
                 yield results.pop(0)
@@ -274,6 +271,8 @@ class Colorizer:
         lightness, network = lightness.astype(np.float32, copy=False), self.network
         if self.working_size:
             whole = ReducedOutputs(self._forward, network, lightness, self.working_size)
+            if pixelwise.is_large(lightness.size):
+                give_back()  # the network's features take as much memory as a large picture
         else:
             whole = None if network.is_local else BlendedLogits(self._forward, network, lightness)
         for place in tile_places(*lightness.shape[1:], tile):

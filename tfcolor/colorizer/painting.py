@@ -6,8 +6,10 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from tfcolor.color.lab import visible
-from tfcolor.utils.strips import by_rows
+from tfcolor.color.lab import is_outside_gamut, lab_to_linear, linear_to_rgb, to_gamut_border, to_levels, visible
+from tfcolor.utils import pixelwise
+
+_BORDER_BLOCK = 2**15  # colours outside the gamut that XLA converts at once: it takes three times as long for them
 
 
 def inside(x: tf.Tensor, width: int) -> tf.Tensor:
@@ -32,11 +34,53 @@ def paint(lightness: tf.Tensor, ab: tf.Tensor, dtype: tf.DType = tf.uint8) -> tf
 def painted(lightness: np.ndarray, ab: np.ndarray | None = None, dtype: type = np.uint8) -> np.ndarray:
     """Make a picture, sRGB [H, W, 3], from lightness float32 [H, W] and ab float32 [H, W, 2], or None for gray."""
     ab = np.broadcast_to(np.float32(0), [*lightness.shape, 2]) if ab is None else ab
-    return by_rows(_compiled_paint(tf.as_dtype(dtype)), lightness[..., None], ab)
+    return painter(lightness.size, dtype)(lightness[..., None], ab)
+
+
+def painter(num_pixels: int, dtype: type) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Choose the fastest way to `paint` a picture.
+
+    Args:
+        num_pixels: pixels of the whole picture; all of its parts are painted in the same way.
+        dtype: uint8 or uint16.
+
+    Returns:
+        A function like `paint`, from parts [..., 1] and [..., 2] of the picture to an array [..., 3].
+    """
+    paint_pixels = _fused if pixelwise.is_large(num_pixels) else _plain
+
+    def paint_part(lightness, ab):
+        levels = paint_pixels(np.reshape(lightness, [-1, 1]), np.reshape(ab, [-1, 2]), tf.as_dtype(dtype))
+        return levels.reshape([*lightness.shape[:-1], 3])
+
+    return paint_part
+
+
+def _plain(lightness, ab, dtype):
+    """Paint with TensorFlow's operations."""
+    return pixelwise.compiled(_function(paint, dtype), by_xla=False)(lightness, ab)[0]
+
+
+def _fused(lightness, ab, dtype):
+    """Paint with XLA, which looks for colours outside the gamut, and converts them in a second pass."""
+    levels, is_outside = pixelwise.compiled(_function(_paint_inside, dtype), by_xla=True)(lightness, ab)
+    outside = np.flatnonzero(is_outside)
+    if outside.size:
+        paint_border = pixelwise.compiled(_function(_paint_border, dtype), by_xla=True, block=_BORDER_BLOCK)
+        levels[outside] = paint_border(lightness[outside], ab[outside])[0]
+    return levels
 
 
 @functools.cache
-def _compiled_paint(dtype: tf.DType) -> Callable[[np.ndarray, np.ndarray], tf.Tensor]:
-    """`paint` for pictures of any size: operation by operation it takes 15 times as long for small ones."""
-    signature = [tf.TensorSpec([None, None, 1]), tf.TensorSpec([None, None, 2])]
-    return tf.function(lambda lightness, ab: paint(lightness, ab, dtype), input_signature=signature)
+def _function(function, dtype):
+    return functools.partial(function, dtype=dtype)
+
+
+def _paint_inside(lightness, ab, dtype):
+    linear = lab_to_linear(tf.concat([lightness, ab], axis=-1))
+    return to_levels(linear_to_rgb(linear), dtype), is_outside_gamut(linear)
+
+
+def _paint_border(lightness, ab, dtype):
+    border = to_gamut_border(tf.concat([lightness, ab], axis=-1))
+    return to_levels(linear_to_rgb(lab_to_linear(border)), dtype)

@@ -4,6 +4,7 @@ The cost of the network then does not grow with the picture. Colours are brought
 filter (He and Sun 2015): lines from lightness to colour are fitted at the resolution of the outputs, and enlarged.
 """
 
+import math
 from collections.abc import Callable, Hashable
 
 import numpy as np
@@ -15,6 +16,7 @@ from tfcolor.colorizer.tiles import Place, cut_with_context
 from tfcolor.networks.layers import Network
 from tfcolor.utils.mirror import mirrored
 
+_REDUCED_ROWS = 32
 RADIUS = 1  # cells of the output: the windows in which lines are fitted are 2 radius + 1 cells wide
 LARGEST = 4  # times the square of the working size: the most pixels that the network sees
 
@@ -65,7 +67,7 @@ class ReducedOutputs:
         Returns:
             float32 [B, h + 2 margin, w + 2 margin, C].
         """
-        return self._interpolated(self._outputs[which], place, margin)
+        return tf.transpose(self._interpolated(self._outputs[which], place, margin), [0, 2, 3, 1])
 
     def colors(
         self,
@@ -90,19 +92,25 @@ class ReducedOutputs:
         if key not in self._lines:
             ab, guide = (_extended(x, border(RADIUS)) for x in (decode(self._outputs), self._guide))
             self._lines[key] = tf.concat(lines(ab, guide, RADIUS), axis=-1)
-        slope, offset = tf.split(self._interpolated(self._lines[key][which], place, margin), 2, axis=-1)
-        return slope * (lightness - MIDDLE) + offset
+        slope, offset = tf.split(self._interpolated(self._lines[key][which], place, margin), 2, axis=1)
+        ab = slope * (lightness[:, None, ..., 0] - MIDDLE) + offset
+        return tf.stack(tf.unstack(ab, axis=1), axis=-1)
 
     def _interpolated(self, cells: tf.Tensor, place: Place, margin: int) -> tf.Tensor:
-        """Values of cells at pixels."""
-        for axis, (part, length, cell) in enumerate(zip(place, self._sides, self._cell, strict=True), start=1):
-            pixels = mirrored(np.arange(part.start - margin, part.stop + margin), length)
-            position = np.clip((pixels + 0.5) / cell - 0.5, 0, cells.shape[axis] - 1)
-            first = position.astype(int)
-            share = np.reshape(np.float32(position - first), [-1, 1] if axis == 2 else [-1, 1, 1])
-            low, high = (tf.gather(cells, np.minimum(k, cells.shape[axis] - 1), axis=axis) for k in (first, first + 1))
-            cells = low + share * (high - low)
-        return cells
+        """Values of cells [B, H, W, C] at pixels, as planes [B, C, h + 2 margin, w + 2 margin]."""
+        planes = tf.transpose(cells, [0, 3, 1, 2])
+        sides = enumerate(zip(place, planes.shape[2:], strict=True))
+        (top, rows), (left, columns) = (self._weights(axis, part, margin, count) for axis, (part, count) in sides)
+        near = planes[..., top : top + rows.shape[1], left : left + columns.shape[1]]
+        return tf.matmul(tf.matmul(rows, near), columns, transpose_b=True)
+
+    def _weights(self, axis: int, part: slice, margin: int, count: int) -> tuple[int, np.ndarray]:
+        """The first cell near some pixels, and the weights of this and the next ones, float32 [pixels, cells]."""
+        pixels = mirrored(np.arange(part.start - margin, part.stop + margin), self._sides[axis])
+        position = np.clip((pixels + 0.5) / self._cell[axis] - 0.5, 0, count - 1)
+        start, stop = int(position.min()), int(np.ceil(position.max())) + 1
+        distance = np.abs(position[:, None] - np.arange(start, stop))
+        return start, np.float32(np.maximum(0, 1 - distance))
 
 
 def _extended(x: tf.Tensor, width: int) -> tf.Tensor:
@@ -112,6 +120,15 @@ def _extended(x: tf.Tensor, width: int) -> tf.Tensor:
 
 
 def _reduced(lightness: np.ndarray, sides: tuple[int, int]) -> np.ndarray:
+    """The means of cells. Pillow gets a few rows of them at a time, since it copies what it reduces."""
     if lightness.shape == sides:
         return lightness
-    return np.asarray(Image.fromarray(lightness).resize(sides[::-1], Image.Resampling.BOX))
+    (height, width), cell = lightness.shape, lightness.shape[0] / sides[0]
+    strips = []
+    for first in range(0, sides[0], _REDUCED_ROWS):
+        last = min(first + _REDUCED_ROWS, sides[0])
+        top, bottom = math.floor(first * cell), min(math.ceil(last * cell), height)
+        box = (0, first * cell - top, width, min(last * cell, height) - top)
+        strip = Image.fromarray(lightness[top:bottom])
+        strips.append(np.asarray(strip.resize((sides[1], last - first), Image.Resampling.BOX, box)))
+    return np.concatenate(strips)

@@ -102,7 +102,7 @@ def colorize_files(
     with Progress("colouring", len(jobs), "photographs") as progress, ThreadPoolExecutor(workers) as pool:
         report = Report(progress)
         results = _Results(report, pool, workers, outputs)
-        waiting: deque[tuple[_PageTask, Page]] = deque()  # pages that are being coloured
+        waiting: deque[tuple[_PageTask, Page, int]] = deque()  # pages that are being coloured, and their tiles
         tiles_before = 0  # tiles of the pages that are done
 
         def pictures():
@@ -112,20 +112,23 @@ def colorize_files(
                     results.give_up(task, page)
                 elif task.job.source not in report.failed:
                     task.note(page, report)
-                    waiting.append((task, page))
-                    del page
-                    yield Uncolored(waiting[-1][1].lightness, levels_of(waiting[-1][1], task.format))
+                    # Nothing here may keep the lightness while results are written: it is as large as they are.
+                    picture = [Uncolored(page.lightness, levels_of(page, task.format))]
+                    kept = page if outputs.compare else page.without_lightness()
+                    waiting.append((task, kept, count_tiles(*page.lightness.shape, tile)))
+                    del page, kept
+                    yield picture.pop()
 
         def show(done):
-            task, page = waiting[0]
-            share = min((done - tiles_before) / count_tiles(*page.lightness.shape, tile), 0.999)  # 1 when it is written
+            task, _, num_tiles = waiting[0]
+            share = min((done - tiles_before) / num_tiles, 0.999)  # 1 when it is written
             files = len(report.colored) + len(report.failed) + results.num_waiting
             progress.update(files + (task.index + share) / task.header.num_pages, shown(task.job.source.name))
 
         with contextlib.closing(results):
             for rgb in colorizer.colorize_all(pictures(), decoding, tile, show):
-                task, page = waiting.popleft()
-                tiles_before += count_tiles(*page.lightness.shape, tile)
+                task, page, num_tiles = waiting.popleft()
+                tiles_before += num_tiles
                 results.add(task, page, rgb)
                 del page, rgb  # else they stay in memory while the next one is read
             results.finish()
@@ -217,7 +220,7 @@ class _Results:
         if task.header.num_pages > 1:
             self._write_page(task, page, rgb)
             return
-        self._writing.append((task, page.lightness.size, self._pool.submit(self._write, task, page, rgb)))
+        self._writing.append((task, rgb[..., 0].size, self._pool.submit(self._write, task, page, rgb)))
         while len(self._writing) > self._workers or sum(size for _, size, _ in self._writing) > _PIXELS_BEHIND:
             self._finish_oldest()
 
@@ -258,7 +261,7 @@ class _Results:
                 self._add_page, self._open_job = self._pages.enter_context(self._saving(task)), task.job
                 self._first = (page, rgb) if task.job.targets[1:] else None
             self._add_page(rgb, page)
-            self._report.num_pixels += page.lightness.size
+            self._report.num_pixels += rgb[..., 0].size
             if task.index == task.header.num_pages - 1:
                 if self._first:
                     self._compare(task, *self._first)

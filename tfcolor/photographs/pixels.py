@@ -205,7 +205,9 @@ def read_ahead(
                 pixels += size
                 upcoming = next(remaining, None)
             size, future = pending.popleft()
-            yield future.result()
+            ready = [future.result()]
+            del future  # it would keep the picture in memory
+            yield ready.pop()
             pixels -= size
 
 

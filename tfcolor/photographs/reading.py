@@ -1,7 +1,6 @@
 """Read photographs to colour: every page of a file at its own depth, with its metadata."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import imagecodecs
@@ -14,9 +13,11 @@ from tfcolor.photographs import icc, metadata, tiff
 from tfcolor.photographs.metadata import Metadata
 from tfcolor.photographs.pixels import UnreadableImage, check_range, check_size, opened, refusing
 from tfcolor.photographs.raster import Raster
+from tfcolor.utils import pixelwise
 from tfcolor.utils.strips import by_rows
 
 # Pillow's names of formats -> names in `formats.FORMATS`. Results of other formats become PNG.
+_STRIP_ROWS = 256
 _FORMATS = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": "webp", "BMP": "bmp", "PPM": "ppm"}
 
 
@@ -61,6 +62,10 @@ class Page:
     is_srgb: bool = True
     truth: np.ndarray | None = field(default=None, repr=False)
     note: str = ""
+
+    def without_lightness(self) -> "Page":
+        """Return what writing needs."""
+        return replace(self, lightness=np.empty([0, 0], np.float32))  # a slice would keep the whole
 
 
 def read_header(path: Path, max_pixels: int) -> Header:
@@ -179,9 +184,16 @@ def _shallow(image):
         return (pixels[..., :1] if is_gray else pixels), alpha
     if image.mode in ("1", "L"):
         return np.asarray(image.convert("L"))[..., None], None
-    if image.mode in ("RGB", "CMYK"):
-        return np.asarray(image), None
-    return np.asarray(image.convert("RGB")), None
+    return _array(image if image.mode in ("RGB", "CMYK") else image.convert("RGB")), None
+
+
+def _array(image):
+    """The pixels of a picture, without the second copy that `np.asarray` makes on the way."""
+    pixels = np.empty([image.height, image.width, len(image.getbands())], np.uint8)
+    for top in range(0, image.height, _STRIP_ROWS):
+        bottom = min(top + _STRIP_ROWS, image.height)
+        pixels[top:bottom] = image.crop((0, top, image.width, bottom))
+    return pixels
 
 
 def _split_alpha(pixels):
@@ -205,7 +217,7 @@ def _page(raster: Raster, with_truth: bool) -> Page:
         pixels = by_rows(_without_ink, pixels)
     kept = profile if is_own else icc.srgb() if profile else b""
     return Page(
-        lightness=by_rows(_lightness(None if is_plain else profile), pixels),
+        lightness=_lightness(pixels, None if is_plain else profile),
         alpha=raster.alpha,
         dtype=raster.pixels.dtype.type,
         metadata=raster.metadata.with_icc(kept),
@@ -215,18 +227,13 @@ def _page(raster: Raster, with_truth: bool) -> Page:
     )
 
 
-def _lightness(profile: bytes | None) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from pixels [h, W, C] to L* [h, W]."""
-
-    def plain(pixels):
-        if pixels.shape[2] == 1:
-            return gray_levels_to_lightness(pixels[..., 0])
-        return levels_to_lightness(tf.constant(pixels))
-
-    def profiled(pixels):
-        return linear_to_lightness(tf.constant(icc.to_linear(pixels, profile)))
-
-    return profiled if profile else plain
+def _lightness(pixels, profile):
+    """L* [H, W] of pixels [H, W, C]."""
+    if profile:
+        return by_rows(lambda strip: linear_to_lightness(tf.constant(icc.to_linear(strip, profile))).numpy(), pixels)
+    if pixels.shape[2] == 1:
+        return gray_levels_to_lightness(pixels[..., 0])
+    return pixelwise.apply(levels_to_lightness, pixels)
 
 
 def _without_ink(cmyk):
