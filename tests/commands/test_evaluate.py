@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.made import write_model
 from tfcolor.color.decoding_options import Decoding
 from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.commands import evaluate
 from tfcolor.data.datasets import split_of
+from tfcolor.evaluation.classifier import FEATURES
 from tfcolor.evaluation.evaluation import Evaluation
 from tfcolor.evaluation.measuring import Truth, lab_of
 from tfcolor.evaluation.predictors import ModelPredictor
@@ -216,3 +218,45 @@ def test_an_evaluation_is_saved_and_loaded(tmp_path):
     assert [file for _, file in loaded.ranked()["median"]] == ["5.png", "4.png", "3.png"]
     for key, tally in evaluation.tallies.items():
         np.testing.assert_array_equal(loaded.tallies[key].sums["raw_error"], tally.sums["raw_error"])
+
+
+@pytest.fixture
+def classifier(monkeypatch):
+    """Stands for the published network: it tells whether a picture is gray, and its mean colour."""
+
+    class Sees:
+        kind = "lite1"
+
+        def __init__(self, kind):
+            assert kind == "lite1"
+
+        def __call__(self, pictures):
+            is_gray = [bool((rgb == rgb[..., :1]).all()) for rgb in pictures]
+            features = np.zeros([len(pictures), FEATURES], np.float32)
+            features[:, :3] = [rgb.mean(axis=(0, 1)) for rgb in pictures]
+            return np.array(is_gray, int), features
+
+    monkeypatch.setattr("tfcolor.evaluation.classifier.Classifier", Sees)
+
+
+def test_a_classifier_compares_coloured_and_true_pictures(run, tmp_path, classifier):
+    status, out, err = run("--T", "1", "--classifier", "lite1", "--output", "whole")
+    assert status == 0, err
+    found = json.loads((tmp_path / "whole" / "evaluation.json").read_text())
+    results = found["results"]["1"]
+    assert results["gray"]["same_class"]["value"] == 0 and results["model"]["same_class"]["value"] == 100
+    assert "same_class" not in results["mean ab"]
+    distances = found["frechet_distance"]
+    assert set(distances) == {"gray", "model, T = 1"} and distances["gray"] > 0
+    assert "same as for the photograph: gray 0.00 %, model, T = 1 100.00 %" in out and "not FID" in out
+    assert "not FID" in (tmp_path / "whole" / "evaluation.md").read_text()
+    for share in ("1/2", "2/2"):
+        assert run("--T", "1", "--classifier", "lite1", "--output", "parts", "--shard", share)[0] == 0
+    parts = json.loads((tmp_path / "parts" / "evaluation.json").read_text())["frechet_distance"]
+    assert parts == pytest.approx(distances, rel=1e-6)
+
+
+def test_a_classifier_on_which_the_model_is_built_is_refused(run, tmp_path):
+    model = write_model(tmp_path / "unet", "unet", encoder="lite0")
+    status, _, err = run("--model", model, "--classifier", "lite0")
+    assert status == 2 and "--classifier must not be lite0" in err

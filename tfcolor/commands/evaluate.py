@@ -15,7 +15,7 @@ from tfcolor.utils import cluster, console
 from tfcolor.utils.errors import InputError, WorkError
 from tfcolor.utils.files import check_folder, make_folder
 
-PART_VERSION = 3  # of the file of a share
+PART_VERSION = 4  # of the file of a share
 # Metrics of the printed table -> headings short enough for 80 columns.
 _HEADINGS = {
     "raw_auc": "raw",
@@ -61,6 +61,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         help="precision of the convolutions (default: auto)",
     )
     add("--working-size", type=int, metavar="S", help="as in predict.py (default: the network's own)")
+    add(
+        "--classifier",
+        choices=("lite0", "lite1", "lite2"),
+        help="compare what this classifier sees in coloured and in true pictures; not the model's own encoder",
+    )
     add("--tile", type=int, help="side of the tiles in pixels, as in predict.py")
     add("--data-dir", help="folder of the datasets (default: $TFCOLOR_DATA, else data/)")
     return parser.parse_args(arguments)
@@ -87,17 +92,20 @@ def main(arguments: list[str] | None = None) -> None:
     check_folder(folder)
     console.load_tensorflow()
     from tfcolor.data.scan import scan
+    from tfcolor.evaluation.classifier import Classifier
     from tfcolor.evaluation.evaluation import Evaluation, measure_all
     from tfcolor.evaluation.report import write, write_sheet
 
+    classifier = Classifier(args.classifier) if args.classifier else None
     scanned = scan(dataset.split("train").paths)
     predictor, bins = make_predictor(args, name, decodings, scanned)
     make_folder(folder)
     mine = [file for file in files if datasets.share_of(file, num_shares) == share - 1]
-    found = measure_all(predictor, bins, scanned, dataset, mine)
+    found = measure_all(predictor, bins, scanned, dataset, mine, classifier)
     about = {"model": name, "dataset": dataset.name, "split": args.split}
     decoding = decodings[0] if decodings else Decoding()
     about |= {"chroma_smoothing": decoding.smoothing, "lambda": decoding.uniform_share}
+    about |= {"classifier": args.classifier} if classifier else {}
     if num_shares > 1:
         origin = about | {"T": predictor.temperatures, "files": dataset.fingerprint(), "weights": fingerprint_of(args)}
         origin |= {"version": PART_VERSION}
@@ -113,12 +121,12 @@ def main(arguments: list[str] | None = None) -> None:
     if not found.num_photos:
         raise WorkError(f"none of the {len(files)} photographs can be read")
     keys = [f"{T:g}" for T in predictor.temperatures]
-    results = write(found, folder, about, keys)
+    content = write(found, folder, about, keys)
     write_sheet(predictor, dataset, found, folder / "photographs.png")
     as_made = f"; lambda {decoding.uniform_share:g}" if decoding.uniform_share is not None else ""
     as_made += f"; chroma smoothing {decoding.smoothing}" if decoding.smoothing else ""
     print_results(
-        f"{name} on {dataset.name}, {args.split} split, {found.num_photos} photographs{as_made}", name, results
+        f"{name} on {dataset.name}, {args.split} split, {found.num_photos} photographs{as_made}", name, content
     )
     print_heavy(found)
     print(f"intervals, all metrics and pictures: {folder}")
@@ -166,8 +174,14 @@ def make_predictor(args: argparse.Namespace, name: str, decodings: list[Decoding
 
 def check_arguments(args: argparse.Namespace) -> None:
     """Raise InputError for wrong arguments, before TensorFlow is loaded."""
+    from tfcolor.models.directory import find_model, read_info
+
     if args.tile is not None and args.tile < 1:
         raise InputError(f"--tile must be a number of pixels from 1 up, got {args.tile}")
+    if args.classifier and not args.predictions:
+        own = read_info(find_model(args.model)).network.arguments.get("encoder")
+        if args.classifier == own:
+            raise InputError(f"--classifier must not be {own}: the model is built on it; take another")
     if args.predictions and not Path(args.predictions).is_dir():
         raise InputError(f"--predictions must be a folder, got {args.predictions}")
 
@@ -181,12 +195,15 @@ def fingerprint_of(args: argparse.Namespace) -> str:
     return f"{zlib.crc32((find_model(args.model) / 'weights.npz').read_bytes()):08x}"
 
 
-def print_results(title: str, model: str, results: dict) -> None:
+def print_results(title: str, model: str, content: dict) -> None:
     """Print the most important metrics."""
-    from tfcolor.evaluation.report import rows
+    from tfcolor.evaluation.report import classifier_lines, rows
 
     title += "\nAuC in %, PSNR in dB"
-    console.print_table(title, ["predictor", *_HEADINGS.values()], rows(results, model, list(_HEADINGS), False))
+    body = rows(content["results"], model, list(_HEADINGS), False)
+    console.print_table(title, ["predictor", *_HEADINGS.values()], body)
+    for line in classifier_lines(content):
+        print(line)
 
 
 def print_heavy(found: Any) -> None:

@@ -15,15 +15,17 @@ from tfcolor.data.datasets import Dataset, category_of
 from tfcolor.data.scan import Scan
 from tfcolor.evaluation.baselines import MeanGivenLightness, Predictor, gray
 from tfcolor.evaluation.bootstrap import Tally
+from tfcolor.evaluation.classifier import Classifier, FeatureSums, frechet_distance
 from tfcolor.evaluation.measuring import PixelWeights, Truth, measure_colors, tracked_truths
 from tfcolor.evaluation.metrics import MAX_DISTANCE
-from tfcolor.evaluation.predictors import FilesPredictor, ModelPredictor, Sums
+from tfcolor.evaluation.predictors import Colors, FilesPredictor, ModelPredictor, Sums
 from tfcolor.utils.console import track
 from tfcolor.utils.errors import InputError
 from tfcolor.utils.files import read_npz, write_npz
 
 ALL = "all"  # all categories together
 BOUND = "truth, quantised"
+TRUTH = ("", "truth")
 WEIGHTED = ("rebalanced_error", "bounded_error")  # metrics in which photographs have different weights
 _MOST_CATEGORIES = 50
 _OTHERS = "others"
@@ -40,6 +42,8 @@ class Evaluation:
     sample: (hash of the name, raw AuC, file) of random photographs.
     num_photos: number of photographs measured.
     heaviest: (weight, file) of the photograph with the largest weight, by metric of `WEIGHTED`.
+    features: what a classifier sees in the pictures, by (T, predictor), and in the photographs, as `TRUTH`; empty
+        without a classifier.
     """
 
     tallies: dict[tuple[str, str, str], Tally] = field(default_factory=dict)
@@ -48,6 +52,7 @@ class Evaluation:
     sample: list[tuple[int, float, str]] = field(default_factory=list)
     num_photos: int = 0
     heaviest: dict[str, tuple[float, str]] = field(default_factory=lambda: dict.fromkeys(WEIGHTED, (0.0, "")))
+    features: dict[tuple[str, str], FeatureSums] = field(default_factory=dict)
 
     def add(self, file: str, category: str, measured: Sums, score: float) -> None:
         """Add a photograph.
@@ -76,8 +81,19 @@ class Evaluation:
         for ours, theirs in ((self.best, other.best), (self.worst, other.worst), (self.sample, other.sample)):
             ours.extend(theirs)
         self._forget()
+        for key, sums in other.features.items():
+            self.features.setdefault(key, FeatureSums.empty()).merge(sums)
         self.num_photos += other.num_photos
         self._weigh(other.heaviest)
+
+    def add_features(self, key: tuple[str, str], features: np.ndarray) -> None:
+        """Add what a classifier sees in a picture, float32 [1280]; `key` as in `features`."""
+        self.features.setdefault(key, FeatureSums.empty()).add(features)
+
+    def frechet_distances(self) -> dict[tuple[str, str], float]:
+        """Return the distance between the features of all pictures and of the photographs, by (T, predictor)."""
+        truth = self.features.get(TRUTH)
+        return {key: frechet_distance(sums, truth) for key, sums in self.features.items() if key != TRUTH}
 
     def _weigh(self, weights):
         self.heaviest = {metric: max(self.heaviest[metric], weights[metric]) for metric in WEIGHTED}
@@ -115,8 +131,11 @@ class Evaluation:
             for metric, sums in tally.sums.items():
                 arrays[f"sums{len(index)}"] = sums
                 index.append([*key, metric])
+        for number, sums in enumerate(self.features.values()):
+            arrays |= {f"features{number}": sums.total, f"products{number}": sums.products}
         rest = {"index": index, "best": self.best, "worst": self.worst, "sample": self.sample, "num": self.num_photos}
         rest |= {"heaviest": self.heaviest, "origin": origin}
+        rest["features"] = [[*key, sums.count] for key, sums in self.features.items()]
         write_npz(path, {"rest": json.dumps(rest), **arrays})
 
     @classmethod
@@ -133,21 +152,23 @@ class Evaluation:
         found = cls(num_photos=rest["num"], heaviest={m: tuple(pair) for m, pair in rest["heaviest"].items()})
         for number, (category, T, predictor, metric) in enumerate(rest["index"]):
             found.tallies.setdefault((category, T, predictor), Tally()).sums[metric] = arrays[f"sums{number}"]
+        for number, (T, predictor, count) in enumerate(rest["features"]):
+            sums = FeatureSums(count, arrays[f"features{number}"], arrays[f"products{number}"])
+            found.features[T, predictor] = sums
         found.best, found.worst, found.sample = (
             [tuple(entry) for entry in rest[k]] for k in ("best", "worst", "sample")
         )
         return found
 
 
-def measure(
+def colors_of(
     truth: Truth,
     file: str,
     predictor: ModelPredictor | FilesPredictor,
     trivial: dict[str, Predictor],
     bins: Bins,
-    weights: PixelWeights,
-) -> tuple[Sums, float]:
-    """Measure all predictors on one photograph.
+) -> tuple[Colors, Sums]:
+    """Predict the colours of one photograph.
 
     Args:
         truth: the photograph.
@@ -155,25 +176,43 @@ def measure(
         predictor: the predictor of interest.
         trivial: trivial predictors by name.
         bins: the colour bins whose quantisation is an upper bound.
-        weights: weights of pixels in the rebalanced AuCs.
 
     Returns:
-        The numerators and denominators of the metrics by (T, predictor); and the predictor's raw AuC at its first T.
+        ab of all predictors, and the measures of the predictor's distributions, by (T, predictor).
     """
     colors, sums = predictor(truth, file)
     for name, predict in trivial.items():
         colors["", name] = predict(truth.lightness)
     colors["", BOUND] = quantised(truth.ab, bins)
-    measured = {}
-    for key, ab in colors.items():
-        rgb = painted(truth.lightness, ab.astype(np.float32))
-        measured[key] = measure_colors(truth, ab, rgb, weights) | sums.get(key, {})
-    error, num_pixels = measured[f"{predictor.temperatures[0]:g}", predictor.name]["raw_error"]
-    return measured, 100 * (1 - error / num_pixels / MAX_DISTANCE)
+    return colors, sums
+
+
+def classify(classifier: Classifier, found: Evaluation, truth: Truth, pictures: dict) -> dict:
+    """Compare what a classifier sees in coloured pictures and in the photograph.
+
+    Args:
+        classifier: the classifier.
+        found: gets the features.
+        truth: the photograph.
+        pictures: uint8 [H, W, 3], sRGB, by (T, predictor).
+
+    Returns:
+        The numerator and denominator of `same_class` by (T, predictor).
+    """
+    (true_class, *classes), (true_features, *features) = classifier([truth.rgb, *pictures.values()])
+    found.add_features(TRUTH, true_features)
+    for key, each in zip(pictures, features, strict=True):
+        found.add_features(key, each)
+    return {key: {"same_class": (each == true_class, 1)} for key, each in zip(pictures, classes, strict=True)}
 
 
 def measure_all(
-    predictor: ModelPredictor | FilesPredictor, bins: Bins, scanned: Scan, dataset: Dataset, files: list[str]
+    predictor: ModelPredictor | FilesPredictor,
+    bins: Bins,
+    scanned: Scan,
+    dataset: Dataset,
+    files: list[str],
+    classifier: Classifier | None = None,
 ) -> Evaluation:
     """Measure a predictor and the trivial predictors on photographs; each unreadable one gets a line.
 
@@ -183,6 +222,7 @@ def measure_all(
         scanned: the colours of the training photographs.
         dataset: the whole dataset.
         files: the files of the dataset to measure.
+        classifier: sees the predictor's pictures and the gray ones, if there is one.
     """
     training = dataset.split("train").paths
     weights = PixelWeights.of(scanned.ab, scanned.pixels)
@@ -191,6 +231,16 @@ def measure_all(
     found = Evaluation()
     names = {dataset.folder / file: file for file in files}
     for path, truth in tracked_truths("measuring", names):
-        measured, score = measure(truth, names[path], predictor, trivial, bins, weights)
-        found.add(names[path], category_of(names[path]), measured, score)
+        file = names[path]
+        colors, sums = colors_of(truth, file, predictor, trivial, bins)
+        pictures = {key: painted(truth.lightness, ab.astype(np.float32)) for key, ab in colors.items()}
+        measured = {
+            key: measure_colors(truth, ab, pictures[key], weights) | sums.get(key, {}) for key, ab in colors.items()
+        }
+        if classifier:
+            seen = {key: rgb for key, rgb in pictures.items() if key[1] in ("gray", predictor.name)}
+            for key, same in classify(classifier, found, truth, seen).items():
+                measured[key] |= same
+        error, num_pixels = measured[f"{predictor.temperatures[0]:g}", predictor.name]["raw_error"]
+        found.add(file, category_of(file), measured, 100 * (1 - error / num_pixels / MAX_DISTANCE))
     return found

@@ -64,6 +64,7 @@ METRICS: dict[str, tuple[str, Callable[[Tally], np.ndarray], str]] = {
         "weighted cross-entropy",
     ),
     "calibration_error": ("hits", _calibration_error, "ECE, %"),
+    "same_class": ("same_class", _mean("same_class", 100), "same class, %"),
     "psnr": ("psnr", _mean("psnr"), "PSNR, dB"),
     "ssim": ("ssim", _mean("ssim"), "SSIM"),
     "ciede2000": ("ciede2000", _mean("ciede2000"), "CIEDE2000"),
@@ -95,11 +96,11 @@ def write(evaluation: Evaluation, folder: Path, about: dict, temperatures: list[
     Args:
         evaluation: the measurements of all photographs.
         folder: an existing folder.
-        about: `model`, `dataset`, `split`, and more for `evaluation.json`.
+        about: `model`, `dataset`, `split`, with a classifier `classifier`, and more for `evaluation.json`.
         temperatures: every T, as text, as in the tallies.
 
     Returns:
-        The results for all categories together, see `results_of`.
+        The content of `evaluation.json`; its `results` are those for all categories together, see `results_of`.
     """
     results, ranked = results_of(evaluation, ALL, temperatures), evaluation.ranked()
     categories = sorted({key[0] for key in evaluation.tallies} - {ALL})
@@ -110,6 +111,10 @@ def write(evaluation: Evaluation, folder: Path, about: dict, temperatures: list[
         "interval": "95 % of bootstrap replicates over photographs",
         "results": results,
         "categories": {name: results_of(evaluation, name, temperatures) for name in categories},
+        "frechet_distance": {
+            f"{name}, T = {T}" if T else name: distance
+            for (T, name), distance in evaluation.frechet_distances().items()
+        },
         "photographs": {rank: [[file, round(auc, 2)] for auc, file in found] for rank, found in ranked.items()},
     }
     _plot_curve(evaluation, folder / "curve.png")
@@ -117,7 +122,20 @@ def write(evaluation: Evaluation, folder: Path, about: dict, temperatures: list[
     with replacing(folder / "evaluation.md") as file:
         file.write(_markdown(content, temperatures).encode())
     write_json(folder / "evaluation.json", content)
-    return results
+    return content
+
+
+def classifier_lines(content: dict) -> list[str]:
+    """Say what a classifier sees in the pictures; nothing without a classifier. `content` is as from `write`."""
+    if not content["frechet_distance"]:
+        return []
+    name, answers = content["classifier"], rows(content["results"], content["model"], ["same_class"], False)
+    same = ", ".join(f"{predictor} {share} %" for predictor, share in answers if share)
+    distances = ", ".join(f"{predictor} {distance:.2f}" for predictor, distance in content["frechet_distance"].items())
+    return [
+        f"first answer of {name} the same as for the photograph: {same}",
+        f"Frechet distance of its features, averaged over each picture (this is not FID): {distances}",
+    ]
 
 
 def _weights(evaluation: Evaluation, policy: str, metric: str) -> dict:
@@ -155,6 +173,8 @@ def _markdown(content, temperatures) -> str:
     for name, weights in content["weights"].items():
         note = heaviest_note(weights["heaviest_photograph"], weights["its_share"])
         lines += [f"{name.capitalize()} AuC: {weights['policy']}. {note}", ""]
+    for line in classifier_lines(content):
+        lines += [f"{line[0].upper()}{line[1:]}.", ""]
     if len(content["categories"]) > 1:
         for metric in ("raw_auc", "bounded_auc"):
             title = METRICS[metric][2].removesuffix(", %")

@@ -17,7 +17,7 @@ from tfcolor.ops.depthwise import depthwise_conv2d
 from tfcolor.utils.errors import InputError
 
 ENCODERS = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}  # name -> factors of width and depth
-_STEM, _HEAD, _CLASSES = 32, 1280, 1000
+_STEM = 32  # channels of the first convolution
 _EPSILON = 1e-3  # added to the variances of the published batch normalization
 
 
@@ -153,15 +153,16 @@ class _Block(tf.Module):
 
 
 class Encoder(tf.Module):
-    """EfficientNet-Lite without its head: features of gray pictures at strides 2, 4, 8, 16 and 32."""
+    """EfficientNet-Lite without its head: features of gray or coloured pictures at strides 2, 4, 8, 16 and 32."""
 
-    def __init__(self, kind: str, seed: int, name: str = "encoder"):
+    def __init__(self, kind: str, seed: int, name: str = "encoder", channels: int = 1):
         """Create random weights; `pretrained` returns better ones.
 
         Args:
             kind: 'lite0', 'lite1' or 'lite2'.
             seed: seed of the weights.
             name: prefix of the names of the weights.
+            channels: of the pictures: 1 for gray, 3 for RGB.
 
         Raises:
             InputError: for another kind.
@@ -171,9 +172,9 @@ class Encoder(tf.Module):
             raise InputError(f"`encoder` must be {', '.join(ENCODERS)}, got {kind}")
         self.kind = kind
         seeds = iter(tf.random.fold_in([seed, 2], k) for k in range(200))
-        self._stem = ScaledConvolution(1, _STEM, next(seeds), f"{name}_stem", kernel_size=3, stride=2)
+        self._stem = ScaledConvolution(channels, _STEM, next(seeds), f"{name}_stem", kernel_size=3, stride=2)
         self._blocks: list[_Block] = []
-        channels = _STEM
+        self._channels, channels = channels, _STEM
         for stage in stages(kind):
             for k in range(stage.depth):
                 block_seeds = [next(seeds) for _ in range(3)]
@@ -201,17 +202,17 @@ class Encoder(tf.Module):
         found = stages(self.kind)
         return [found[k].channels for k in (0, 1, 2, 4, 6)]
 
-    def __call__(self, gray: tf.Tensor, training: TrainingPass | None = None) -> list[tf.Tensor]:
+    def __call__(self, pictures: tf.Tensor, training: TrainingPass | None = None) -> list[tf.Tensor]:
         """Compute features.
 
         Args:
-            gray: [B, H, W, 1] in the dtype to compute in, sRGB gray in [0, 1]; H and W multiples of 32.
+            pictures: [B, H, W, channels] in the dtype to compute in, sRGB in [0, 1]; H and W multiples of 32.
             training: the training pass; None for prediction.
 
         Returns:
             Features [B, H / s, W / s, C] for the strides s = 2, 4, 8, 16 and 32, in the dtype of the input.
         """
-        x = tf.nn.relu6(self._stem((255 * gray - 127) / 128, training))
+        x = tf.nn.relu6(self._stem((255 * pictures - 127) / 128, training))
         features = []
         for block in self._blocks:
             if block.stride == 2:
@@ -222,8 +223,8 @@ class Encoder(tf.Module):
     def pretrained(self) -> dict[str, np.ndarray]:
         """Return the published weights by the names of the variables.
 
-        Batch normalization is multiplied in. The stem's filters are summed over red, green and blue, which are equal
-        in gray pictures.
+        Batch normalization is multiplied in. For gray pictures the stem's filters are summed over red, green and
+        blue, which are equal there.
 
         Raises:
             InputError: if their package is missing or holds other weights.
@@ -236,20 +237,37 @@ class Encoder(tf.Module):
             names += [(f"_blocks.{k}._{part}", f"_blocks.{k}.{norm}") for part, norm in zip(parts, norms, strict=True)]
         values = {}
         for layer, (convolution, norm) in zip(self.layers, names, strict=True):
-            try:
-                filters = np.moveaxis(published[f"{convolution}.weight"], [0, 1], [3, 2])  # out, in -> in, out
-                scale, offset, mean, variance = (
-                    published[f"{norm}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")
-                )
-            except KeyError as error:
-                raise InputError(f"the weights of {self.kind} lack {error.args[0]}") from error
-            if layer is self._stem:
+            filters, factor, bias = published_convolution(published, self.kind, convolution, norm)
+            if layer is self._stem and self._channels == 1:
                 filters = filters.sum(axis=2, keepdims=True)
             filters = (
                 filters.reshape(layer.filter.shape) if filters.size == layer.filter.shape.num_elements() else filters
             )
             if filters.shape != layer.filter.shape:
                 raise InputError(f"{convolution} has the shape {filters.shape}, which is not that of {self.kind}")
-            factor = scale / np.sqrt(variance + _EPSILON)
-            values |= layer.normalized(filters, factor, offset - mean * factor)
+            values |= layer.normalized(filters, factor, bias)
         return values
+
+
+def published_convolution(
+    published: dict[str, np.ndarray], kind: str, convolution: str, norm: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the filters [height, width, in, out] of a convolution, and the factor and bias of its normalization.
+
+    Args:
+        published: the weights of an encoder, see `pretrained.read_weights`.
+        kind: the encoder, for errors.
+        convolution, norm: names in `published`.
+
+    Raises:
+        InputError: if the weights lack one of them.
+    """
+    try:
+        filters = np.moveaxis(published[f"{convolution}.weight"], [0, 1], [3, 2])  # out, in -> in, out
+        scale, offset, mean, variance = (
+            published[f"{norm}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")
+        )
+    except KeyError as error:
+        raise InputError(f"the weights of {kind} lack {error.args[0]}") from error
+    factor = scale / np.sqrt(variance + _EPSILON)
+    return filters, factor, offset - mean * factor
