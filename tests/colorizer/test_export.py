@@ -9,7 +9,7 @@ from PIL import Image
 
 from tests.made import write_model
 from tfcolor.colorizer import Colorizer
-from tfcolor.colorizer.export import _box_means
+from tfcolor.colorizer.exported import Exported, _box_means
 from tfcolor.commands import export
 from tfcolor.networks.unet import UNet
 from tfcolor.utils import console
@@ -142,6 +142,8 @@ def test_the_models_smoothing_is_exported(run, tmp_path, model_folder, format):
         (["--size", "3x4"], "--size is for tflite"),
         (["--format", "tflite", "--size", "3"], "must be HEIGHTxWIDTH"),
         (["--format", "tflite", "--size", "0x4"], "must be HEIGHTxWIDTH"),
+        (["--pictures"], "signature `colorize`"),
+        (["--format", "half", "--int8"], "--int8 is for tflite"),
     ],
 )
 def test_usage_errors(run, tmp_path, options, message):
@@ -149,10 +151,18 @@ def test_usage_errors(run, tmp_path, options, message):
     assert status == 2 and message in err
 
 
-@pytest.mark.parametrize(
-    ("format", "size"),
-    [("savedmodel", None), *(pytest.param("tflite", size, marks=pytest.mark.slow) for size in ("300x290", None))],
-)
+def test_the_graph_of_a_network_with_a_working_size_gives_what_the_colorizer_gives(tmp_path, monkeypatch):
+    monkeypatch.setattr(UNet, "working_size", 64)
+    folder = write_model(tmp_path / "model", "unet", description={"decoding": {"smoothing": 2, "uniform_share": 0.5}})
+    exported, colorizer = Exported(folder), Colorizer.load(folder, "float32")
+    for sides in ((40, 50), (150, 170)):
+        lightness = picture(*sides)
+        ab = exported.predict(tf.constant(lightness[None, ..., None]), tf.constant(0.38))["ab"][0].numpy()
+        agrees(ab, colorizer, lightness, 0.38)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("format", "size"), [("savedmodel", None), ("tflite", "300x290"), ("tflite", None)])
 def test_a_network_with_a_working_size_is_exported(tmp_path, monkeypatch, format, size):
     monkeypatch.setattr(UNet, "working_size", 64)
     decoding = {"smoothing": 2, "uniform_share": 0.5}
@@ -168,6 +178,44 @@ def test_a_network_with_a_working_size_is_exported(tmp_path, monkeypatch, format
     sizes = [tuple(map(int, size.split("x")))] if size else [(40, 50), (300, 290), (30, 800)]
     for sides in sizes:
         agrees(predict(picture(*sides), tf.constant(0.38)), colorizer, picture(*sides), 0.38)
+
+
+def rgb_picture(height: int, width: int) -> np.ndarray:
+    """uint8 [H, W, 3], gray, from black to white."""
+    return np.repeat((2.55 * picture(height, width))[..., None].round().astype(np.uint8), 3, axis=-1)
+
+
+def test_a_saved_model_colours_pictures_as_well(run, tmp_path, model_folder):
+    assert run("--output", tmp_path / "saved")[0] == 0
+    colorize = tf.saved_model.load(str(tmp_path / "saved")).signatures["colorize"]
+    colorizer, rgb = Colorizer.load(model_folder, "float32"), rgb_picture(30, 24)
+    colored = colorize(pictures=tf.constant(rgb[None]), temperature=tf.constant(0.38))["colored"][0].numpy()
+    expected = colorizer.colorize(rgb, 0.38)
+    assert np.ptp(colored, axis=-1).max() > 10
+    np.testing.assert_allclose(colored.astype(int), expected, atol=1)
+
+
+SLOW_UNET = [pytest.param("unet", *each, marks=pytest.mark.slow) for each in (((), 1, 25e6), (("--int8",), 12, 6e6))]
+
+
+@pytest.mark.parametrize(("network", "options", "most", "size"), [("valid8", (), 1, 1e6), *SLOW_UNET])
+def test_tflite_colours_pictures_with_built_in_operations(tmp_path, monkeypatch, network, options, most, size):
+    litert = pytest.importorskip("ai_edge_litert.interpreter", reason="ai-edge-litert is not installed")
+    monkeypatch.setattr(UNet, "working_size", 64)
+    folder = write_model(tmp_path / "model", network)
+    path, rgb = tmp_path / "model.tflite", rgb_picture(96, 130)
+    options = ["--model", folder, "--format", "tflite", "--pictures", "--size", "96x130", "--output", path, *options]
+    assert console.run(lambda: export.main([str(option) for option in options])) == 0
+    assert path.stat().st_size < size
+    assert b"Flex" not in path.read_bytes()  # the prefix of TensorFlow's own operations
+    interpreter = litert.Interpreter(str(path))
+    interpreter.allocate_tensors()
+    for detail in interpreter.get_input_details():
+        interpreter.set_tensor(detail["index"], rgb[None] if detail["dtype"] == np.uint8 else np.float32(0.38))
+    interpreter.invoke()
+    colored = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
+    difference = np.abs(colored.astype(int) - Colorizer.load(folder, "float32").colorize(rgb, 0.38))
+    assert colored.dtype == np.uint8 and np.percentile(difference, 99) <= most
 
 
 def test_nothing_is_replaced(run, tmp_path):

@@ -130,8 +130,8 @@ def linear_to_lightness(linear: tf.Tensor) -> tf.Tensor:
 
 def lightness_to_gray(lightness: tf.Tensor) -> tf.Tensor:
     """Convert L* in [0, 100] to the sRGB gray of this lightness, in [0, 1]; float32 [..., 1] each."""
-    lab = tf.concat([lightness, tf.zeros_like(lightness), tf.zeros_like(lightness)], axis=-1)
-    return tf.clip_by_value(lab_to_rgb(lab)[..., 1:2], 0.0, 1.0)
+    luminance = _lab_curve_inverse((lightness + 16) / 116)  # equal linear R, G and B
+    return tf.clip_by_value(linear_to_rgb(luminance), 0.0, 1.0)
 
 
 def gray_to_lightness(gray: tf.Tensor) -> tf.Tensor:
@@ -170,8 +170,8 @@ def to_gamut_border(lab: tf.Tensor) -> tf.Tensor:
         outside = is_outside_gamut(tf.stack(_linear_planes(lightness, a * middle, b * middle), axis=-1))
         return tf.where(outside, low, middle), tf.where(outside, middle, high)
 
-    interval = tf.zeros_like(lightness), tf.ones_like(lightness)
-    low, _ = tf.while_loop(lambda low, high: True, bisect, interval, maximum_iterations=_GAMUT_STEPS)
+    halved = bisect(0.0, 1.0)  # before the loop, since exported files would store arrays of zeros and ones
+    low, _ = tf.while_loop(lambda low, high: True, bisect, halved, maximum_iterations=_GAMUT_STEPS - 1)
     return tf.stack([lightness, a * low, b * low], axis=-1)
 
 

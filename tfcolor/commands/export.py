@@ -1,7 +1,10 @@
-"""Export a model for other programs, with lightness and T in and ab out; or make a smaller copy.
+"""Export a model for other programs; or make a smaller copy.
+
+An exported model takes lightness and T and gives ab, or takes and gives pictures.
 
 python -m tfcolor export --model forest --format savedmodel --output forest-savedmodel
 python -m tfcolor export --model forest --format tflite --size 480x640 --output forest.tflite
+python -m tfcolor export --model forest --format tflite --int8 --pictures --size 480x640 --output phone.tflite
 python -m tfcolor export --model runs/mine --format half --output mine
 """
 
@@ -29,6 +32,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--format", default="savedmodel", choices=tuple(FORMATS), help=f"{formats} (default: savedmodel)"
     )
     parser.add_argument("--size", metavar="HxW", help="size of the pictures in pixels, for tflite (default: any)")
+    parser.add_argument("--pictures", action="store_true", help="take and give pictures, uint8 sRGB, for tflite")
+    parser.add_argument("--int8", action="store_true", help="round weights to 8 bits, for tflite")
     parser.add_argument("--output", required=True, help="folder to write, or .tflite file")
     return parser.parse_args(arguments)
 
@@ -39,6 +44,10 @@ def main(arguments: list[str] | None = None) -> None:
     from tfcolor.models.directory import find_model, read_info
 
     size = size_of(args.size, args.format)
+    for option in ("pictures", "int8"):
+        if getattr(args, option) and args.format != "tflite":
+            more = "; a savedmodel has the signature `colorize` for them" if option == "pictures" else ""
+            raise InputError(f"--{option} is for tflite{more}")
     model, target = find_model(args.model), Path(args.output)
     read_info(model)
     check_new(target)
@@ -46,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     from tfcolor.colorizer.export import write_half, write_saved_model, write_tflite
 
     if args.format == "tflite":
-        write_tflite(model, target, size)
+        write_tflite(model, target, size, args.pictures, args.int8)
     else:
         {"savedmodel": write_saved_model, "half": write_half}[args.format](model, target)
     print(f"{args.model}: {args.format} written to {target}")
