@@ -2,7 +2,6 @@
 
 import numpy as np
 import tensorflow as tf
-from scipy.spatial import KDTree
 
 from tfcolor.color.bins import Bins, cell_of, cells_per_axis, centre_of
 
@@ -65,7 +64,7 @@ def _candidates(bins: Bins, neighbours: int) -> np.ndarray:
     n, side = _PARTS * cells_per_axis(bins.window, bins.extent), bins.window / _PARTS
     parts = np.stack(np.meshgrid(range(n), range(n), indexing="ij"), axis=-1).reshape(-1, 2)
     middles = (parts + 0.5) * side - bins.extent
-    tree = KDTree(bins.centres)
+    tree = _tree(bins)
     kth_distance = tree.query(middles, k=[neighbours])[0][:, 0]
     reach = kth_distance + side * (2**0.5 + 1e-9)
     needed = tree.query_ball_point(middles, reach, return_length=True).max()
@@ -86,4 +85,10 @@ def nearest_bins(bins: Bins) -> np.ndarray:
     """For each cell of the plane, find its own bin, or the one with the nearest centre if it has none: int [n, n]."""
     n = cells_per_axis(bins.window, bins.extent)
     cells = np.stack(np.meshgrid(range(n), range(n), indexing="ij"), axis=-1)
-    return KDTree(bins.centres).query(centre_of(cells, bins.window, bins.extent))[1]
+    return _tree(bins).query(centre_of(cells, bins.window, bins.extent))[1]
+
+
+def _tree(bins):
+    from scipy.spatial import KDTree  # not above: prediction starts faster without it
+
+    return KDTree(bins.centres)

@@ -47,11 +47,13 @@ def compiled(function: Function, by_xla: bool, block: int = _BLOCK) -> Callable[
     Returns:
         A function from arrays [N, C], not empty, to a list of arrays [N, ...].
     """
-    graph = tf.function(function, autograph=False, reduce_retracing=True, jit_compile=by_xla or None)
+    options = {"autograph": False, "jit_compile": by_xla or None}
 
-    def compute(parts: list[tf.Tensor]) -> tuple[np.ndarray, ...]:
-        found = graph(*parts)
-        return tuple(x.numpy() for x in (found if isinstance(found, tuple) else (found,)))
+    @functools.cache
+    def graph(*kinds: tuple[tf.DType, tuple[int, ...]]) -> tf.types.experimental.PolymorphicFunction:
+        """The function for pixels of these dtypes and channels, traced once for any number of them."""
+        signature = [tf.TensorSpec([block if by_xla else None, *channels], dtype) for dtype, channels in kinds]
+        return tf.function(function, input_signature=signature, **options)
 
     def blockwise(*pixels: np.ndarray) -> list[np.ndarray]:
         results: list[np.ndarray] = []
@@ -60,7 +62,9 @@ def compiled(function: Function, by_xla: bool, block: int = _BLOCK) -> Callable[
             missing = block - len(parts[0])
             if missing and by_xla:
                 parts = [np.pad(part, [[0, missing], [0, 0]]) for part in parts]
-            found = compute([tf.convert_to_tensor(part) for part in parts])
+            tensors = [tf.convert_to_tensor(part) for part in parts]
+            found = graph(*((x.dtype, tuple(x.shape[1:])) for x in tensors))(*tensors)
+            found = [x.numpy() for x in (found if isinstance(found, tuple) else (found,))]
             results = results or [np.empty([len(pixels[0]), *x.shape[1:]], x.dtype) for x in found]
             for result, x in zip(results, found, strict=True):
                 result[first : first + block] = x[: block - missing]
