@@ -285,3 +285,9 @@ def test_a_frozen_network_predicts_as_it_was_and_trains_as_it_is(name, dtype):
     filters.assign(-filters)
     np.testing.assert_allclose(network(x), before, atol=1e-5)
     assert np.abs(training() - trained).max() > 0.01
+
+
+def test_a_unet_of_stride_2_has_four_outputs_for_one_of_stride_4():
+    coarse, fine = (make_network("unet", 11, stride=stride) for stride in (4, 2))
+    x = inputs("unet", 64, 96)
+    assert coarse(x).shape == [1, 16, 24, 11] and fine(x).shape == [1, 32, 48, 11]

@@ -45,6 +45,8 @@ BATCH_NORM = Option(False, "batch normalization before each activation (zhang al
 ENCODER = Option("lite0", "pretrained encoder, an EfficientNet", choices=("lite0", "lite1", "lite2"))
 WIDTH = Option(1.0, "factor of the channels (of unet: of its decoder)", holds=lambda x: 0 < x <= 8, rule="in (0, 8]")
 
+STRIDE = Option(4, "side of the squares of pixels that share an output", choices=(4, 2))
+
 NETWORKS = {
     "valid8": NetworkSpec(
         "Valid8",
@@ -54,7 +56,11 @@ NETWORKS = {
         least_outputs=8,
     ),
     "unet": NetworkSpec(
-        "UNet", patch=160, smallest_patch=64, multiple=32, options={"encoder": ENCODER, "width": WIDTH}
+        "UNet",
+        patch=160,
+        smallest_patch=64,
+        multiple=32,
+        options={"encoder": ENCODER, "width": WIDTH, "stride": STRIDE},
     ),
     "zhang": NetworkSpec(
         "Zhang", patch=176, smallest_patch=32, multiple=8, options={"activation": ACTIVATION, "width": WIDTH}

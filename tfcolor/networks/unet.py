@@ -8,7 +8,7 @@ from tfcolor.networks.layers import Convolution, Network, TrainingPass
 
 _CONTEXT = 160  # channels at the lowest resolution
 _LOGITS = 0.05  # factor of the initial filter that gives the outputs
-_DECODER = (96, 64, 64)  # channels of the decoder at strides 16, 8 and 4
+_DECODER = {16: 96, 8: 64, 4: 64, 2: 48}  # stride -> channels of the decoder
 
 
 class UNet(Network):
@@ -16,11 +16,11 @@ class UNet(Network):
 
     The encoder's last features, with their mean over the picture, are enlarged three times. Each time the encoder's
     features of that resolution are added as further channels, and two 3x3 convolutions follow. A final 1x1
-    convolution gives the outputs. H x W pixels, multiples of 32, give H/4 x W/4 outputs.
+    convolution gives the outputs. H x W pixels, multiples of 32, give H/4 x W/4 outputs. With stride 2 the features
+    are enlarged once more, and give H/2 x W/2 outputs.
     """
 
     takes = "gray"
-    stride = 4
     multiple = 32
     is_local = False
     working_size = 256
@@ -30,6 +30,7 @@ class UNet(Network):
         num_outputs: int,
         encoder: str = "lite0",
         width: float = 1.0,
+        stride: int = 4,
         seed: int = 0,
         compute_dtype: tf.DType = tf.float32,
     ):
@@ -39,11 +40,12 @@ class UNet(Network):
             num_outputs: channels of the output.
             encoder: 'lite0', 'lite1' or 'lite2'.
             width: factor for the channels of the decoder.
+            stride: side of the blocks of pixels that share an output, 4 or 2.
             seed: seed of the initial weights.
             compute_dtype: dtype of the convolutions, float32 or bfloat16; variables stay float32.
         """
         super().__init__(name="unet")
-        self.compute_dtype = compute_dtype
+        self.compute_dtype, self.stride = compute_dtype, stride
         self.encoder = Encoder(encoder, seed)
         seeds = iter(tf.random.fold_in([seed, 0], k) for k in range(1, 20))
         *skips, channels = self.encoder.channels
@@ -51,7 +53,9 @@ class UNet(Network):
         self._reduce = Convolution(channels, wide, next(seeds), "reduce", kernel_size=1)
         self._context = Convolution(channels, wide, next(seeds), "context", kernel_size=1, bias=False)
         self._steps: list[list[Convolution]] = []
-        for skip, stage_channels in zip(reversed(skips[1:]), _DECODER, strict=True):
+        for skip, (scale, stage_channels) in zip(reversed(skips), _DECODER.items(), strict=True):
+            if scale < stride:
+                break
             narrow, name = round(stage_channels * width), f"decoder{len(self._steps) + 1}"
             first = Convolution(wide + skip, narrow, next(seeds), f"{name}_1", padding=1)
             self._steps.append([first, Convolution(narrow, narrow, next(seeds), f"{name}_2", padding=1)])
@@ -66,12 +70,12 @@ class UNet(Network):
         return self.encoder.pretrained()
 
     def __call__(self, gray: tf.Tensor, training: TrainingPass | None = None) -> tf.Tensor:
-        """Map gray float32 [B, H, W, 1], in [0, 1], to outputs float32 [B, H/4, W/4, num_outputs]."""
+        """Map gray float32 [B, H, W, 1], in [0, 1], to outputs float32 [B, H/stride, W/stride, num_outputs]."""
         *skips, x = self.encoder(tf.cast(gray, self.compute_dtype), training)
         mean = tf.reduce_mean(tf.cast(x, tf.float32), [1, 2], keepdims=True)
         context = self._context(tf.cast(mean, x.dtype), training)
         x = tf.nn.relu(self._reduce(x, training) + context)
-        for skip, step in zip(reversed(skips[1:]), self._steps, strict=True):
+        for skip, step in zip(reversed(skips), self._steps, strict=False):  # no step for skips of less than the stride
             x = tf.concat([_enlarged(x), skip], axis=-1)
             for layer in step:
                 x = tf.nn.relu(layer(x, training))
