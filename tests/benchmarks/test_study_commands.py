@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from benchmarks.studies import ablation, activations, mnist, processes
+from benchmarks.studies import ablation, activations, encoders, mnist, processes
 from benchmarks.studies.mnist import Digits
 from benchmarks.studies.options import RunOptions
 from tfcolor.utils import console
@@ -107,3 +107,22 @@ def test_activations_on_photographs(forest_data, tmp_path, monkeypatch):
     assert found["forest-prelu-0"]["training_loss"] != found["forest-prelu-1"]["training_loss"]
     assert "| prelu | " in (tmp_path / "tables.md").read_text()
     assert (tmp_path / "forest.png").exists()
+
+
+@pytest.mark.slow
+def test_encoders(forest_data, tmp_path, monkeypatch, one_process, capsys):
+    small = {"encoder": "lite0", "initialization": "scratch", "min_count": 1, "patch": 64, "batch_size": 2}
+    monkeypatch.setattr(encoders, "BASE", encoders.BASE | small | {"precision": "float32", "window": 20})
+    monkeypatch.setattr(encoders, "CHOICES", {"base": {}, "zhang313": {"bins": "zhang313", "window": 10}})
+    arguments = ["--dataset", "forest", "--data-dir", forest_data, "--minutes", 0.001, "--output", tmp_path]
+    assert run(encoders.main, *arguments, "report") == 2
+    assert run(encoders.main, *arguments) == 0
+    found = results(tmp_path)
+    assert found.keys() == {"base", "zhang313"}
+    for result in found.values():
+        assert result["steps"] == 20
+        for name in ("gray", *encoders.DECODINGS):
+            check_errors(result[name])
+    assert "zhang313" in capsys.readouterr().out
+    monkeypatch.setattr(processes, "ProcessPoolExecutor", None)
+    assert run(encoders.main, *arguments) == 0  # nothing is missing

@@ -93,6 +93,8 @@ def test_only_networks_with_an_encoder_have_a_rate_for_it():
     assert TrainingOptions.of(network="unet", encoder_rate=0.1).optimization.encoder_rate == 0.1
     with pytest.raises(InputError, match="`encoder_rate` is not for zhang"):
         TrainingOptions.of(network="zhang", encoder_rate=0.1)
+    with pytest.raises(InputError, match="`initialization` scratch is not for zhang"):
+        TrainingOptions.of(network="zhang", initialization="scratch")
 
 
 def test_windows_are_as_large_as_the_network_wants_them():

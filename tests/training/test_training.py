@@ -378,12 +378,12 @@ def test_xla_takes_the_same_steps(name):
         np.testing.assert_allclose(compiled.network.saved[key], weight, rtol=1e-4, atol=2e-4, err_msg=key)
 
 
-@pytest.mark.parametrize("rate", [0.0, 0.1])
-def test_an_encoder_learns_at_its_own_rate(rate):
+@pytest.mark.parametrize(("rate", "whole"), [(0.0, False), (0.1, False), (0.1, True)])
+def test_an_encoder_learns_at_its_own_rate(rate, whole):
     """Adam's first step is the learning rate in each weight that has a gradient."""
     network = UNet(16, seed=1)
     trainer = Trainer(
-        lambda: (network, learners_of(Classification(made_bins(16)), network, encoder_rate=rate)),
+        lambda: (network, learners_of(Classification(made_bins(16)), network, 0, rate, whole)),
         2,
         tf.distribute.get_strategy(),
     )
@@ -392,7 +392,7 @@ def test_an_encoder_learns_at_its_own_rate(rate):
     data = gray, tf.fill([2, 16, 16, 1], 3), tf.ones([2, 16, 16, 1]), tf.ones([2, 16, 16])
     assert trainer.step(data, 1e-3, 0).is_finite
     for name, weight in network.weights.items():
-        is_fixed = name in network.encoder.fixed
+        is_fixed = name in network.encoder.fixed and not whole
         expected = 1e-3 * (rate * (not is_fixed) if name in network.encoder.weights else 1)
         change = np.abs(weight - before[name])
         assert change.max() == pytest.approx(expected, rel=0.01, abs=1e-7), name

@@ -231,7 +231,8 @@ def make_trainer(
 
     def make():
         network = options.network.make(objective.num_outputs, how.seed, tf.as_dtype(compute_dtype))
-        return network, learners_of(objective, network, how.seed, how.encoder_rate)
+        whole_encoder = how.initialization == "scratch"
+        return network, learners_of(objective, network, how.seed, how.encoder_rate, whole_encoder)
 
     try:
         return Trainer(
@@ -306,8 +307,8 @@ def _start_from(trainer: Trainer, options: TrainingOptions) -> None:
 def _initialize(trainer: Trainer, options: TrainingOptions, objective: Objective, dataset: Dataset) -> None:
     """Replace the network's initial weights by pretrained ones, and those of another initialization than He's."""
     kind, seed = options.optimization.initialization, options.optimization.seed
-    pretrained = trainer.network.pretrained()
-    if kind == "he" and not pretrained:
+    pretrained = {} if kind == "scratch" else trainer.network.pretrained()
+    if kind in ("he", "scratch") and not pretrained:
         return
     network = options.network.make(objective.num_outputs, seed)
     if kind == "xavier":

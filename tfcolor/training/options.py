@@ -18,7 +18,7 @@ from tfcolor.utils.errors import InputError
 from tfcolor.utils.options import PRECISION, XLA, Option, as_field, check_all, option, options_of
 
 DEFAULT_MINUTES = 15.0
-INITIALIZATIONS = ("he", "xavier", "data")
+INITIALIZATIONS = ("he", "xavier", "data", "scratch")
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class OptimizationOptions:
     )
     initialization: str = option(
         "he",
-        "random weights: He et al. 2015, Xavier, or from data (Kraehenbuehl et al. 2015, as Zhang et al. used)",
+        "random weights: He et al. 2015, Xavier, or from data (Kraehenbuehl et al. 2015, as Zhang et al. used); "
+        "scratch: He's, and not the published ones for an encoder either, which learns as a whole then",
         choices=INITIALIZATIONS,
     )
     steps: int | None = option(None, "number of training steps", kind=int, holds=lambda x: x >= 1, rule="at least 1")
@@ -125,6 +126,8 @@ class TrainingOptions:
         spec = self.network.spec
         if self.optimization.encoder_rate and "encoder" not in self.network.arguments:
             raise InputError(f"`encoder_rate` is not for {self.network.name}, which has no encoder; leave it out")
+        if self.optimization.initialization == "scratch" and "encoder" not in self.network.arguments:
+            raise InputError(f"`initialization` scratch is not for {self.network.name}, which has no encoder; take he")
         outputs = self.objective.spec.num_outputs
         if outputs is not None and outputs < spec.least_outputs:
             raise InputError(

@@ -34,7 +34,9 @@ class Learner(NamedTuple):
     loss: Callable[[tuple[tf.Tensor, ...], TrainingPass], Loss]
 
 
-def learners_of(objective: Objective, network: Network, seed: int = 0, encoder_rate: float = 0.0) -> list[Learner]:
+def learners_of(
+    objective: Objective, network: Network, seed: int = 0, encoder_rate: float = 0.0, whole_encoder: bool = False
+) -> list[Learner]:
     """Give each group of variables of an objective its own optimizer; call it inside the strategy's scope.
 
     Args:
@@ -42,9 +44,10 @@ def learners_of(objective: Objective, network: Network, seed: int = 0, encoder_r
         network: the network.
         seed: seed of variables that the objective creates.
         encoder_rate: factor of the learning rate for the network's encoder, if it has one; 0 leaves it unchanged.
-            Its `fixed` weights are left unchanged in any case.
+        whole_encoder: whether its `fixed` weights learn as well; else they are left unchanged in any case.
     """
-    encoder, fixed = (network.encoder.weights, network.encoder.fixed) if network.encoder else ({}, set())
+    encoder = network.encoder.weights if network.encoder else {}
+    fixed = network.encoder.fixed if network.encoder and not whole_encoder else set()
     groups = objective.losses(network, seed)
     learners = []
     for name, variables, loss in groups:
