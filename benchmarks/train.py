@@ -53,12 +53,14 @@ def best_dtype() -> tf.DType:
     return precision.choose("auto", lambda: precision.bfloat16_gain(training=True))
 
 
-def make_trainer(make_network: Callable[[], Network], bins: Bins, batch_size: int) -> Trainer:
-    """Make our step for a network that classifies colours."""
+def make_trainer(
+    make_network: Callable[[], Network], bins: Bins, batch_size: int, encoder_rate: float = 0.0
+) -> Trainer:
+    """Make our step for a network that classifies colours; see `learners_of` for `encoder_rate`."""
 
     def make():
         network = make_network()
-        return network, learners_of(Classification(bins), network)
+        return network, learners_of(Classification(bins), network, encoder_rate=encoder_rate)
 
     return Trainer(make, batch_size, tf.distribute.get_strategy())
 

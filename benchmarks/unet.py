@@ -1,0 +1,158 @@
+"""The U-Net on its encoder: forward pass and training compared with PyTorch, and depthwise gradients."""
+
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+
+import tensorflow as tf
+
+from benchmarks import material
+from benchmarks.measure import Row, Scale, alternate, ratios, row
+from benchmarks.rivals import has_torch
+from benchmarks.train import RATE, best_dtype, make_trainer
+from benchmarks.zhang import made_batch
+from tfcolor.networks.unet import UNet
+from tfcolor.ops.depthwise import depthwise_conv2d
+
+ENCODER, NUM_BINS, SIDE = "lite2", 313, 256
+PATCH, BATCH = 160, 16  # of training
+CHANNELS = 144  # of the depthwise convolutions that are measured: those of lite2 at a quarter of the resolution
+RIVALS = {
+    "float32": {},
+    "float32 channels_last": {"channels_last": True},
+    "bfloat16": {"bfloat16": True},
+    "bfloat16 channels_last": {"bfloat16": True, "channels_last": True},
+}
+
+
+def measure(folder: Path, scale: Scale) -> list[Row]:
+    """Measure at the default width, with the largest encoder."""
+    return [
+        *forward_rows(scale),
+        *training_rows(scale, "tuned", ">= 1.8"),
+        *training_rows(scale, "unchanged"),
+        *depthwise_rows(scale),
+    ]
+
+
+def against_rivals(
+    name: str,
+    ours: Callable[[], object],
+    rivals: dict[str, Callable[[], object]],
+    repeats: int,
+    bar: str | None,
+    rate: tuple[int, str],
+    note: str,
+) -> list[Row]:
+    """Time ours and PyTorch's in turn, and compare ours with the rival that is the fastest.
+
+    Args:
+        name: what is measured.
+        ours: our function.
+        rivals: PyTorch's by name; none if it is not installed.
+        repeats: runs of each.
+        bar: the aim for the rival's seconds over ours.
+        rate: what each run does: a number and a unit.
+        note: how it is measured.
+    """
+    seconds = alternate({"ours": ours} | rivals, repeats)
+    own = seconds.pop("ours")
+    rows = [row(name, [rate[0] / s for s in own], f"{rate[1]}/s", note=note)]
+    if not seconds:
+        return rows
+    medians = {rival: statistics.median(runs) for rival, runs in seconds.items()}
+    best = min(medians, key=medians.__getitem__)
+    note = "PyTorch: " + ", ".join(f"{rival} {median:.3g} s" for rival, median in medians.items())
+    return [*rows, row(f"{name} / PyTorch's best", ratios(seconds[best], own), "x", bar, note)]
+
+
+def forward_rows(scale: Scale) -> list[Row]:
+    """Time the forward pass of one photograph of 256x256 pixels."""
+    side, encoder, width = scale.of(full=(SIDE, ENCODER, 1.0), quick=(SIDE, ENCODER, 1.0), tiny=(32, "lite0", 1 / 16))
+    network = UNet(NUM_BINS, encoder, width, compute_dtype=tf.bfloat16)
+    gray = tf.random.stateless_uniform([1, side, side, 1], [0, 0])
+    rivals = _torch_passes(network, gray) if has_torch() else {}
+    network.freeze()  # as `Colorizer.load` does
+    forward = tf.function(network, input_signature=[tf.TensorSpec([None, None, None, 1])], autograph=False)
+    repeats, note = scale.of(full=25, quick=5, tiny=1), f"{encoder}, {NUM_BINS} bins, {side}x{side} pixels"
+    ours = lambda: forward(gray).numpy()  # noqa: E731
+    return against_rivals("forward, bfloat16", ours, rivals, repeats, ">= 1", (1, "pictures"), note)
+
+
+def _torch_passes(network: UNet, gray: tf.Tensor) -> dict[str, Callable[[], object]]:
+    """By name, the forward passes of copies of a network in PyTorch."""
+    import torch
+
+    from benchmarks.rivals import torch_unet
+
+    array = torch.tensor(gray.numpy())
+
+    def run(model):
+        with torch.inference_mode():
+            return model(array)
+
+    models = {name: torch_unet.UNet(network, **options).for_prediction() for name, options in RIVALS.items()}
+    return {name: lambda model=model: run(model) for name, model in models.items()}
+
+
+def training_rows(scale: Scale, encoder_is: str, bar: str | None = None) -> list[Row]:
+    """Time a step on 16 windows of 160 pixels, with an encoder that is 'tuned' or 'unchanged'."""
+    patch, batch_size = scale.of(full=(PATCH, BATCH), quick=(PATCH, BATCH // 4), tiny=(32, 2))
+    encoder, width = scale.of(full=(ENCODER, 1.0), quick=(ENCODER, 1.0), tiny=("lite0", 1 / 16))
+    lightness, *targets = made_batch(patch, batch_size)  # as many targets a side as for a U-Net
+    batch, dtype, tuned = (lightness / 100, *targets), best_dtype(), encoder_is == "tuned"
+    make_network = lambda: UNet(NUM_BINS, encoder, width, compute_dtype=dtype)  # noqa: E731
+    trainer = make_trainer(make_network, material.bins(NUM_BINS), batch_size, encoder_rate=float(tuned))
+    rivals = _torch_steps(UNet(NUM_BINS, encoder, width), batch, tuned) if has_torch() else {}
+    name = f"training step, encoder {encoder_is}"
+    ours = lambda: trainer.step(batch, RATE, 0).loss.numpy()  # noqa: E731
+    repeats, note = scale.of(full=7, quick=2, tiny=1), f"{encoder}, {batch_size} windows of {patch}, {dtype.name}"
+    return against_rivals(name, ours, rivals, repeats, bar, (batch_size, "windows"), note)
+
+
+def _torch_steps(network: UNet, batch: tuple, tuned: bool) -> dict[str, Callable[[], float]]:
+    """By name, the steps of copies of a network in PyTorch."""
+    import torch
+
+    from benchmarks.rivals import torch_model, torch_unet
+
+    arrays = [torch.tensor(tensor.numpy()) for tensor in (batch[0], batch[1][..., 0], batch[3])]
+    models = {name: torch_unet.UNet(network, **options, tune_encoder=tuned) for name, options in RIVALS.items()}
+    steps = {name: torch_model.Training(model, RATE) for name, model in models.items()}
+    return {name: lambda training=training: training.step(*arrays) for name, training in steps.items()}
+
+
+def depthwise_rows(scale: Scale) -> list[Row]:
+    """Time the gradients of depthwise convolutions by their inputs and filters, compared with TensorFlow's own."""
+    batch_size, side = scale.of(full=(BATCH, PATCH // 4), quick=(BATCH // 4, PATCH // 4), tiny=(1, 8))
+    dtype, rows = best_dtype(), []
+    x = tf.cast(tf.random.stateless_normal([batch_size, side, side, CHANNELS], [1, 0]), dtype)
+    note = f"{batch_size} x {side}x{side} pixels, {CHANNELS} channels, {dtype.name}"
+    for size, stride in ((3, 1), (5, 2)):
+        filters = tf.random.stateless_normal([size, size, CHANNELS], [2, 0])
+        arguments = x, filters, x[:, ::stride, ::stride]
+        for k, by in enumerate(("input", "filters")):
+            steps = {"ours": depthwise_conv2d, "TensorFlow's": _own_depthwise}
+            graphs = {name: _gradient(convolve, stride, k) for name, convolve in steps.items()}
+            contestants = {name: lambda graph=graph, a=arguments: graph(*a).numpy() for name, graph in graphs.items()}
+            seconds = alternate(contestants, scale.of(full=25, quick=5, tiny=1))
+            name = f"depthwise {size}x{size}, stride {stride}, gradient by {by} / TensorFlow's own"
+            rows.append(row(name, ratios(seconds["TensorFlow's"], seconds["ours"]), "x", note=note))
+    return rows
+
+
+def _gradient(convolve, stride, k):
+    """A graph of the gradient by the input (k = 0) or the filters (k = 1); it leaves out the convolution itself."""
+
+    @tf.function(autograph=False)
+    def gradient(x, filters, by_y):
+        with tf.GradientTape() as tape:
+            tape.watch([x, filters])
+            y = convolve(x, filters, stride)
+        return tape.gradient(y, (x, filters)[k], output_gradients=by_y)
+
+    return gradient
+
+
+def _own_depthwise(x, filters, stride):
+    return tf.nn.depthwise_conv2d(x, tf.cast(filters, x.dtype)[..., None], [1, stride, stride, 1], "SAME")
