@@ -13,6 +13,7 @@ from tfcolor.evaluation import decoding_choice
 from tfcolor.evaluation.baselines import raw_aucs
 from tfcolor.evaluation.decoding_choice import choose
 from tfcolor.utils import console
+from tfcolor.utils.errors import WorkError
 
 
 def test_the_best_by_each_criterion_and_of_equals_the_least_smoothing():
@@ -24,6 +25,9 @@ def test_the_best_by_each_criterion_and_of_equals_the_least_smoothing():
     for criterion in ("mean_auc", "raw_auc", "rebalanced_auc"):
         assert choose(found, criterion) == Decoding(0.5, smoothing=2)
     assert choose(found, "dcf") == Decoding(0.2)
+    assert choose(found, "mean_auc", most_dcf=7.0) == Decoding(0.2)
+    with pytest.raises(WorkError, match=r"no combination has a dCF below 5; the least is 6\.00"):
+        choose(found, "mean_auc", most_dcf=5.0)
 
 
 @pytest.fixture
@@ -51,6 +55,10 @@ def test_what_is_measured_is_what_is_written(folder, model_folder, capsys):
     said = f"T {chosen.temperature:g}, lambda {chosen.uniform_share:g}, chroma smoothing {chosen.smoothing}"
     assert f"best in dCF: {said}" in capsys.readouterr().out
     assert description["decoding_chosen_by"] == "best dcf on the val split of photographs"
+    assert run("--model", model_folder, "--dataset", folder, "--write", "--most-dcf", 1000) == 0
+    description = json.loads((model_folder / "model.json").read_text())
+    assert description["decoding_chosen_by"] == "best mean_auc with a dCF below 1000 on the val split of photographs"
+    assert run("--model", model_folder, "--dataset", folder, "--write", "--most-dcf", -1) == 1
     assert {**description, "decoding": 0, "decoding_chosen_by": 0} == {
         **json.loads(before),
         "decoding": 0,

@@ -26,6 +26,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--model", required=True, help="a model directory")
     add("--by", default="mean_auc", choices=tuple(CRITERIA), help="metric to optimize (default: mean_auc)")
+    add("--most-dcf", type=float, default=float("inf"), help="take only what has a dCF below this (default: any)")
     add("--write", action="store_true", help="write the choice into the model's model.json")
     choosing.add_options(parser)
     return parser.parse_args(arguments)
@@ -54,8 +55,9 @@ def main(arguments: list[str] | None = None) -> None:
         ["T", "lambda", "smoothing", *(heading for _, heading in CRITERIA.values())],
         rows,
     )
-    best = choose(found, args.by)
+    best = choose(found, args.by, args.most_dcf)
     print(f"best in {CRITERIA[args.by][0]}: " + ", ".join(f"{NAMES[name]} {getattr(best, name):g}" for name in NAMES))
     if args.write:
-        write(folder, best, f"best {args.by} on the {args.split} split of {dataset.name}")
+        limit = f" with a dCF below {args.most_dcf:g}" if args.most_dcf < float("inf") else ""
+        write(folder, best, f"best {args.by}{limit} on the {args.split} split of {dataset.name}")
         print(f"written to {folder / 'model.json'}")

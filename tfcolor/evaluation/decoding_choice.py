@@ -20,10 +20,23 @@ UNIFORM_SHARES = (1.0, 0.9, 0.8, 0.65, 0.5, 0.25, 0.1, 0.02)  # lambda
 RADII = (0, 4, 8)
 
 
-def choose(found: dict[Decoding, dict[str, float]], criterion: str) -> Decoding:
-    """Return the best decoding by a criterion, such as 'mean_auc'; among equals, the one with the least smoothing."""
+def choose(found: dict[Decoding, dict[str, float]], criterion: str, most_dcf: float = float("inf")) -> Decoding:
+    """Return the best decoding by a criterion, such as 'mean_auc'; among equals, the one with the least smoothing.
+
+    Args:
+        found: from `measure`.
+        criterion: the metric to optimize.
+        most_dcf: only decodings with a smaller dCF are taken.
+
+    Raises:
+        WorkError: if none has.
+    """
+    allowed = [decoding for decoding, errors in found.items() if errors["dcf"] < most_dcf]
+    if not allowed:
+        least = min(errors["dcf"] for errors in found.values())
+        raise WorkError(f"no combination has a dCF below {most_dcf:g}; the least is {least:.2f}")
     sign = 1 if criterion == "dcf" else -1
-    return min(found, key=lambda decoding: (round(sign * found[decoding][criterion], 3), decoding.smoothing))
+    return min(allowed, key=lambda decoding: (round(sign * found[decoding][criterion], 3), decoding.smoothing))
 
 
 def measure(folder: Path, training: list[Path], paths: list[Path]) -> dict[Decoding, dict[str, float]]:
