@@ -5,4 +5,4 @@ TensorFlow, which takes three to five seconds.
 """
 
 __version__ = "0.1.0"
-DEFAULT_MODEL = "zhang-outdoor"  # one of the folders in tfcolor/models
+DEFAULT_MODEL = "general"  # one of the folders in tfcolor/models

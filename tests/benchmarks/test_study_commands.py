@@ -8,9 +8,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from benchmarks.studies import ablation, activations, encoders, mnist, processes
+from benchmarks.studies import ablation, activations, encoders, mnist, processes, working_size
 from benchmarks.studies.mnist import Digits
 from benchmarks.studies.options import RunOptions
+from tests.made import write_model
 from tfcolor.utils import console
 
 
@@ -126,3 +127,15 @@ def test_encoders(forest_data, tmp_path, monkeypatch, one_process, capsys):
     assert "zhang313" in capsys.readouterr().out
     monkeypatch.setattr(processes, "ProcessPoolExecutor", None)
     assert run(encoders.main, *arguments) == 0  # nothing is missing
+
+
+def test_working_sizes(forest_data, tmp_path, capsys):
+    model = write_model(tmp_path / "model", "unet")
+    arguments = ["--model", model, "--dataset", "forest", "--data-dir", forest_data, "--sizes", "32,64"]
+    assert run(working_size.main, *arguments) == 0
+    rows = [line.split("│")[1:-1] for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
+    coarse, fine = ([float(cell) for cell in row] for row in rows)
+    assert (coarse[0], fine[0]) == (32, 64)
+    assert 100 > fine[5] > coarse[5] > 95  # true colours, no filter
+    assert run(working_size.main, *arguments[2:], "--model", "forest") == 2
+    assert run(working_size.main, *arguments, "--sizes", "8") == 2

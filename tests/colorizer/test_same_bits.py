@@ -13,7 +13,7 @@ from tfcolor.colorizer import Colorizer
 from tfcolor.colorizer.tiles import Uncolored
 
 ROOT = Path(__file__).parents[2]
-MODELS = ("forest", "zhang-outdoor")
+MODELS = ("forest", "general", "zhang-outdoor")
 DECODING = Decoding(0.38, smoothing=3, uniform_share=0.5)
 # Successive ones of one size share a batch; the last is larger than what `zhang-outdoor` sees as it is.
 SIZES = [(40, 50)] * 5 + [(33, 71)] * 2 + [(40, 50), (96, 96), (64, 300)]

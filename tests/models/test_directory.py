@@ -203,7 +203,7 @@ def test_an_unfinished_model_has_no_description(tmp_path, make_bins, monkeypatch
 def test_a_shipped_model_is_whole_small_and_has_a_card(name):
     folder = SHIPPED / name
     _, objective, info = load_model(folder)
-    limit = {"valid8": 4e6, "zhang": 20e6}[info.network.name]
+    limit = {"valid8": 4e6, "unet": 12e6, "zhang": 20e6}[info.network.name]
     assert sum(path.stat().st_size for path in folder.iterdir()) < limit
     assert objective.bins.split == "train"
     assert all(info.content[key] for key in ("description", "limits", "command", "decoding", "metrics"))
@@ -213,5 +213,5 @@ def test_a_shipped_model_is_whole_small_and_has_a_card(name):
     assert f"T = {own.temperature:g}, λ = {own.uniform_share:g}, chroma smoothing {own.smoothing}" in card
 
 
-def test_three_models_are_shipped_and_zhangs_is_the_default():
-    assert {"forest", "outdoor", "zhang-outdoor"} <= {*shipped_models()} and DEFAULT_MODEL == "zhang-outdoor"
+def test_four_models_are_shipped_and_general_is_the_default():
+    assert {"forest", "general", "outdoor", "zhang-outdoor"} == {*shipped_models()} and DEFAULT_MODEL == "general"

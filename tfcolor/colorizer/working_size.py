@@ -48,9 +48,9 @@ class ReducedOutputs:
         """
         self._sides = lightness.shape[1:]
         sides = reduced_sides(*self._sides, size)
-        reduced = np.stack([_reduced(picture, sides) for picture in lightness])
+        small = np.stack([reduced(picture, sides) for picture in lightness])
         padded = tuple(slice(0, -(-side // network.multiple) * network.multiple) for side in sides)
-        seen = cut_with_context(reduced, padded, 0)[..., None]
+        seen = cut_with_context(small, padded, 0)[..., None]
         self._outputs = predict(seen)
         self._cell = [network.stride * length / side for length, side in zip(self._sides, sides, strict=True)]
         self._guide = tf.nn.avg_pool2d(tf.constant(seen), network.stride, network.stride, "VALID")
@@ -119,8 +119,11 @@ def _extended(x: tf.Tensor, width: int) -> tf.Tensor:
     return tf.gather(tf.gather(x, rows, axis=1), columns, axis=2)
 
 
-def _reduced(lightness: np.ndarray, sides: tuple[int, int]) -> np.ndarray:
-    """The means of cells. Pillow gets a few rows of them at a time, since it copies what it reduces."""
+def reduced(lightness: np.ndarray, sides: tuple[int, int]) -> np.ndarray:
+    """Reduce a plane float32 [H, W] to some sides, by the means of cells.
+
+    Pillow gets a few rows of cells at a time, since it copies what it reduces.
+    """
     if lightness.shape == sides:
         return lightness
     (height, width), cell = lightness.shape, lightness.shape[0] / sides[0]
