@@ -113,7 +113,7 @@ def write(evaluation: Evaluation, folder: Path, about: dict, temperatures: list[
         "categories": {name: results_of(evaluation, name, temperatures) for name in categories},
         "frechet_distance": {
             f"{name}, T = {T}" if T else name: distance
-            for (T, name), distance in evaluation.frechet_distances().items()
+            for (T, name), distance in sorted(evaluation.frechet_distances().items())
         },
         "photographs": {rank: [[file, round(auc, 2)] for auc, file in found] for rank, found in ranked.items()},
     }
