@@ -68,6 +68,14 @@ def lite_predictor(path):
     return predict
 
 
+def predictor_of(path, format):
+    """A function from lightness and T to ab, of an exported model."""
+    if format == "tflite":
+        return lite_predictor(path)
+    saved = tf.saved_model.load(str(path)).signatures["serving_default"]
+    return lambda x, T: saved(lightness=tf.constant(x[None, ..., None]), temperature=tf.constant(T))["ab"][0].numpy()
+
+
 @pytest.mark.parametrize(("size", "sizes"), [("24x32", [(24, 32)]), (None, [(24, 32), (5, 9), (41, 20)])], ids=str)
 def test_tflite_of_one_size_and_of_any(run, tmp_path, model_folder, size, sizes):
     options = ["--size", size] if size else []
@@ -101,11 +109,7 @@ def test_a_network_that_sees_far_is_exported(tmp_path, format, size, smoothing):
     options = ["--model", str(folder), "--format", format, "--output", str(tmp_path / "exported")]
     options += ["--size", size] if size else []
     assert console.run(lambda: export.main(options)) == 0
-    if format == "tflite":
-        predict = lite_predictor(tmp_path / "exported")
-    else:
-        saved = tf.saved_model.load(str(tmp_path / "exported")).signatures["serving_default"]
-        predict = lambda x, T: saved(lightness=tf.constant(x[None, ..., None]), temperature=T)["ab"][0].numpy()  # noqa: E731
+    predict = predictor_of(tmp_path / "exported", format)
     colorizer = Colorizer.load(folder, "float32")
     sizes = [tuple(map(int, size.split("x")))] if size else [(24, 32), (21, 37), (290, 37), (30, 400)]
     for sides in sizes:
@@ -127,11 +131,7 @@ def test_the_models_smoothing_is_exported(run, tmp_path, model_folder, format):
     )
     assert run("--format", format, "--output", tmp_path / "exported")[0] == 0
     colorizer, lightness = Colorizer.load(model_folder, "float32"), picture(30, 24)
-    if format == "tflite":
-        ab = lite_predictor(tmp_path / "exported")(lightness, 0.38)
-    else:
-        predict = tf.saved_model.load(str(tmp_path / "exported")).signatures["serving_default"]
-        ab = predict(lightness=tf.constant(lightness[None, ..., None]), temperature=tf.constant(0.38))["ab"][0].numpy()
+    ab = predictor_of(tmp_path / "exported", format)(lightness, 0.38)
     agrees(ab, colorizer, lightness, 0.38)
     assert np.abs(ab - colorizer.predict_ab(lightness, 0.38, smoothing=0)).max() > 0.1
 
@@ -169,11 +169,7 @@ def test_a_network_with_a_working_size_is_exported(tmp_path, monkeypatch, format
     folder = write_model(tmp_path / "model", "unet", description={"decoding": decoding})
     options = ["--model", str(folder), "--format", format, "--output", str(tmp_path / "exported")]
     assert console.run(lambda: export.main(options + (["--size", size] if size else []))) == 0
-    if format == "tflite":
-        predict = lite_predictor(tmp_path / "exported")
-    else:
-        saved = tf.saved_model.load(str(tmp_path / "exported")).signatures["serving_default"]
-        predict = lambda x, T: saved(lightness=tf.constant(x[None, ..., None]), temperature=T)["ab"][0].numpy()  # noqa: E731
+    predict = predictor_of(tmp_path / "exported", format)
     colorizer = Colorizer.load(folder, "float32")
     sizes = [tuple(map(int, size.split("x")))] if size else [(40, 50), (300, 290), (30, 800)]
     for sides in sizes:

@@ -342,7 +342,7 @@ def test_lightness_is_not_kept_while_results_are_written(predict, tmp_path, resu
 
     def reading(*arguments):
         page = read_page(*arguments)
-        pages.append(weakref.ref(page))
+        pages.append(weakref.ref(page.lightness))
         return page
 
     def saving(*arguments):
@@ -350,7 +350,9 @@ def test_lightness_is_not_kept_while_results_are_written(predict, tmp_path, resu
         save_png(*arguments)
 
     monkeypatch.setattr(colorize_files, "read_page", reading)
-    monkeypatch.setattr(colorize_files, "_PIXELS_BEHIND", 0)  # as for a picture so large that its writing is awaited
+    # As for a picture so large that it is a batch of its own, and its writing is awaited.
+    monkeypatch.setattr("tfcolor.colorizer.colorizer._BATCH_PIXELS", 1)
+    monkeypatch.setattr(colorize_files, "_PIXELS_BEHIND", 0)
     monkeypatch.setitem(writing._SAVERS, "png", saving)
     assert predict(save(tmp_path / "a.png")).status == 0
     assert names(results) == ["a.png"] and alive == [False]

@@ -66,13 +66,7 @@ def training_batches(
     else:
         examples = windows(first_step * share, pipeline)
     if degrade:
-        numbers = tf.data.Dataset.counter(start=first_step * share)
-        examples = tf.data.Dataset.zip(numbers, examples).map(
-            lambda number, rgb: _with_lightness(
-                rgb, seed, number * pipeline.num_input_pipelines + pipeline.input_pipeline_id, degrade
-            ),
-            num_parallel_calls=tf.data.AUTOTUNE,
-        )
+        examples = _with_lightness(examples, first_step * share, pipeline, seed, degrade)
     return (
         examples.batch(global_batch // max(pipeline.num_replicas_in_sync, 1), drop_remainder=True)
         .map(make_batch, num_parallel_calls=tf.data.AUTOTUNE)
@@ -80,9 +74,15 @@ def training_batches(
     )
 
 
-def _with_lightness(rgb, seed, example, share):
-    """A window and its lightness, which may be degraded."""
-    gray = lightness_to_gray(levels_to_lightness(rgb)[..., None])
-    # Another seed than that of the window's place, from which all would follow.
-    own_seed = tf.random.fold_in(tf.stack([tf.cast(seed, tf.int64), example]), _DEGRADATION)
-    return rgb, gray_to_lightness(degraded(gray, own_seed, share))
+def _with_lightness(examples, first, pipeline, seed, degrade):
+    """Windows, the first of which is number `first` of this worker, with their lightness, some of it degraded."""
+
+    def add_lightness(number, rgb):
+        example = number * pipeline.num_input_pipelines + pipeline.input_pipeline_id
+        gray = lightness_to_gray(levels_to_lightness(rgb)[..., None])
+        # Another seed than that of the window's place, from which all would follow.
+        own_seed = tf.random.fold_in(tf.stack([tf.cast(seed, tf.int64), example]), _DEGRADATION)
+        return rgb, gray_to_lightness(degraded(gray, own_seed, degrade))
+
+    numbers = tf.data.Dataset.counter(start=first)
+    return tf.data.Dataset.zip(numbers, examples).map(add_lightness, num_parallel_calls=tf.data.AUTOTUNE)
