@@ -70,6 +70,9 @@ def forward_rows(scale: Scale) -> list[Row]:
     """Time the forward pass of one photograph of 256x256 pixels."""
     side, encoder, width = scale.of(full=(SIDE, ENCODER, 1.0), quick=(SIDE, ENCODER, 1.0), tiny=(32, "lite0", 1 / 16))
     network = UNet(NUM_BINS, encoder, width, compute_dtype=tf.bfloat16)
+    for name, weight in network.weights.items():
+        if name.endswith("/bias"):  # zeros would be left out of the graph
+            weight.assign(tf.random.stateless_normal(weight.shape, [0, 1]))
     gray = tf.random.stateless_uniform([1, side, side, 1], [0, 0])
     rivals = _torch_passes(network, gray) if has_torch() else {}
     network.freeze()  # as `Colorizer.load` does

@@ -117,7 +117,8 @@ class _Block(nn.Module):
 class Convolution(nn.Module):
     """A convolution with TensorFlow's SAME padding, computed in the dtype of its input.
 
-    Those of the encoder have a factor for each channel. Depthwise filters are not trained, as in tfcolor.
+    Those of the encoder have a factor for each channel. Depthwise filters and their factors are not trained, as in
+    tfcolor.
     """
 
     def __init__(self, arrays: dict[str, torch.Tensor], name: str, stride: int = 1):
@@ -136,6 +137,8 @@ class Convolution(nn.Module):
         for part in ("scale", "bias"):
             array = arrays.get(f"{name}/{part}")
             self.register_parameter(part, None if array is None else nn.Parameter(array))
+        if self._is_depthwise:
+            self.fold()
 
     @torch.no_grad()
     def fold(self) -> None:
@@ -146,20 +149,11 @@ class Convolution(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Convolve x [B, C, H, W] -> [B, D, H / stride, W / stride]."""
-        if self.scale is None:
-            return self._convolve(x, self.weight, self.bias)
-        if not self._is_depthwise:
-            return self._convolve(x, self.weight * self.scale[:, None, None, None], self.bias)
-        # The fastest of several ways, and none computes gradients by the filters, which take longest.
-        mean, variance = torch.zeros_like(self.scale), torch.ones_like(self.scale)
-        y = self._convolve(x, self.weight, None)
-        return functional.batch_norm(y, mean, variance, self.scale, self.bias, eps=0)
-
-    def _convolve(self, x, weight, bias):
+        weight = self.weight if self.scale is None else self.weight * self.scale[:, None, None, None]
         size, groups = weight.shape[-1], len(weight) if self._is_depthwise else 1
         padding = size // 2
         if self._stride == 2:
             before, padding = (size - 2) // 2, 0
             x = functional.pad(x, [before, size - 2 - before] * 2)
-        bias = None if bias is None else bias.to(x.dtype)
+        bias = None if self.bias is None else self.bias.to(x.dtype)
         return functional.conv2d(x, weight.to(x.dtype), bias, self._stride, padding, groups=groups)

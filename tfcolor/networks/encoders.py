@@ -88,7 +88,7 @@ class ScaledConvolution(tf.Module):
         self.filter = tf.Variable(tf.random.stateless_normal(shape, seed, stddev=self._deviation), name="filter")
         self.scale = tf.Variable(tf.ones([channels_out]), name="scale")
         self.bias = tf.Variable(tf.zeros([channels_out]), name="bias")
-        self._constant: np.ndarray | None = None
+        self._constants: list[np.ndarray] = []
 
     @property
     def weights(self) -> dict[str, tf.Variable]:
@@ -103,17 +103,14 @@ class ScaledConvolution(tf.Module):
         return {f"{self.name}/{part}": value.astype(np.float32) for part, value in values.items()}
 
     def freeze(self, dtype: tf.DType) -> None:
-        """Use the current filter, as a constant, in all later predictions; see `Network.freeze`."""
-        self._constant = tf.cast(self.filter * self.scale, dtype).numpy()
+        """Use the current filter and bias, as constants, in all later predictions; see `Network.freeze`."""
+        self._constants = [tf.cast(value, dtype).numpy() for value in (self.filter * self.scale, self.bias)]
 
     def __call__(self, x: tf.Tensor, training: TrainingPass | None = None) -> tf.Tensor:
         """Convolve x [B, H, W, channels_in] in its own dtype -> [B, H / stride, W / stride, channels_out]."""
-        is_frozen = training is None and self._constant is not None
-        if self._depthwise and not is_frozen:  # the gradient by the factors then needs none by the filters
-            y = self._convolve(x, self.filter) * tf.cast(self.scale, x.dtype)
-        else:
-            y = self._convolve(x, tf.constant(self._constant) if is_frozen else self.filter * self.scale)
-        return tf.nn.bias_add(y, tf.cast(self.bias, x.dtype))
+        is_frozen = training is None and self._constants
+        filters, bias = map(tf.constant, self._constants) if is_frozen else (self.filter * self.scale, self.bias)
+        return tf.nn.bias_add(self._convolve(x, filters), tf.cast(bias, x.dtype))
 
     def _convolve(self, x, filters):
         if self._depthwise:
@@ -193,8 +190,9 @@ class Encoder(tf.Module):
 
     @property
     def fixed(self) -> set[str]:
-        """Names of weights that training leaves unchanged: the depthwise filters, whose gradients take most time."""
-        return {f"{layer.name}/filter" for layer in self.layers if layer.name.endswith("_depthwise")}
+        """Names of weights that training leaves unchanged: depthwise filters, whose gradients take most time."""
+        depthwise = [layer.name for layer in self.layers if layer.name.endswith("_depthwise")]
+        return {f"{name}/{part}" for name in depthwise for part in ("filter", "scale")}
 
     @property
     def channels(self) -> list[int]:

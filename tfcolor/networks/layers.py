@@ -69,11 +69,11 @@ class Convolution(tf.Module):
         self._geometry = {"stride": stride, "dilation": dilation, "padding": padding}
         self.filter = tf.Variable(tf.random.stateless_normal(shape, seed, stddev=deviation), name="filter")
         self.bias = tf.Variable(tf.zeros([channels_out]), name="bias") if bias else None
-        self._constant: np.ndarray | None = None
+        self._constants: list[np.ndarray] = []
 
     def freeze(self, dtype: tf.DType) -> None:
-        """Use the current filter, as a constant, in all later predictions; see `Network.freeze`."""
-        self._constant = tf.cast(self.filter, dtype).numpy()
+        """Use the current filter and bias, as constants, in all later predictions; see `Network.freeze`."""
+        self._constants = [tf.cast(weight, dtype).numpy() for weight in self.weights.values()]
 
     @property
     def weights(self) -> dict[str, tf.Variable]:
@@ -83,9 +83,10 @@ class Convolution(tf.Module):
 
     def __call__(self, x: tf.Tensor, training: TrainingPass | None = None) -> tf.Tensor:
         """Convolve x [B, H, W, channels_in] in its own dtype -> [B, H', W', channels_out]."""
-        is_frozen = training is None and self._constant is not None
-        y = conv2d(x, tf.constant(self._constant) if is_frozen else self.filter, **self._geometry)
-        y = y if self.bias is None else tf.nn.bias_add(y, tf.cast(self.bias, y.dtype))
+        is_frozen = training is None and self._constants
+        filters, *bias = map(tf.constant, self._constants) if is_frozen else self.weights.values()
+        y = conv2d(x, filters, **self._geometry)
+        y = tf.nn.bias_add(y, tf.cast(*bias, y.dtype)) if bias else y
         if training is not None:
             training.observe(self, x, y)
         return y

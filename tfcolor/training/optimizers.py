@@ -1,4 +1,4 @@
-"""Adam, as a pure function and a class with its moments; gradient clipping; learning rate schedules."""
+"""Adam; averages of weights; gradient clipping; learning rate schedules."""
 
 import math
 from dataclasses import dataclass
@@ -11,29 +11,8 @@ CUT, PATIENCE = 0.2, 10  # of `Plateau`: the factor of a cut, and the epochs bef
 WARMUP_STEPS = 100  # about 1 / (1 - beta2): before that, Adam's second moments are poor estimates
 
 
-def adam_update(
-    gradient: tf.Tensor, mean: tf.Tensor, square: tf.Tensor, updates: tf.Tensor, learning_rate: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Compute one update of Adam (Kingma and Ba 2015, algorithm 1).
-
-    Args:
-        gradient: float32 [...].
-        mean, square: float32 [...], the moments m and v before the update.
-        updates: float32 scalar, the number t of this update, from 1.
-        learning_rate: float32 scalar.
-
-    Returns:
-        What to add to the weight, and the new m and v; float32 [...] each.
-    """
-    mean = BETA1 * mean + (1 - BETA1) * gradient
-    square = BETA2 * square + (1 - BETA2) * gradient**2
-    unbiased_mean = mean / (1 - BETA1**updates)
-    unbiased_square = square / (1 - BETA2**updates)
-    return -learning_rate * unbiased_mean / (tf.sqrt(unbiased_square) + EPSILON), mean, square
-
-
 class Adam(tf.Module):
-    """Adam's moments for a set of named weights, and the number of updates."""
+    """Adam (Kingma and Ba 2015, algorithm 1) for a set of named weights."""
 
     def __init__(self, weights: dict[str, tf.Variable], rates: dict[str, float] | None = None):
         """Start with zero moments; call it inside the strategy's scope.
@@ -63,21 +42,26 @@ class Adam(tf.Module):
             learning_rate: float32 scalar.
             accept: bool scalar.
         """
-        updates = self._updates + tf.cast(accept, tf.int64)
+        # A rejected step may hold NaN, which even a factor of zero would spread.
+        tf.cond(accept, lambda: self._update(gradients, learning_rate), lambda: None)
+
+    def _update(self, gradients, learning_rate):
+        updates = self._updates.assign_add(1)
+        power1, power2 = (tf.pow(beta, tf.cast(updates, tf.float32)) for beta in (BETA1, BETA2))
         for name, weight in self._weights.items():
-            mean, square = self._means[name], self._squares[name]
-            change, *moments = adam_update(
-                gradients[name],
-                mean,
-                square,
-                tf.cast(tf.maximum(updates, 1), tf.float32),
-                self._rates.get(name, 1.0) * learning_rate,
+            # One pass over memory. The kernel adds epsilon before the correction of the second moment; the paper, after.
+            tf.raw_ops.ResourceApplyAdam(
+                var=weight.handle,
+                m=self._means[name].handle,
+                v=self._squares[name].handle,
+                beta1_power=power1,
+                beta2_power=power2,
+                lr=self._rates.get(name, 1.0) * learning_rate,
+                beta1=BETA1,
+                beta2=BETA2,
+                epsilon=EPSILON * tf.sqrt(1 - power2),
+                grad=gradients[name],
             )
-            # A rejected step may be NaN, which `tf.where` drops, but a factor of zero would not.
-            weight.assign(tf.where(accept, weight + change, weight))
-            mean.assign(tf.where(accept, moments[0], mean))
-            square.assign(tf.where(accept, moments[1], square))
-        self._updates.assign(updates)
 
 
 class WeightAverage(tf.Module):
@@ -105,10 +89,9 @@ class WeightAverage(tf.Module):
     def update(self, accept: tf.Tensor) -> None:
         """Update the averages with the current weights, or do nothing if `accept` is false."""
         updates = tf.cast(self._updates, tf.float32)
-        decay = tf.minimum(self._decay, (1 + updates) / (10 + updates))
+        rate = tf.cast(accept, tf.float32) * (1 - tf.minimum(self._decay, (1 + updates) / (10 + updates)))
         for name, weight in self._weights.items():
-            average = self._averages[name]
-            average.assign(tf.where(accept, decay * average + (1 - decay) * weight, average))
+            self._averages[name].assign_add(rate * (weight - self._averages[name]))
         self._updates.assign_add(tf.cast(accept, tf.int64))
 
 
