@@ -17,6 +17,7 @@ from tfcolor.ops.depthwise import depthwise_conv2d
 ENCODER, NUM_BINS, SIDE = "lite2", 313, 256
 PATCH, BATCH = 160, 16  # of training
 CHANNELS = 144  # of the depthwise convolutions that are measured: those of lite2 at a quarter of the resolution
+BEST = "PyTorch's best"
 RIVALS = {
     "float32": {},
     "float32 channels_last": {"channels_last": True},
@@ -38,32 +39,33 @@ def measure(folder: Path, scale: Scale) -> list[Row]:
 def against_rivals(
     name: str,
     ours: Callable[[], object],
-    rivals: dict[str, Callable[[], object]],
+    rivals: dict[str, dict[str, Callable[[], object]]],
     repeats: int,
     bar: str | None,
     rate: tuple[int, str],
     note: str,
 ) -> list[Row]:
-    """Time ours and PyTorch's in turn, and compare ours with the rival that is the fastest.
+    """Time ours and PyTorch's in turn, and compare ours with the fastest rival of each group.
 
     Args:
         name: what is measured.
         ours: our function.
-        rivals: PyTorch's by name; none if it is not installed.
+        rivals: PyTorch's by name, for each group; empty if it is not installed.
         repeats: runs of each.
         bar: the aim for the rival's seconds over ours.
         rate: what each run does: a number and a unit.
         note: how it is measured.
     """
-    seconds = alternate({"ours": ours} | rivals, repeats)
+    together = {(group, rival): run for group, runs in rivals.items() for rival, run in runs.items()}
+    seconds = alternate({"ours": ours} | together, repeats)
     own = seconds.pop("ours")
     rows = [row(name, [rate[0] / s for s in own], f"{rate[1]}/s", note=note)]
-    if not seconds:
-        return rows
-    medians = {rival: statistics.median(runs) for rival, runs in seconds.items()}
-    best = min(medians, key=medians.__getitem__)
-    note = "PyTorch: " + ", ".join(f"{rival} {median:.3g} s" for rival, median in medians.items())
-    return [*rows, row(f"{name} / PyTorch's best", ratios(seconds[best], own), "x", bar, note)]
+    for group, runs in rivals.items():
+        medians = {rival: statistics.median(seconds[group, rival]) for rival in runs}
+        best = min(medians, key=medians.__getitem__)
+        note = "PyTorch: " + ", ".join(f"{rival} {median:.3g} s" for rival, median in medians.items())
+        rows.append(row(f"{name} / {group}", ratios(seconds[group, best], own), "x", bar, note))
+    return rows
 
 
 def forward_rows(scale: Scale) -> list[Row]:
@@ -74,7 +76,7 @@ def forward_rows(scale: Scale) -> list[Row]:
         if name.endswith("/bias"):  # zeros would be left out of the graph
             weight.assign(tf.random.stateless_normal(weight.shape, [0, 1]))
     gray = tf.random.stateless_uniform([1, side, side, 1], [0, 0])
-    rivals = _torch_passes(network, gray) if has_torch() else {}
+    rivals = {BEST: _torch_passes(network, gray)} if has_torch() else {}
     network.freeze()  # as `Colorizer.load` does
     forward = tf.function(network, input_signature=[tf.TensorSpec([None, None, None, 1])], autograph=False)
     repeats, note = scale.of(full=25, quick=5, tiny=1), f"{encoder}, {NUM_BINS} bins, {side}x{side} pixels"
@@ -106,21 +108,26 @@ def training_rows(scale: Scale, encoder_is: str, bar: str | None = None) -> list
     batch, dtype, tuned = (lightness / 100, *targets), best_dtype(), encoder_is == "tuned"
     make_network = lambda: UNet(NUM_BINS, encoder, width, compute_dtype=dtype)  # noqa: E731
     trainer = make_trainer(make_network, material.bins(NUM_BINS), batch_size, encoder_rate=float(tuned))
-    rivals = _torch_steps(UNet(NUM_BINS, encoder, width), batch, tuned) if has_torch() else {}
+    rivals = {}
+    if has_torch():
+        copied = UNet(NUM_BINS, encoder, width)
+        rivals[BEST] = _torch_steps(copied, batch, tune_encoder=tuned)
+        if tuned:
+            rivals[f"{BEST}, depthwise filters tuned too"] = _torch_steps(copied, batch, tune_depthwise=True)
     name = f"training step, encoder {encoder_is}"
     ours = lambda: trainer.step(batch, RATE, 0).loss.numpy()  # noqa: E731
     repeats, note = scale.of(full=7, quick=2, tiny=1), f"{encoder}, {batch_size} windows of {patch}, {dtype.name}"
     return against_rivals(name, ours, rivals, repeats, bar, (batch_size, "windows"), note)
 
 
-def _torch_steps(network: UNet, batch: tuple, tuned: bool) -> dict[str, Callable[[], float]]:
-    """By name, the steps of copies of a network in PyTorch."""
+def _torch_steps(network: UNet, batch: tuple, **trained: bool) -> dict[str, Callable[[], float]]:
+    """By name, the steps of copies of a network in PyTorch; what is trained is given as in `torch_unet.UNet`."""
     import torch
 
     from benchmarks.rivals import torch_model, torch_unet
 
     arrays = [torch.tensor(tensor.numpy()) for tensor in (batch[0], batch[1][..., 0], batch[3])]
-    models = {name: torch_unet.UNet(network, **options, tune_encoder=tuned) for name, options in RIVALS.items()}
+    models = {name: torch_unet.UNet(network, **options, **trained) for name, options in RIVALS.items()}
     steps = {name: torch_model.Training(model, RATE) for name, model in models.items()}
     return {name: lambda training=training: training.step(*arrays) for name, training in steps.items()}
 

@@ -12,7 +12,13 @@ class UNet(nn.Module):
     """A copy of a tfcolor `UNet`."""
 
     def __init__(
-        self, network: tf.Module, *, channels_last: bool = False, bfloat16: bool = False, tune_encoder: bool = True
+        self,
+        network: tf.Module,
+        *,
+        channels_last: bool = False,
+        bfloat16: bool = False,
+        tune_encoder: bool = True,
+        tune_depthwise: bool = False,
     ):
         """Copy the weights.
 
@@ -21,6 +27,7 @@ class UNet(nn.Module):
             channels_last: whether tensors lie in memory as [B, H, W, C] rather than [B, C, H, W].
             bfloat16: whether to convolve in bfloat16; parameters that are trained, and logits, stay float32.
             tune_encoder: whether the encoder is trained too, except for its depthwise filters.
+            tune_depthwise: whether these are trained as well.
         """
         super().__init__()
         self._dtype = torch.bfloat16 if bfloat16 else torch.float32
@@ -31,6 +38,11 @@ class UNet(nn.Module):
         self.decoder = nn.ModuleList(Convolution(arrays, f"decoder{k}_{j}") for k in (1, 2, 3) for j in (1, 2))
         self.logits = Convolution(arrays, "logits")
         self.to(memory_format=self._memory_format)
+        if not tune_depthwise:
+            for module in self.modules():
+                if isinstance(module, Convolution) and module.is_depthwise:
+                    module.weight.requires_grad_(False)
+                    module.fold()
         if not tune_encoder:
             self._make_constant(self.encoder)
 
@@ -117,8 +129,7 @@ class _Block(nn.Module):
 class Convolution(nn.Module):
     """A convolution with TensorFlow's SAME padding, computed in the dtype of its input.
 
-    Those of the encoder have a factor for each channel. Depthwise filters and their factors are not trained, as in
-    tfcolor.
+    Those of the encoder have a factor for each channel.
     """
 
     def __init__(self, arrays: dict[str, torch.Tensor], name: str, stride: int = 1):
@@ -131,14 +142,12 @@ class Convolution(nn.Module):
         """
         super().__init__()
         filters = arrays[f"{name}/filter"]
-        self._is_depthwise, self._stride = filters.ndim == 3, stride
-        weight = filters.permute(2, 0, 1)[:, None] if self._is_depthwise else filters.permute(3, 2, 0, 1)
-        self.weight = nn.Parameter(weight.contiguous(), requires_grad=not self._is_depthwise)
+        self.is_depthwise, self._stride = filters.ndim == 3, stride
+        weight = filters.permute(2, 0, 1)[:, None] if self.is_depthwise else filters.permute(3, 2, 0, 1)
+        self.weight = nn.Parameter(weight.contiguous())
         for part in ("scale", "bias"):
             array = arrays.get(f"{name}/{part}")
             self.register_parameter(part, None if array is None else nn.Parameter(array))
-        if self._is_depthwise:
-            self.fold()
 
     @torch.no_grad()
     def fold(self) -> None:
@@ -150,10 +159,13 @@ class Convolution(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Convolve x [B, C, H, W] -> [B, D, H / stride, W / stride]."""
         weight = self.weight if self.scale is None else self.weight * self.scale[:, None, None, None]
-        size, groups = weight.shape[-1], len(weight) if self._is_depthwise else 1
+        size, groups = weight.shape[-1], len(weight) if self.is_depthwise else 1
         padding = size // 2
         if self._stride == 2:
             before, padding = (size - 2) // 2, 0
             x = functional.pad(x, [before, size - 2 - before] * 2)
         bias = None if self.bias is None else self.bias.to(x.dtype)
-        return functional.conv2d(x, weight.to(x.dtype), bias, self._stride, padding, groups=groups)
+        # The gradient by the bias of a convolution would compute the one by its filters too, which takes longest.
+        adds = self.is_depthwise and bias.requires_grad and not weight.requires_grad
+        y = functional.conv2d(x, weight.to(x.dtype), None if adds else bias, self._stride, padding, groups=groups)
+        return y + bias[:, None, None] if adds else y

@@ -49,7 +49,7 @@ class Adam(tf.Module):
         updates = self._updates.assign_add(1)
         power1, power2 = (tf.pow(beta, tf.cast(updates, tf.float32)) for beta in (BETA1, BETA2))
         for name, weight in self._weights.items():
-            # One pass over memory. The kernel adds epsilon before the correction of the second moment; the paper, after.
+            # One pass over memory. Its epsilon is added before the second moment is corrected; in the paper, after.
             tf.raw_ops.ResourceApplyAdam(
                 var=weight.handle,
                 m=self._means[name].handle,
