@@ -1,5 +1,6 @@
 """The terminal: options, exit statuses, progress in pipes and on terminals, and scripts that answer quickly."""
 
+import gc
 import io
 import json
 import os
@@ -183,6 +184,7 @@ def test_what_tensorflow_says_appears_if_it_fails(fake_tensorflow, capfd):
     with pytest.raises(ImportError, match="a library is missing"):
         console.load_tensorflow()
     assert capfd.readouterr().err == "no GPU here\n"
+    assert gc.isenabled()
     fake_tensorflow(KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         console.load_tensorflow()

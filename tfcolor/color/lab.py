@@ -183,10 +183,15 @@ def is_outside_gamut(linear: tf.Tensor) -> tf.Tensor:
 
 def visible(lab: tf.Tensor, dtype: tf.DType = tf.uint8) -> tf.Tensor:
     """Convert Lab float32 [..., 3] to sRGB uint8 or uint16 [..., 3], with colours moved `into_gamut` first."""
+    return to_levels(visible_rgb(lab), dtype)
+
+
+def visible_rgb(lab: tf.Tensor) -> tf.Tensor:
+    """Convert Lab to sRGB, float32 [..., 3] each, with colours moved `into_gamut` first."""
     linear = lab_to_linear(lab)
     outside = tf.where(is_outside_gamut(linear))
     border = lab_to_linear(to_gamut_border(tf.gather_nd(lab, outside)))
-    return to_levels(linear_to_rgb(tf.tensor_scatter_nd_update(linear, outside, border)), dtype)
+    return linear_to_rgb(tf.tensor_scatter_nd_update(linear, outside, border))
 
 
 def grayed(rgb: tf.Tensor) -> tf.Tensor:

@@ -6,7 +6,14 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from tfcolor.color.lab import is_outside_gamut, lab_to_linear, linear_to_rgb, to_gamut_border, to_levels, visible
+from tfcolor.color.lab import (
+    is_outside_gamut,
+    lab_to_linear,
+    linear_to_rgb,
+    to_gamut_border,
+    to_levels,
+    visible_rgb,
+)
 from tfcolor.utils import pixelwise
 
 _BORDER_BLOCK = 2**15  # colours outside the gamut that XLA converts at once: it takes three times as long for them
@@ -17,20 +24,6 @@ def inside(x: tf.Tensor, width: int) -> tf.Tensor:
     return x[:, width:-width, width:-width] if width else x
 
 
-def paint(lightness: tf.Tensor, ab: tf.Tensor, dtype: tf.DType = tf.uint8) -> tf.Tensor:
-    """Combine lightness and colour into sRGB.
-
-    Args:
-        lightness: float32 [..., 1], L* in [0, 100].
-        ab: float32 [..., 2], ab units.
-        dtype: uint8 or uint16.
-
-    Returns:
-        sRGB [..., 3] of this type. Colours outside sRGB lose chroma, not lightness.
-    """
-    return visible(tf.concat([lightness, ab], axis=-1), dtype)
-
-
 def painted(lightness: np.ndarray, ab: np.ndarray | None = None, dtype: type = np.uint8) -> np.ndarray:
     """Make a picture, sRGB [H, W, 3], from lightness float32 [H, W] and ab float32 [H, W, 2], or None for gray."""
     ab = np.broadcast_to(np.float32(0), [*lightness.shape, 2]) if ab is None else ab
@@ -38,14 +31,15 @@ def painted(lightness: np.ndarray, ab: np.ndarray | None = None, dtype: type = n
 
 
 def painter(num_pixels: int, dtype: type) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Choose the fastest way to `paint` a picture.
+    """Choose the fastest way to combine lightness and colour into sRGB.
 
     Args:
         num_pixels: pixels of the whole picture; all of its parts are painted in the same way.
         dtype: uint8 or uint16.
 
     Returns:
-        A function like `paint`, from parts [..., 1] and [..., 2] of the picture to an array [..., 3].
+        A function of L* in [0, 100] and ab, float32 [..., 1] and [..., 2], parts of the picture, that returns sRGB
+        [..., 3] of this type. Colours outside sRGB lose chroma, not lightness.
     """
     paint_pixels = _fused if pixelwise.is_large(num_pixels) else _plain
 
@@ -57,8 +51,13 @@ def painter(num_pixels: int, dtype: type) -> Callable[[np.ndarray, np.ndarray], 
 
 
 def _plain(lightness, ab, dtype):
-    """Paint with TensorFlow's operations."""
-    return pixelwise.compiled(_function(paint, dtype), by_xla=False)(lightness, ab)[0]
+    """Paint with TensorFlow's operations. Pictures of 8 and 16 bits share what takes longest to trace."""
+    (rgb,) = pixelwise.compiled(_paint_rgb, by_xla=False)(lightness, ab)
+    return pixelwise.compiled(_function(to_levels, dtype), by_xla=False)(rgb)[0]
+
+
+def _paint_rgb(lightness, ab):
+    return visible_rgb(tf.concat([lightness, ab], axis=-1))
 
 
 def _fused(lightness, ab, dtype):

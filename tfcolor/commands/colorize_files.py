@@ -100,6 +100,7 @@ def colorize_files(
         WorkError: there is no space left for any result.
     """
     with Progress("colouring", len(jobs), "photographs") as progress, ThreadPoolExecutor(workers) as pool:
+        pool.submit(painted, np.zeros([1, 1], np.float32))  # so that painting is traced while the network is optimized
         report = Report(progress)
         results = _Results(report, pool, workers, outputs)
         waiting: deque[tuple[_PageTask, Page, int]] = deque()  # pages that are being coloured, and their tiles

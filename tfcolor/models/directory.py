@@ -171,10 +171,13 @@ def load_model(folder: Path, compute_dtype: Any = "float32") -> tuple[Any, Any, 
     Raises:
         InputError: if something is missing or does not fit.
     """
+    from tfcolor.networks.layers import blank_filters
+
     info = read_info(folder)
     try:
         objective = info.objective.make(Bins.load(folder / "bins.npz"))
-        network = info.network.make(objective.num_outputs, compute_dtype=compute_dtype)
+        with blank_filters():
+            network = info.network.make(objective.num_outputs, compute_dtype=compute_dtype)
     except ValueError as error:
         raise InputError(f"{folder}: {error}") from error
     path = folder / "weights.npz"

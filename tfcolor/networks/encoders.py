@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfcolor.networks.layers import TrainingPass
+from tfcolor.networks.layers import TrainingPass, initial_filter
 from tfcolor.networks.pretrained import read_weights
 from tfcolor.ops.convolution import conv2d
 from tfcolor.ops.depthwise import depthwise_conv2d
@@ -85,7 +85,7 @@ class ScaledConvolution(tf.Module):
         self._depthwise, self._stride = depthwise, stride
         shape = [kernel_size, kernel_size, *([] if depthwise else [channels_in]), channels_out]
         self._deviation = (2 / math.prod(shape[:-1])) ** 0.5
-        self.filter = tf.Variable(tf.random.stateless_normal(shape, seed, stddev=self._deviation), name="filter")
+        self.filter = tf.Variable(initial_filter(shape, seed, self._deviation), name="filter")
         self.scale = tf.Variable(tf.ones([channels_out]), name="scale")
         self.bias = tf.Variable(tf.zeros([channels_out]), name="bias")
         self._constants: list[np.ndarray] = []

@@ -1,6 +1,7 @@
 """What the commands share at the terminal: options, exit statuses, tables, and the progress of long work."""
 
 import argparse
+import gc
 import logging
 import os
 import re
@@ -102,6 +103,7 @@ def load_tensorflow() -> None:
     is_loaded = False
     with tempfile.TemporaryFile() as greeting:
         os.dup2(greeting.fileno(), 2)  # C++ writes the lines past sys.stderr
+        gc.disable()  # the import creates a million objects, which the collector would visit again and again
         try:
             import tensorflow as tf
 
@@ -111,6 +113,8 @@ def load_tensorflow() -> None:
             is_loaded = True  # there is nothing to explain
             raise
         finally:
+            gc.freeze()
+            gc.enable()
             os.dup2(terminal, 2)
             os.close(terminal)
             greeting.seek(0)
