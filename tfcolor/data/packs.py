@@ -1,6 +1,6 @@
 """Photographs packed into TFRecord shards, which disks and networks read faster than many small files.
 
-Each record is an Example with two features: `file`, the name of the photograph, and `image`, a JPEG or PNG file.
+Each record is an Example with two features: `file`, the name of the photograph, and `image`, a JPEG, PNG or BMP file.
 `pack.json` is written last, so that a pack with it is whole.
 """
 
@@ -78,7 +78,8 @@ def write_pack(
     """Pack the photographs of a split, in a mixed order that makes each shard a fair sample.
 
     JPEG and PNG files that Pillow opens as RGB, upright and without transparency, are packed byte for byte. All other
-    photographs are packed as PNG files of the pixels that `read_photo` returns.
+    photographs are packed as BMP files of the pixels that `read_photo` returns: twice the size of PNG, but read in a
+    tenth of the time, and many times in training.
 
     Args:
         dataset: the whole dataset.
@@ -188,7 +189,7 @@ def _shard(folder: Path, number: int, count: int) -> Path:
 
 def _example(path: Path) -> bytes:
     photo = read_photo(path)  # also checks that the file is whole
-    content = {"file": path.name.encode(errors="surrogateescape"), "image": _unchanged(path) or _as_png(photo.rgb)}
+    content = {"file": path.name.encode(errors="surrogateescape"), "image": _unchanged(path) or _as_bmp(photo.rgb)}
     features = {name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value])) for name, value in content.items()}
     return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
 
@@ -201,9 +202,9 @@ def _unchanged(path: Path) -> bytes | None:
     return path.read_bytes() if is_plain and is_upright else None
 
 
-def _as_png(rgb: np.ndarray) -> bytes:
+def _as_bmp(rgb: np.ndarray) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(rgb).save(file, format="PNG")
+    Image.fromarray(rgb).save(file, format="BMP")
     return file.getvalue()
 
 
@@ -212,6 +213,6 @@ def _decoded(encoded: tf.Tensor) -> tf.Tensor:
     rgb = tf.cond(
         tf.io.is_jpeg(encoded),
         lambda: tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE"),
-        lambda: tf.io.decode_png(encoded, channels=3),
+        lambda: tf.io.decode_image(encoded, channels=3, expand_animations=False),
     )
     return tf.ensure_shape(rgb, [None, None, 3])
