@@ -25,7 +25,7 @@ FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PROGRAMS = ("python", "tfcolor", "pip", "tensorboard")
 SCRIPTS = {"train.py": "train", "predict.py": "colorize", "analyze_bins.py": "analyze_bins"}
 MODULES = {name: f"tfcolor.commands.{module}" for name, (module, _) in COMMANDS.items()}
-OTHERS = ("pip", "tensorboard", "python -m pytest")  # not ours to parse
+OTHERS = ("pip", "tensorboard", "python -m pytest", "python -m pdoc", "python -m build")  # not ours to parse
 
 
 def commands(document: Path) -> list[str]:

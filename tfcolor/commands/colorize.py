@@ -1,9 +1,10 @@
-"""Colour photographs: python predict.py --T 0.38 photo.jpg
+"""Colour photographs: python predict.py photo.jpg
 
-Takes files, folders and globs, and writes results of the same name and format to a folder; if the format changes, its
-suffix is appended to the name. Without any file, it colours the photographs that come with scikit-image, as a demo.
+Takes files, folders and globs. Results have the same name and format, and go to the folder colorized. Without any
+file, it colours the photographs that come with scikit-image, as a demo.
 """
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -15,73 +16,100 @@ from tfcolor.utils import console
 from tfcolor.utils.errors import InputError
 from tfcolor.utils.options import PRECISION, XLA
 
+EXAMPLES = {
+    "photo.jpg": "one photograph",
+    "old/ --recursive --output coloured": "a folder with all its folders",
+    "old/ --strength 0.6 --overwrite": "again, less vivid",
+    "photo.jpg --sweep 1,0.7,0.38": "a sheet of several T",
+    "photo.jpg --candidates 4": "four different colourings",
+    "huge/ --recursive --shard 2/8 --resume": "the second of eight shares",
+}
+
 
 def parse(arguments):
-    parser = console.Parser(__doc__)
+    program, width = console.command("colorize", "predict.py"), max(map(len, EXAMPLES))
+    lines = [f"  {program} {words:{width}}   {meaning}" for words, meaning in EXAMPLES.items()]
+    parser = console.Parser(__doc__, "\n".join(["examples:", *lines]))
+    add_common_options(parser, own_decoding())
+    add_file_options(parser.add_argument_group("files"))
+    add_looks(parser.add_argument_group("looking"))
+    add_computing_options(parser.add_argument_group("computing"))
+    return parser.parse_args(arguments)
+
+
+def own_decoding():
+    """The default model's own T, lambda and chroma smoothing, from its `model.json`, without slow imports."""
+    path = Path(__file__).parents[1] / "models" / DEFAULT_MODEL / "model.json"
+    return json.loads(path.read_text(encoding="utf-8"))["decoding"]
+
+
+def add_common_options(parser, own):
     add = parser.add_argument
     add("inputs", nargs="*", metavar="FILE", help="photographs, folders of them, or globs")
-    add("--model", default=DEFAULT_MODEL, help=f"a shipped model or a model directory (default: {DEFAULT_MODEL})")
-    add("--list-models", action="store_true", help="list the shipped models and exit")
-
-    add = parser.add_argument_group("colour").add_argument
+    add("--output", default="colorized", metavar="DIR", help="folder for the results (default: colorized)")
+    add("--recursive", action="store_true", help="search folders to any depth, and keep their tree")
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument("--overwrite", action="store_true", help="replace results that exist")
+    existing.add_argument("--resume", action="store_true", help="skip photographs whose results exist")
+    add("--strength", type=float, metavar="S", help="from 0 (gray) to 1 (default): how strong the colours are")
+    of_model = f"(default: the model's own, {{}} for {DEFAULT_MODEL})"
     add(
         "--T",
         type=float,
         dest="temperature",
-        help="temperature in [0, 1]: 0 vivid and patchy, 1 smooth and dull (default: the model's own)",
+        metavar="T",
+        help=f"from 0 (decided, patchy) to 1 (smooth, dull): temperature {of_model.format(own['temperature'])}",
     )
     add(
         "--lambda",
         type=float,
         dest="uniform_share",
         metavar="L",
-        help="in [0, 1]: lower values make rare colours more likely (default: the model's own)",
+        help=f"from 0 (rare colours more often) to 1 (as often as in life) {of_model.format(own['uniform_share'])}",
     )
-    add("--strength", type=float, help="in [0, 1], scales chroma: 0 leaves gray (default: 1)")
     add(
         "--chroma-smoothing",
         type=int,
         dest="smoothing",
         metavar="R",
-        help="smooth colours over R pixels, but not across edges (default: the model's own)",
+        help=f"smooth colours over R pixels, not across edges {of_model.format(own['smoothing'])}",
     )
+    add("--model", default=DEFAULT_MODEL, help=f"a shipped model or a model directory (default: {DEFAULT_MODEL})")
+    add("--list-models", action="store_true", help="list the shipped models and exit")
 
-    add = parser.add_argument_group("files").add_argument
-    add("--output", default="colorized", help="folder to write (default: colorized)")
-    add("--recursive", action="store_true", help="search folders to any depth, and keep their tree in the output")
+
+def add_file_options(group):
+    add = group.add_argument
     add("--format", choices=tuple(FORMATS), help="format of the results (default: each photograph's own)")
     add("--quality", type=int, help="quality of JPEG and WebP, 1 ... 100 (default: a JPEG's own, WebP lossless)")
-    existing = parser.add_mutually_exclusive_group()
-    existing.add_argument("--resume", action="store_true", help="skip photographs whose results exist")
-    existing.add_argument("--overwrite", action="store_true", help="replace results that exist")
-    add(
-        "--shard",
-        default="1/1",
-        metavar="I/N",
-        help="colour the I-th of N shares, one for each of N processes (default: 1/1)",
-    )
-    add("--workers", type=int, default=4, help="number of threads that read, and that write (default: 4)")
-    add("--max-megapixels", type=float, default=300, help="refuse larger pictures (default: 300)")
+    add("--max-megapixels", type=float, default=300, metavar="N", help="refuse larger pictures (default: 300)")
+    add("--shard", default="1/1", metavar="I/N", help="colour the I-th of N shares, one for each of N processes")
+    add("--workers", type=int, default=4, metavar="N", help="threads that read, and that write (default: 4)")
 
-    add = parser.add_argument_group("looking").add_argument
+
+def add_looks(group):
+    add = group.add_argument
     add("--compare", action="store_true", help="also write a sheet with input, result and truth")
     add("--sweep", metavar="T,T,...", help="write a sheet with these temperatures instead of the result")
     add("--candidates", type=int, default=0, metavar="K", help="write K different plausible colourings instead")
     add("--explain", metavar="X,Y", help="plot the prediction at this pixel instead, and how sure the network is")
 
-    computing = parser.add_argument_group("computing")
-    computing.add_argument(
-        "--tile", default="auto", help="side of the tiles in pixels; changes memory, not the picture (default: auto)"
+
+def add_computing_options(group):
+    group.add_argument(
+        "--tile",
+        default="auto",
+        metavar="N",
+        help="side of the tiles in pixels; changes memory, not the picture (default: auto)",
     )
-    computing.add_argument(
+    group.add_argument(
         "--working-size",
         type=int,
         metavar="S",
         help="shorter side in pixels of what the network sees, for networks with a working size (default: its own)",
     )
-    PRECISION.add_to(computing, "precision", default=PRECISION.default)
-    XLA.add_to(computing, "xla", default=XLA.default)
-    return parser.parse_args(arguments)
+    PRECISION.add_to(group, "precision", default=PRECISION.default)
+    XLA.add_to(group, "xla", default=XLA.default)
 
 
 def main(arguments=None):

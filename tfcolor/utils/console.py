@@ -21,13 +21,16 @@ PLAIN_SECONDS = 10.0  # between two progress lines when the output is not a term
 class Parser(argparse.ArgumentParser):
     """A command's parser. It shows its description unchanged, and tells `as_options` the option of each argument."""
 
-    def __init__(self, description: str):
+    def __init__(self, description: str, examples: str | None = None):
         """Start without arguments.
 
         Args:
             description: the command's docstring.
+            examples: shown at the end. If there are any, the first line does not list all options.
         """
-        super().__init__(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+        usage = "%(prog)s [options] [FILE ...]" if examples else None
+        formatter = argparse.RawDescriptionHelpFormatter
+        super().__init__(usage=usage, description=description, epilog=examples, formatter_class=formatter)
 
     def parse_known_args(
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
