@@ -11,7 +11,7 @@ from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.commands import choose_decoding
 from tfcolor.evaluation import decoding_choice
 from tfcolor.evaluation.baselines import raw_aucs
-from tfcolor.evaluation.decoding_choice import choose
+from tfcolor.evaluation.decoding_choice import Grid, choose
 from tfcolor.utils import console
 from tfcolor.utils.errors import WorkError
 
@@ -30,17 +30,11 @@ def test_the_best_by_each_criterion_and_of_equals_the_least_smoothing():
         choose(found, "mean_auc", most_dcf=5.0)
 
 
-@pytest.fixture
-def folder(folder, monkeypatch):
-    """The same with few combinations to measure."""
-    monkeypatch.setattr(decoding_choice, "TEMPERATURES", (1.0, 0.3))
-    monkeypatch.setattr(decoding_choice, "UNIFORM_SHARES", (1.0, 0.5))
-    monkeypatch.setattr(decoding_choice, "RADII", (0, 2))
-    return folder
+SMALL = ("--T", "1,0.3", "--lambda", "1,0.5", "--chroma-smoothing", "0,2")  # few combinations to measure
 
 
 def run(*arguments):
-    return console.run(lambda: choose_decoding.main([str(argument) for argument in arguments]))
+    return console.run(lambda: choose_decoding.main([*map(str, arguments), *SMALL]))
 
 
 def test_what_is_measured_is_what_is_written(folder, model_folder, capsys):
@@ -77,7 +71,7 @@ def test_headings_fit_a_terminal(folder, model_folder, monkeypatch, capsys):
 
 def test_the_numbers_are_those_of_other_measurements(folder, model_folder):
     paths = [folder / f"{i}.png" for i in range(3)]
-    found = decoding_choice.measure(model_folder, [folder / "4.png"], paths)
+    found = decoding_choice.measure(model_folder, [folder / "4.png"], paths, Grid((1.0, 0.3), (1.0, 0.5), (0, 2)))
     combinations = itertools.product((1.0, 0.3), (0, 2), (1.0, 0.5))
     assert set(found) == {Decoding(T, smoothing=r, uniform_share=share) for T, r, share in combinations}
     colorizer = Colorizer.load(model_folder)
@@ -88,11 +82,18 @@ def test_the_numbers_are_those_of_other_measurements(folder, model_folder):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [(["--photographs", "0"], "--photographs must be at least 1"), (["--split", "test"], "invalid choice: 'test'")],
+    [
+        (["--photographs", "0"], "--photographs must be at least 1"),
+        (["--split", "test"], "invalid choice: 'test'"),
+        (["--T", "1,2"], "--T must be in [0, 1], got 2"),
+        (["--lambda", "half"], "--lambda takes numbers with commas between, got 'half'"),
+        (["--chroma-smoothing", "0.5"], "--chroma-smoothing takes whole numbers with commas between, got '0.5'"),
+    ],
 )
 def test_usage_errors(folder, model_folder, capsys, options, message):
+    arguments = ["--model", str(model_folder), "--dataset", str(folder), *options]
     try:
-        status = run("--model", model_folder, "--dataset", folder, *options)
+        status = console.run(lambda: choose_decoding.main(arguments))
     except SystemExit as end:
         status = end.code
     assert status == 2 and message in capsys.readouterr().err

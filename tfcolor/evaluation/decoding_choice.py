@@ -1,7 +1,7 @@
 """Choose T, lambda and chroma smoothing on validation photographs."""
 
 import itertools
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,23 @@ from tfcolor.evaluation.measuring import ColorErrors, PixelWeights, Truth, track
 from tfcolor.utils.errors import WorkError
 from tfcolor.utils.files import read_json, write_json
 
-TEMPERATURES = (1.0, 0.7, 0.38)
-UNIFORM_SHARES = (1.0, 0.9, 0.8, 0.65, 0.5, 0.25, 0.1, 0.02)  # lambda
-RADII = (0, 4, 8)
+
+@dataclass(frozen=True)
+class Grid:
+    """The values that are combined.
+
+    temperatures, uniform_shares, radii: T, lambda and chroma smoothing, see `Decoding`.
+    """
+
+    temperatures: tuple[float, ...] = (1.0, 0.7, 0.38)
+    uniform_shares: tuple[float, ...] = (1.0, 0.9, 0.8, 0.65, 0.5, 0.25, 0.1, 0.02)
+    radii: tuple[int, ...] = (0, 4, 8)
+
+    @property
+    def decodings(self) -> list[Decoding]:
+        """All combinations; raises InputError for values out of range."""
+        combined = itertools.product(self.temperatures, self.uniform_shares, self.radii)
+        return [Decoding(T, smoothing=radius, uniform_share=share) for T, share, radius in combined]
 
 
 def choose(found: dict[Decoding, dict[str, float]], criterion: str, most_dcf: float = float("inf")) -> Decoding:
@@ -39,13 +53,14 @@ def choose(found: dict[Decoding, dict[str, float]], criterion: str, most_dcf: fl
     return min(allowed, key=lambda decoding: (round(sign * found[decoding][criterion], 3), decoding.smoothing))
 
 
-def measure(folder: Path, training: list[Path], paths: list[Path]) -> dict[Decoding, dict[str, float]]:
-    """Measure all combinations of `TEMPERATURES`, `UNIFORM_SHARES` and `RADII`.
+def measure(folder: Path, training: list[Path], paths: list[Path], grid: Grid) -> dict[Decoding, dict[str, float]]:
+    """Measure all combinations of a grid.
 
     Args:
         folder: the model directory.
         training: training photographs, whose colours set the pixel weights of the rebalanced AuCs.
         paths: photographs to measure on.
+        grid: the values to combine.
 
     Returns:
         By combination, the numbers of `measuring.ColorErrors`.
@@ -57,7 +72,7 @@ def measure(folder: Path, training: list[Path], paths: list[Path]) -> dict[Decod
     weights = PixelWeights.of(scanned.ab, scanned.pixels)
     found: dict[Decoding, ColorErrors] = {}
     for _, truth in tracked_truths("measuring", paths):
-        for decoding, ab in _colors(colorizer, truth).items():
+        for decoding, ab in _colors(colorizer, truth, grid).items():
             errors = found.setdefault(decoding, ColorErrors())
             errors.add(truth, ab, painted(truth.lightness, ab), weights)
     if not found:
@@ -65,16 +80,13 @@ def measure(folder: Path, training: list[Path], paths: list[Path]) -> dict[Decod
     return {decoding: errors.to_json() for decoding, errors in found.items()}
 
 
-def _colors(colorizer: Colorizer, truth: Truth) -> dict[Decoding, np.ndarray]:
+def _colors(colorizer: Colorizer, truth: Truth, grid: Grid) -> dict[Decoding, np.ndarray]:
     """ab float32 [H, W, 2] of a photograph for all combinations; each T and lambda is decoded once for all radii."""
-    found = {
-        Decoding(T, smoothing=radius, uniform_share=share): np.empty(truth.ab.shape, np.float32)
-        for T, share, radius in itertools.product(TEMPERATURES, UNIFORM_SHARES, RADII)
-    }
-    for part in colorizer.tiles(truth.lightness[None], margin=border(max(RADII))):
-        for T, share in itertools.product(TEMPERATURES, UNIFORM_SHARES):
+    found = {decoding: np.empty(truth.ab.shape, np.float32) for decoding in grid.decodings}
+    for part in colorizer.tiles(truth.lightness[None], margin=border(max(grid.radii))):
+        for T, share in itertools.product(grid.temperatures, grid.uniform_shares):
             ab = colorizer.decode(part, T, share)
-            for radius in RADII:
+            for radius in grid.radii:
                 found[Decoding(T, smoothing=radius, uniform_share=share)][part.place] = smoothed(ab, part, radius)[0]
     return found
 

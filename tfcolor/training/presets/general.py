@@ -22,6 +22,10 @@ STAGES = [
     _BASE
     | {"uniform_share": 0.8, "learning_rate": 2e-4, "encoder_rate": 0.75, "degrade": 0.2}
     | {"weight_average": 0.9995, "steps": 13500, "seed": 3},
+    _BASE
+    | {"dataset": "photos,scenes", "patch": 192, "batch_size": 12}
+    | {"uniform_share": 0.8, "learning_rate": 2e-4, "encoder_rate": 1.0, "degrade": 0.2}
+    | {"weight_average": 0.9995, "steps": 24000, "seed": 4},
 ]
 CALIBRATION = "photos"
 DECODING = {"temperature": 0.7, "uniform_share": 0.65, "smoothing": 0}
