@@ -111,7 +111,7 @@ def test_every_link_leads_somewhere(document):
 
 
 RUN = [README, *(ROOT / "docs" / f"{name}.md" for name in ("training", "photographs", "export"))]
-# Not run here, but in test_install.py, test_training.py and tests/benchmarks; or on photographs that are not at hand; or
+# Not run here, but in test_install.py, test_training.py and tests/benchmarks; or on photographs that are not here; or
 # a program of others.
 NOT_RUN = ("pip install", "TF_CONFIG=", "python -m benchmarks", "python -m pytest", "tensorboard", "tfcolor")
 NOT_RUN += ("python -m tfcolor evaluate --dataset photos",)
