@@ -209,6 +209,7 @@ def test_a_shipped_model_is_whole_small_and_has_a_card(name):
     assert all(info.content[key] for key in ("description", "limits", "command", "decoding", "metrics"))
     card = (SHIPPED.parent.parent / "docs" / "models.md").read_text()
     assert f"\n## {name}\n" in card
+    assert " in /" not in (folder / "model.json").read_text()  # a folder of the machine that trained it
     own = info.decoding
     assert f"T = {own.temperature:g}, λ = {own.uniform_share:g}, chroma smoothing {own.smoothing}" in card
 
