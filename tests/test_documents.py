@@ -150,7 +150,7 @@ def test_commands_run_in_their_order(document, workplace):
     if not shutil.which("bash") or shutil.which("python") != sys.executable:
         pytest.skip("bash is missing, or `python` is not the Python that runs the tests")
     lines = [line.rpartition(" && ")[2] for line in commands(document)]  # without `pip install -r FILE &&`
-    for line in [line for line in lines if not line.startswith(NOT_RUN)]:
+    for line in dict.fromkeys(line for line in lines if not line.startswith(NOT_RUN)):  # each once
         if line.startswith("python train.py") and "--list" not in line:
             line += SHORT
         done = subprocess.run(["bash", "-c", line], cwd=workplace, capture_output=True, text=True, timeout=600)
