@@ -57,17 +57,29 @@ def test_a_picture_comes_out_the_same_alone_and_in_any_batch(model, monkeypatch)
         np.testing.assert_array_equal(together[number], alone, err_msg=str(SIZES[number]))
 
 
-@pytest.mark.parametrize("threads", [1, pytest.param(5, marks=pytest.mark.slow)])
-def test_threads_change_no_bit(tmp_path, threads):
+def colored_in_a_process(folder: Path, threads: int) -> dict[str, np.ndarray]:
+    """All pictures by all models, in a process of its own: other tests may leave settings behind."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     environment.pop("TF_ENABLE_ONEDNN_OPTS", None)  # the program sets what it needs itself
-    command = [sys.executable, "-c", IN_ANOTHER_PROCESS, str(threads), str(tmp_path / "found.npz")]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    path = folder / f"{threads}.npz"
+    command = [sys.executable, "-c", IN_ANOTHER_PROCESS, str(threads), str(path)]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    with np.load(tmp_path / "found.npz") as found:
-        for model in MODELS:
-            for number, expected in enumerate(colored(model, 256)):
-                np.testing.assert_array_equal(found[f"{model} {number}"], expected, err_msg=f"{model} {number}")
+    with np.load(path) as found:
+        return dict(found)
+
+
+@pytest.fixture(scope="module")
+def with_two_threads(tmp_path_factory) -> dict[str, np.ndarray]:
+    return colored_in_a_process(tmp_path_factory.mktemp("two"), 2)
+
+
+@pytest.mark.parametrize("threads", [1, pytest.param(5, marks=pytest.mark.slow)])
+def test_threads_change_no_bit(tmp_path, with_two_threads, threads):
+    found = colored_in_a_process(tmp_path, threads)
+    assert found.keys() == with_two_threads.keys() and len(found) == len(MODELS) * len(SIZES)
+    for name, expected in with_two_threads.items():
+        np.testing.assert_array_equal(found[name], expected, err_msg=name)
 
 
 def test_shares_of_several_processes_are_the_whole(predict, photo_folder, tmp_path):
