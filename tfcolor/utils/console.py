@@ -106,7 +106,7 @@ def load_tensorflow() -> None:
     is_loaded = False
     with tempfile.TemporaryFile() as greeting:
         os.dup2(greeting.fileno(), 2)  # C++ writes the lines past sys.stderr
-        gc.disable()  # the import creates a million objects, which the collector would visit again and again
+        gc.disable()  # otherwise the collector takes a fifth of the import's time
         try:
             import tensorflow as tf
 
