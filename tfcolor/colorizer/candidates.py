@@ -16,9 +16,9 @@ from scipy.ndimage import gaussian_filter
 
 from tfcolor.color.decoding_options import Decoding
 from tfcolor.color.guided_filter import border
+from tfcolor.colorizer.blocks import enlarged, mean_shares
 from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.colorizer.tiles import AUTO_TILE
-from tfcolor.utils.mirror import mirrored
 
 _SURFACES = 6  # at most
 _BLOCKS = 40_000  # a picture is divided into about this many blocks, whose mean distributions are grouped
@@ -45,34 +45,21 @@ def candidates(
     """
     block = max(_SMALLEST_BLOCK, round((lightness.size / _BLOCKS) ** 0.5))
     log_weights = colorizer.objective.log_weights(decoding.uniform_share)
-    shares = _mean_shares(colorizer, lightness, block, log_weights, tile)  # [h, w, Q]
+    shares = mean_shares(colorizer, lightness, block, log_weights, tile)  # [h, w, Q]
     memberships, surface_shares = _surfaces(shares)  # [h, w, S], [S, Q]
     pulls = np.stack([_pulls(colorizer.bins.means, each, num) for each in surface_shares])  # [S, num, Q]
     pulls = tf.constant(pulls, tf.float32)
     result = np.empty([num, *lightness.shape, 2], np.float32)
     without_lambda = replace(decoding, uniform_share=None)  # the pulled logits include it
     for part in colorizer.tiles(lightness[None], tile, border(decoding.smoothing)):
-        surfaces = tf.constant(_enlarged(memberships, part, lightness.shape, block))  # [h + 2 margin, w + 2 margin, S]
+        surfaces = tf.constant(
+            enlarged(memberships, part.place, part.margin, lightness.shape, block)
+        )  # [h + 2 margin, w + 2 margin, S]
         logs = tf.nn.log_softmax(part.outputs + log_weights)
         for k in range(num):
             pulled = logs + tf.tensordot(surfaces, pulls[:, k], axes=1)
             result[k][part.place] = colorizer.colors(replace(part, source=pulled), without_lambda)[0]
     return result
-
-
-def _mean_shares(colorizer, lightness, block, log_weights, tile):
-    """The mean predicted distribution of each block: float32 [ceil(H / block), ceil(W / block), Q]."""
-    height, width = (-(-side // block) for side in lightness.shape)
-    sums = np.zeros([height * width, colorizer.bins.num_bins], np.float32)
-    counts = np.zeros(height * width, np.float32)
-    for part in colorizer.tiles(lightness[None], tile):
-        rows, columns = (np.arange(side.start, side.stop) // block for side in part.place)
-        blocks = (rows[:, None] * width + columns).ravel()
-        first, last = blocks.min(), blocks.max() + 1
-        shares = tf.reshape(tf.nn.softmax(part.outputs + log_weights), [-1, colorizer.bins.num_bins])
-        sums[first:last] += tf.math.unsorted_segment_sum(shares, blocks - first, last - first).numpy()
-        counts += np.bincount(blocks, minlength=len(counts))
-    return (sums / counts[:, None]).reshape(height, width, -1)
 
 
 def _surfaces(shares):
@@ -110,15 +97,3 @@ def _pulls(colors, shares, num):
             allowed = distances[:, modes].min(axis=1) == distances[:, modes].min(axis=1).max()
         modes.append(int(np.argmax(np.where(allowed, support, -1))))
     return -(distances[modes] ** 2) / (2 * _PULL**2)
-
-
-def _enlarged(memberships, part, shape, block) -> np.ndarray:
-    """The memberships of the pixels of a tile and its margin, interpolated between the centres of blocks."""
-    for axis, (side, length) in enumerate(zip(part.place, shape, strict=True)):
-        pixels = mirrored(np.arange(side.start - part.margin, side.stop + part.margin), length)
-        centre = (pixels + 0.5) / block - 0.5
-        low = np.clip(np.floor(centre).astype(int), 0, memberships.shape[axis] - 1)
-        high = np.minimum(low + 1, memberships.shape[axis] - 1)
-        share = np.clip(centre - low, 0, 1).astype(np.float32).reshape([-1, 1, 1] if axis == 0 else [1, -1, 1])
-        memberships = memberships.take(low, axis) * (1 - share) + memberships.take(high, axis) * share
-    return memberships

@@ -14,12 +14,23 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfcolor.color.decoding import conditioned
 from tfcolor.color.decoding_options import Decoding
 from tfcolor.color.guided_filter import border, guided
 from tfcolor.color.lab import levels_to_lightness
 from tfcolor.colorizer.blending import BlendedLogits
+from tfcolor.colorizer.opened import OpenedPhotograph
 from tfcolor.colorizer.painting import inside, painter
-from tfcolor.colorizer.tiles import AUTO_TILE, Place, Uncolored, batches, cut_with_context, tile_places
+from tfcolor.colorizer.spreading import HintField
+from tfcolor.colorizer.tiles import (
+    AUTO_TILE,
+    Place,
+    Uncolored,
+    batches,
+    count_tiles,
+    cut_with_context,
+    tile_places,
+)
 from tfcolor.colorizer.working_size import ReducedOutputs
 from tfcolor.models.directory import find_model, load_model
 from tfcolor.networks.inputs import INPUTS
@@ -44,6 +55,7 @@ class Tile:
     source: the outputs of this tile, or those of the whole pictures at working size.
     lightness: float32 [B, h + 2 margin, w + 2 margin, 1], L* in [0, 100].
     margin: pixels around the tile, for smoothing.
+    known: what hints say about its pixels, or about the cells of a `ReducedOutputs`; None without hints.
     """
 
     which: slice
@@ -51,6 +63,7 @@ class Tile:
     source: tf.Tensor | ReducedOutputs
     lightness: tf.Tensor
     margin: int
+    known: HintField | None = None
 
     @cached_property
     def outputs(self) -> tf.Tensor:
@@ -105,6 +118,7 @@ class Colorizer:
         self._decode = compiled(
             lambda x, log_weights, T: objective.to_ab(x + log_weights, T), input_signature=[outputs, weights, number]
         )
+        self._decode_known = compiled(self._to_known_ab)
 
     @property
     def auto_tile(self) -> int:
@@ -165,6 +179,19 @@ class Colorizer:
         )
         return next(self.colorize_all([picture], decoding, tile, on_tile))
 
+    def open(self, rgb: np.ndarray, tile: int | None = None) -> OpenedPhotograph:
+        """Run the network over a photograph, to decode it several times, with hints.
+
+        Args:
+            rgb: as in `colorize`.
+            tile: as in `colorize`; None for what is fastest.
+
+        Raises:
+            ValueError: for other shapes or types.
+        """
+        lightness = pixelwise.apply(levels_to_lightness, _checked(rgb))
+        return OpenedPhotograph(self, lightness, rgb.dtype.type, tile or self.auto_tile)
+
     def colorize_all(
         self,
         pictures: Iterable[Uncolored],
@@ -190,6 +217,12 @@ class Colorizer:
         decoding, done = decoding or self.decoding, 0
         around, most_pixels = self.network.context + border(decoding.smoothing), _BATCH_PIXELS * self.network.stride
         for batch in batches(map(_checked_picture, pictures), most_pixels, around):
+            if batch[0].hints:
+                picture = batch.pop()
+                yield OpenedPhotograph(self, picture.lightness, picture.dtype, tile).decoded(picture.hints, decoding)
+                done += count_tiles(*picture.lightness.shape, tile)
+                on_tile(done)
+                continue
             dtype = batch[0].dtype
             lightness = np.stack([picture.lightness for picture in batch]) if batch[1:] else batch[0].lightness[None]
             results = [np.empty([*lightness.shape[1:], 3], dtype) for _ in batch]
@@ -298,12 +331,20 @@ class Colorizer:
         Returns:
             ab, float32 [B, h + 2 margin, w + 2 margin, 2], ab units.
         """
-        log_weights = self.objective.log_weights(uniform_share)
+        options = {"log_weights": self.objective.log_weights(uniform_share), "T": tf.constant(temperature, tf.float32)}
+        decode = functools.partial(self._decode, **options)
+        if tile.known:
+            known = {name: tf.constant(x[None]) for name, x in vars(tile.known).items()}
+            decode = functools.partial(self._decode_known, **known, **options)
         if isinstance(tile.source, ReducedOutputs):
-            decode = functools.partial(self._decode, log_weights=log_weights, T=temperature)
-            key = (temperature, uniform_share)
+            key = (temperature, uniform_share, tile.known)
             return tile.source.colors(key, decode, tile.lightness, tile.place, tile.margin, tile.which)
-        return self._decode(tile.outputs, log_weights, temperature)
+        return decode(tile.outputs)
+
+    def _to_known_ab(self, outputs, shift, certainty, log_weights, T):
+        colors = tf.constant(self.bins.means, tf.float32)
+        product, missing = conditioned(outputs + log_weights, colors, shift, certainty)
+        return self.objective.to_ab(product, T) + missing
 
     def colors(self, tile: Tile, decoding: Decoding) -> tf.Tensor:
         """Decode a tile, with smoothing and strength.

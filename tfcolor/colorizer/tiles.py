@@ -1,7 +1,7 @@
 """Batches of pictures, and tiles of pictures with the pixels around them. No TensorFlow."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,27 +19,29 @@ class Uncolored(NamedTuple):
 
     lightness: float32 [H, W], L* in [0, 100].
     dtype: dtype of the result, uint8 or uint16.
+    hints: colours that a person gives, `hints.Hints`; None for none.
     """
 
     lightness: np.ndarray
     dtype: type = np.uint8
+    hints: Any = None
 
 
 def batches(pictures: Iterable[Uncolored], most_pixels: int, around: int = 0) -> Iterator[list[Uncolored]]:
     """Group successive pictures of the same size and type, up to `most_pixels`, counting `around` more on each side.
 
-    A larger picture forms a batch of its own. It is yielded before the next picture is read, so that only one is in
-    memory.
+    A picture with hints or a larger one forms a batch of its own. It is yielded before the next picture is read, so
+    that only one is in memory.
     """
     batch: list[Uncolored] = []
     for picture in pictures:
         like = (picture.lightness.shape, picture.dtype)
-        if batch and like != (batch[0].lightness.shape, batch[0].dtype):
+        if batch and (picture.hints or like != (batch[0].lightness.shape, batch[0].dtype)):
             yield batch
             batch = []
         batch.append(picture)
         height, width = (side + 2 * around for side in picture.lightness.shape)
-        is_full = (len(batch) + 1) * height * width > most_pixels
+        is_full = picture.hints or (len(batch) + 1) * height * width > most_pixels
         del picture
         if is_full:
             yield batch

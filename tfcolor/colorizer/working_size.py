@@ -17,6 +17,7 @@ from tfcolor.networks.layers import Network
 from tfcolor.utils.mirror import mirrored
 
 _REDUCED_ROWS = 32
+_MOST_LINES = 16  # ways to decode whose lines are kept
 RADIUS = 1  # cells of the output: the windows in which lines are fitted are 2 radius + 1 cells wide
 LARGEST = 4  # times the square of the working size: the most pixels that the network sees
 
@@ -34,7 +35,12 @@ def reduced_sides(height: int, width: int, size: int) -> tuple[int, int]:
 
 
 class ReducedOutputs:
-    """The outputs for pictures of one size, predicted at the working size."""
+    """The outputs for pictures of one size, predicted at the working size.
+
+    outputs: float32 [B, h, w, C], of cells.
+    guide: the mean L* of the cells, float32 [B, h, w, 1].
+    cell: height and width of a cell in pixels of the pictures.
+    """
 
     def __init__(self, predict: Callable[[np.ndarray], tf.Tensor], network: Network, lightness: np.ndarray, size: int):
         """Predict.
@@ -51,9 +57,9 @@ class ReducedOutputs:
         small = np.stack([reduced(picture, sides) for picture in lightness])
         padded = tuple(slice(0, -(-side // network.multiple) * network.multiple) for side in sides)
         seen = cut_with_context(small, padded, 0)[..., None]
-        self._outputs = predict(seen)
-        self._cell = [network.stride * length / side for length, side in zip(self._sides, sides, strict=True)]
-        self._guide = tf.nn.avg_pool2d(tf.constant(seen), network.stride, network.stride, "VALID")
+        self.outputs = predict(seen)
+        self.cell = [network.stride * length / side for length, side in zip(self._sides, sides, strict=True)]
+        self.guide = tf.nn.avg_pool2d(tf.constant(seen), network.stride, network.stride, "VALID")
         self._lines: dict[Hashable, tf.Tensor] = {}
 
     def at(self, place: Place, margin: int = 0, which: slice = slice(None)) -> tf.Tensor:
@@ -67,7 +73,7 @@ class ReducedOutputs:
         Returns:
             float32 [B, h + 2 margin, w + 2 margin, C].
         """
-        return tf.transpose(self._interpolated(self._outputs[which], place, margin), [0, 2, 3, 1])
+        return tf.transpose(self._interpolated(self.outputs[which], place, margin), [0, 2, 3, 1])
 
     def colors(
         self,
@@ -90,7 +96,9 @@ class ReducedOutputs:
             ab, float32 [B, h + 2 margin, w + 2 margin, 2], ab units.
         """
         if key not in self._lines:
-            ab, guide = (_extended(x, border(RADIUS)) for x in (decode(self._outputs), self._guide))
+            if len(self._lines) == _MOST_LINES:  # of a picture that stays open
+                self._lines.clear()
+            ab, guide = (_extended(x, border(RADIUS)) for x in (decode(self.outputs), self.guide))
             self._lines[key] = tf.concat(lines(ab, guide, RADIUS), axis=-1)
         slope, offset = tf.split(self._interpolated(self._lines[key][which], place, margin), 2, axis=1)
         ab = slope * (lightness[:, None, ..., 0] - MIDDLE) + offset
@@ -107,7 +115,7 @@ class ReducedOutputs:
     def _weights(self, axis: int, part: slice, margin: int, count: int) -> tuple[int, np.ndarray]:
         """The first cell near some pixels, and the weights of this and the next ones, float32 [pixels, cells]."""
         pixels = mirrored(np.arange(part.start - margin, part.stop + margin), self._sides[axis])
-        position = np.clip((pixels + 0.5) / self._cell[axis] - 0.5, 0, count - 1)
+        position = np.clip((pixels + 0.5) / self.cell[axis] - 0.5, 0, count - 1)
         start, stop = int(position.min()), int(np.ceil(position.max())) + 1
         distance = np.abs(position[:, None] - np.arange(start, stop))
         return start, np.float32(np.maximum(0, 1 - distance))
