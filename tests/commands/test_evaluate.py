@@ -175,6 +175,31 @@ def test_a_missing_prediction_is_a_clear_error(run, tmp_path, dataset):
     assert status == 2 and "no predictions for forest/0.png" in err and "Traceback" not in err
 
 
+def test_hints_are_measured_beside_rivals_without_a_network(run, tmp_path, monkeypatch):
+    from tfcolor.commands import evaluate_hints
+
+    monkeypatch.setattr(evaluate_hints, "MOST_PHOTOGRAPHS", 3)
+    status, out, err = run("--hints", "--output", "found", "--T", "1,0.5")
+    assert status == 0, err
+    content = json.loads((tmp_path / "found" / "hints.json").read_text())
+    assert content["photographs"] == 3 and (tmp_path / "found" / "hints.png").exists()
+    psnr = content["psnr"]
+    assert list(psnr) == ["T = 1", "T = 0.5", "Levin alone", "nearest hint"]
+    for way in psnr.values():
+        assert list(way) == ["0", "1", "2", "5", "10", "20", "50", "100"]
+        assert 10 < way["5"][1] <= way["5"][0] <= way["5"][2] < 40
+        assert f"{way['10'][0]:.2f}" in out
+    assert "gain, Zhang" in out and "+2.96" in out
+    status, _, err = run("--hints", "--output", "found")
+    assert status == 2 and "hints.json exists" in err
+
+
+@pytest.mark.parametrize("option", [("--classifier", "lite1"), ("--shard", "1/2")], ids=str)
+def test_what_does_not_go_with_hints_is_refused(run, option):
+    status, _, err = run("--hints", *option)
+    assert status == 2 and err == f"error: {option[0]} does not go with --hints; leave one out\n"
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [

@@ -219,9 +219,10 @@ class Colorizer:
         for batch in batches(map(_checked_picture, pictures), most_pixels, around):
             if batch[0].hints:
                 picture = batch.pop()
-                yield OpenedPhotograph(self, picture.lightness, picture.dtype, tile).decoded(picture.hints, decoding)
+                opened = OpenedPhotograph(self, picture.lightness, picture.dtype, tile)
                 done += count_tiles(*picture.lightness.shape, tile)
                 on_tile(done)
+                yield opened.decoded(picture.hints, decoding)
                 continue
             dtype = batch[0].dtype
             lightness = np.stack([picture.lightness for picture in batch]) if batch[1:] else batch[0].lightness[None]

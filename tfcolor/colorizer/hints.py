@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
-from PIL import ImageColor
 
 from tfcolor.color.lab import levels_to_lab
+from tfcolor.color.names import levels_of
 from tfcolor.utils.errors import InputError
 
-MOST_GROUPS = 256  # hints that are spread one by one; strokes of more are divided into larger pieces
+MOST_GROUPS = 256  # of neighbouring hints, which are spread together
 Hint = tuple[int, int, str]  # x from the left, y from the top, and a colour such as '#2b4f81' or 'gray'
 
 
@@ -51,7 +51,13 @@ class Hints:
         if isinstance(hints, Hints):
             return hints
         hints = list(hints)
-        return cls([hint[:2] for hint in hints], ab_of([hint[2] for hint in hints]))
+        return cls.of_levels([hint[:2] for hint in hints], [levels_of(hint[2]) for hint in hints])
+
+    @classmethod
+    def of_levels(cls, points: np.ndarray, levels: np.ndarray) -> "Hints":
+        """Make hints of pixels, int [N, 2], and sRGB levels, uint8 [N, 3]; raise InputError as `of` does."""
+        rgb = tf.constant(np.asarray(levels, np.uint8).reshape(-1, 3))
+        return cls(points, levels_to_lab(rgb)[:, 1:].numpy())
 
     def __len__(self) -> int:
         """Return the number of pixels with a hint."""
@@ -65,29 +71,21 @@ class Hints:
             raise InputError(f"{width}x{height} pixels, so there is no place for a hint at {x},{y}")
 
     def groups(self, cell: float) -> list[np.ndarray]:
-        """Group neighbouring hints of the same colour, at most `MOST_GROUPS` unless their colours are more.
+        """Group neighbouring hints: at most about `MOST_GROUPS` groups.
 
         Args:
-            cell: side in pixels of the squares whose hints form a group.
+            cell: side in pixels of the squares whose hints form a group; larger squares for more hints.
 
         Returns:
             For each group the indices of its hints.
         """
-        colors = np.unique(self.ab, axis=0, return_inverse=True)[1].reshape(-1, 1)
         while True:
-            keys = np.concatenate([(self.points / cell).astype(int), colors], axis=1)
-            _, group, sizes = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
-            if len(sizes) <= MOST_GROUPS or cell > 2 * self.points.max():
+            squares = (self.points / cell).astype(int)
+            _, group, sizes = np.unique(squares, axis=0, return_inverse=True, return_counts=True)
+            if len(sizes) <= MOST_GROUPS:
                 return np.split(np.argsort(group.ravel(), kind="stable"), np.cumsum(sizes)[:-1])
             cell *= 2
 
-
-def ab_of(colors: list[str]) -> np.ndarray:
-    """Convert colours, '#2b4f81' or names of CSS, to ab: float32 [N, 2], ab units. Raises InputError if unknown."""
-    levels = np.zeros([len(colors), 3], np.uint8)
-    for row, text in zip(levels, colors, strict=True):
-        try:
-            row[:] = ImageColor.getrgb(text)[:3]
-        except ValueError:
-            raise InputError(f"unknown colour {text!r}; write it like #2b4f81, or gray") from None
-    return levels_to_lab(tf.constant(levels))[:, 1:].numpy()
+    def means(self, groups: list[np.ndarray]) -> np.ndarray:
+        """Return the mean colours of groups, float32 [K, 2], ab units."""
+        return np.stack([self.ab[group].mean(axis=0) for group in groups])

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _CELLS = 64  # along the shorter side, for networks without cells of their own
 _MOST_KEPT = 2**27  # outputs that are kept for networks without a working size: 512 MB; for more it runs again
-_TOUCH = 1.5  # cells: sigma of the Gaussian within which colours are corrected to meet a hint
+_TOUCH = 1.5  # cells: the distance over which the correction of the colours around a hint falls to 1/e
 _APART = 20.0  # ab units between the modes of a distribution
 _CANDIDATES = 24  # places along each side among which the best for a hint is sought
 
@@ -207,9 +207,8 @@ class OpenedPhotograph:
         if self._fields[0] != key:
             cells, spreading = self._spread(uniform_share)
             groups = hints.groups(max(cells.sides))
-            ab = np.stack([hints.ab[group[0]] for group in groups])
             members = _members([cells.of(hints.points[group]) for group in groups], cells.lightness.size)
-            self._fields = key, spreading.field(members, ab)
+            self._fields = key, spreading.field(members, hints.means(groups))
         return self._fields[1]
 
     def _spread(self, uniform_share) -> tuple[_Cells, Spreading]:
@@ -260,11 +259,10 @@ class OpenedPhotograph:
         side = max(1.0, min(self.lightness.shape) / _CELLS)
         groups = hints.groups(side)
         points = np.stack([_middle(hints.points[group]) for group in groups])
-        wanted = np.stack([hints.ab[group[0]] for group in groups])
         at = (points[:, 1], points[:, 0])
         lightness = self.lightness[at]
         between = _near(points[:, None] - points, lightness[:, None] - lightness, _TOUCH * side)
-        factors = np.linalg.solve(between + 1e-6 * np.eye(len(points)), wanted - ab[at])
+        factors = np.linalg.solve(between + 1e-6 * np.eye(len(points)), hints.means(groups) - ab[at])
         around = int(4 * _TOUCH * side) + 1
         for (x, y), level, factor in zip(points, lightness, factors, strict=True):
             rows, columns = (slice(max(0, k - around), k + around + 1) for k in (y, x))
@@ -276,9 +274,12 @@ class OpenedPhotograph:
         ab[hints.points[:, 1], hints.points[:, 0]] = hints.ab
 
 
-def _near(offsets, differences, sigma):
-    """How much pixels follow another one: offsets [..., 2] in pixels, differences of L* [...] -> [...]."""
-    distance = (offsets**2).sum(axis=-1) / (2 * sigma**2)
+def _near(offsets, differences, reach):
+    """How much pixels follow another one: offsets [..., 2] in pixels, differences of L* [...] -> [...].
+
+    A Gaussian in place of the exponential would let colours between contradictory hints swing far beyond them.
+    """
+    distance = np.sqrt((offsets**2).sum(axis=-1)) / reach
     return np.exp(-distance, dtype=np.float32) * np.maximum(0, 1 - abs(differences) / EDGE)
 
 

@@ -22,6 +22,7 @@ EXAMPLES = {
     "old/ --strength 0.6 --overwrite": "again, less vivid",
     "photo.jpg --sweep 1,0.7,0.38": "a sheet of several T",
     "photo.jpg --candidates 4": "four different colourings",
+    "photo.jpg --hint 120,80,#2b4f81": "the colour at one pixel is known",
     "huge/ --recursive --shard 2/8 --resume": "the second of eight shares",
 }
 
@@ -32,6 +33,7 @@ def parse(arguments):
     parser = console.Parser(__doc__, "\n".join(["examples:", *lines]))
     add_common_options(parser, own_decoding())
     add_file_options(parser.add_argument_group("files"))
+    add_hints(parser.add_argument_group("hints"))
     add_looks(parser.add_argument_group("looking"))
     add_computing_options(parser.add_argument_group("computing"))
     return parser.parse_args(arguments)
@@ -87,6 +89,20 @@ def add_file_options(group):
     add("--workers", type=int, default=4, metavar="N", help="threads that read, and that write (default: 4)")
 
 
+def add_hints(group):
+    add = group.add_argument
+    add(
+        "--hint",
+        action="append",
+        default=[],
+        dest="hint",
+        metavar="X,Y,COLOUR",
+        help="the colour of a pixel, #2b4f81 or gray; things like it follow (may be repeated)",
+    )
+    add("--hints", metavar="FILE", help="hints: opaque strokes in a PNG, or lines FILE,X,Y,COLOUR in a CSV")
+    add("--suggest", metavar="X,Y", help="print the likely colours of this pixel, and where a hint would help most")
+
+
 def add_looks(group):
     add = group.add_argument
     add("--compare", action="store_true", help="also write a sheet with input, result and truth")
@@ -117,6 +133,7 @@ def main(arguments=None):
     args = parse(arguments)
     # Slow imports come after `--help`.
     from tfcolor.commands import worklist
+    from tfcolor.commands.hint_files import find_hints
     from tfcolor.models.directory import describe_shipped_models, find_model, read_info
     from tfcolor.utils.files import check_folder, make_folder
 
@@ -126,14 +143,19 @@ def main(arguments=None):
         return None
     check_ranges(args)
     tile, outputs, folder = tile_size(args.tile), outputs_of(args), Path(args.output)
+    point = pixel_of("--suggest", args.suggest)
+    if (outputs.are_looks or outputs.compare) and (args.hint or args.hints or point):
+        raise InputError("hints go with results; give them without --compare, --sweep, --candidates and --explain")
     given = {name: getattr(args, name) for name in ("temperature", "uniform_share", "strength", "smoothing")}
     Decoding().replace(**given)  # reports values out of range before anything is read
     info = read_info(find_model(args.model))
     asked = {name: getattr(args, name) for name in ("temperature", "uniform_share", "sweep", "explain")}
+    asked |= {"hint": args.hint or None, "hints": args.hints, "suggest": args.suggest}
     info.check_predicts_distribution(asked | {"candidates": args.candidates or None})
     decoding = info.decoding.replace(**given)
-    existing = "skip" if args.resume else "replace" if args.overwrite else "refuse"
+    existing = "skip" if args.resume else "replace" if args.overwrite or point else "refuse"
     work = worklist.find(args.inputs, folder, outputs, args.recursive, console.shard_of(args.shard), existing)
+    hints = find_hints(args.hint, args.hints, work.found)
     check_folder(folder)
 
     console.load_tensorflow()
@@ -141,12 +163,17 @@ def main(arguments=None):
     from tfcolor.colorizer.tiles import AUTO_TILE
 
     colorizer = Colorizer.load(info.folder, args.precision, args.xla, args.working_size)
-    make_folder(folder)
-    started = time.perf_counter()
-    task = (colorizer, work.jobs, decoding, outputs)
     max_pixels = round(args.max_megapixels * 1e6)
     for path, reason in work.failures:
         print(f"cannot colour {console.shown(path)}: {console.shown(reason)}", file=sys.stderr)
+    if point:
+        from tfcolor.commands.suggestions import print_suggestions
+
+        failed = print_suggestions(colorizer, work.jobs, hints, point, decoding, max_pixels)
+        return 1 if failed or work.failures else 0
+    make_folder(folder)
+    started = time.perf_counter()
+    task = (colorizer, work.jobs, decoding, outputs)
     if outputs.are_looks:
         from tfcolor.commands.looks import look_at_files
 
@@ -154,7 +181,7 @@ def main(arguments=None):
     else:
         from tfcolor.commands.colorize_files import colorize_files
 
-        report = colorize_files(*task, tile or colorizer.auto_tile, max_pixels, args.workers)
+        report = colorize_files(*task, tile or colorizer.auto_tile, max_pixels, args.workers, hints)
     failed = len(report.failed) + len(work.failures)
     print(summary(report, work.skipped, failed, time.perf_counter() - started, folder))
     return 1 if failed else 0
@@ -197,10 +224,18 @@ def outputs_of(args):
     if args.candidates and not 2 <= args.candidates <= MOST_CANDIDATES:
         raise InputError(f"--candidates must be in [2, {MOST_CANDIDATES}], got {args.candidates}")
     sweep = console.temperatures_of("--sweep", args.sweep) if args.sweep is not None else ()
-    point = console.numbers_of("--explain", args.explain, int) if args.explain is not None else ()
-    if args.explain and (len(point) != 2 or min(point) < 0):
-        raise InputError(f"--explain takes a pixel X,Y, counted from 0 at the left and the top, got {args.explain}")
-    outputs = Outputs(args.format, args.quality, args.compare, sweep, args.candidates, point or None)
+    point = pixel_of("--explain", args.explain)
+    outputs = Outputs(args.format, args.quality, args.compare, sweep, args.candidates, point)
     if outputs.compare and outputs.are_looks:
         raise InputError("--compare goes with results; give it without --sweep, --candidates and --explain")
     return outputs
+
+
+def pixel_of(option, text):
+    """Read a pixel: '120,80' -> (120, 80); None if the option is not given."""
+    if text is None:
+        return None
+    point = console.numbers_of(option, text, int)
+    if len(point) != 2 or min(point) < 0:
+        raise InputError(f"{option} takes a pixel X,Y, counted from 0 at the left and the top, got {text}")
+    return point

@@ -3,7 +3,7 @@
 import contextlib
 import errno
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,15 +13,17 @@ import numpy as np
 
 from tfcolor.color.decoding_options import Decoding
 from tfcolor.colorizer.colorizer import Colorizer
+from tfcolor.colorizer.hints import Hints
 from tfcolor.colorizer.painting import painted
 from tfcolor.colorizer.tiles import Uncolored, count_tiles
+from tfcolor.commands.hint_files import GivenHints
 from tfcolor.commands.worklist import Job, Outputs
 from tfcolor.photographs import formats
 from tfcolor.photographs.pixels import UnreadableImage, read_ahead, write_png
 from tfcolor.photographs.reading import Header, Page, read_header, read_page
 from tfcolor.photographs.writing import Unsavable, levels_of, rounded, saving
 from tfcolor.utils.console import Progress, as_options, shown
-from tfcolor.utils.errors import WorkError
+from tfcolor.utils.errors import InputError, WorkError
 from tfcolor.utils.sheets import sheet
 
 UNWRITABLE = (OSError, Unsavable)
@@ -81,6 +83,7 @@ def colorize_files(
     tile: int,
     max_pixels: int,
     workers: int,
+    hints: Mapping[Path, GivenHints] | None = None,
 ) -> Report:
     """Colour and write photographs. Those that cannot be read or written are reported, and the others coloured.
 
@@ -92,6 +95,7 @@ def colorize_files(
         tile: side of the tiles in pixels.
         max_pixels: the largest number of pixels of a page.
         workers: number of threads that read, and that write, while the network computes.
+        hints: the hints for some of the photographs.
 
     Returns:
         What became of each photograph.
@@ -99,6 +103,7 @@ def colorize_files(
     Raises:
         WorkError: there is no space left for any result.
     """
+    hints = hints or {}
     with Progress("colouring", len(jobs), "photographs") as progress, ThreadPoolExecutor(workers) as pool:
         pool.submit(painted, np.zeros([1, 1], np.float32))  # so that painting is traced while the network is optimized
         report = Report(progress)
@@ -112,9 +117,14 @@ def colorize_files(
                 if isinstance(page, UnreadableImage):
                     results.give_up(task, page)
                 elif task.job.source not in report.failed:
+                    try:
+                        known = hints_for(hints.get(task.job.source), page, task.header.num_pages)
+                    except InputError as error:
+                        report.fail(task.job.source, error)
+                        continue
                     task.note(page, report)
                     # Nothing here may keep the lightness while results are written: it is as large as they are.
-                    picture = [Uncolored(page.lightness, levels_of(page, task.format))]
+                    picture = [Uncolored(page.lightness, levels_of(page, task.format), known)]
                     kept = page if outputs.compare else page.without_lightness()
                     waiting.append((task, kept, count_tiles(*page.lightness.shape, tile)))
                     del page, kept
@@ -135,6 +145,20 @@ def colorize_files(
             results.finish()
         progress.update(len(jobs))
     return report
+
+
+def hints_for(given: GivenHints | None, page: Page, num_pages: int = 1) -> Hints | None:
+    """Return the hints for a page, or None without hints; raise InputError if they do not fit it."""
+    if given is None:
+        return None
+    height, width = page.lightness.shape
+    if num_pages > 1:
+        raise InputError(f"{num_pages} pages, and hints are for files of one page")
+    if given.size not in (None, (width, height)):
+        raise InputError(f"{width}x{height} pixels, but the picture of hints has {given.size[0]}x{given.size[1]}")
+    hints = Hints.of_levels(given.points, given.levels)
+    hints.check_inside(height, width)
+    return hints
 
 
 class _PageTask(NamedTuple):

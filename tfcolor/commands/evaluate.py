@@ -66,6 +66,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         choices=("lite0", "lite1", "lite2"),
         help="compare what this classifier sees in coloured and in true pictures; not the model's own encoder",
     )
+    add("--hints", action="store_true", help="measure instead how much hints help, on 200 photographs of the split")
     add("--tile", type=int, help="side of the tiles in pixels, as in predict.py")
     add("--data-dir", help="folder of the datasets (default: $TFCOLOR_DATA, else data/)")
     return parser.parse_args(arguments)
@@ -76,6 +77,10 @@ def main(arguments: list[str] | None = None) -> None:
     args = parse(arguments)
     decodings = decodings_of(args)
     check_arguments(args)
+    if args.hints:
+        from tfcolor.commands.evaluate_hints import evaluate_hints
+
+        return evaluate_hints(args, decodings)
     share, num_shares = share_of(args.shard)
     dataset = datasets.find(args.dataset, args.data_dir)
     files = dataset.split(args.split).files

@@ -82,11 +82,13 @@ class Worklist:
     jobs: the photographs to colour, in the order of the inputs.
     skipped: number of other photographs whose results exist.
     failures: inputs that cannot be coloured: (path, reason).
+    found: all photographs among the inputs, also those of other shares and those with results.
     """
 
     jobs: list[Job]
     skipped: int
     failures: list[tuple[Path, str]]
+    found: list[Path]
 
 
 def find(
@@ -137,7 +139,7 @@ def find(
     missing = mine if existing == "replace" else [job for job in mine if not os.path.lexists(job.targets[0])]
     if existing == "skip":
         _remove_leftovers(mine)
-    return Worklist(missing, len(mine) - len(missing), failures)
+    return Worklist(missing, len(mine) - len(missing), failures, list(found.files))
 
 
 class _Found:

@@ -1,0 +1,127 @@
+"""Hints on the command line and in files: --hint X,Y,COLOUR, strokes in a PNG, and a CSV for many photographs."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+import numpy as np
+from PIL import Image
+
+from tfcolor.color.names import levels_of
+from tfcolor.photographs.pixels import UnreadableImage, refusing
+from tfcolor.utils.console import shown
+from tfcolor.utils.errors import InputError
+
+_OPAQUE = 255  # pixels that are partly transparent are the soft border of a brush
+
+
+@dataclass(frozen=True)
+class GivenHints:
+    """The hints for a photograph.
+
+    points: int [N, 2], x from the left and y from the top, counted from 0.
+    levels: uint8 [N, 3], sRGB.
+    size: width and height that the photograph must have; None for any.
+    """
+
+    points: np.ndarray
+    levels: np.ndarray
+    size: tuple[int, int] | None = None
+
+
+def find_hints(given: list[str], file: str | None, sources: Sequence[Path]) -> dict[Path, GivenHints]:
+    """Read the hints.
+
+    Args:
+        given: the values of --hint.
+        file: the value of --hints, or None.
+        sources: the photographs.
+
+    Returns:
+        The hints by photograph.
+
+    Raises:
+        InputError: a hint is malformed, or it is not clear which photograph it is for.
+    """
+    if given and file:
+        raise InputError("give --hint or --hints, not both")
+    if file and Path(file).suffix.lower() == ".csv":
+        return _read_csv(Path(file), sources)
+    if not given and not file:
+        return {}
+    if len(sources) != 1:
+        raise InputError(
+            f"{'--hint is' if given else 'strokes are'} for one photograph, and there are {len(sources)}; "
+            "for several give --hints FILE.csv with lines FILE,X,Y,COLOUR"
+        )
+    return {sources[0]: _read_strokes(Path(file)) if file else _together([_hint(text) for text in given])}
+
+
+def _hint(text):
+    x, y, color = [*text.split(",", 2), "", ""][:3]
+    return _point("--hint", text, x, y), levels_of(color)
+
+
+def _point(where, text, x, y):
+    if not (x.strip().isdecimal() and y.strip().isdecimal()):
+        raise InputError(
+            f"{where} takes X,Y,COLOUR, a pixel counted from 0 at the left and the top, such as 120,80,#2b4f81, "
+            f"got {shown(text)}"
+        )
+    return int(x), int(y)
+
+
+def _together(hints):
+    points, levels = zip(*hints, strict=True)
+    return GivenHints(np.array(points), np.array(levels, np.uint8))
+
+
+def _read_strokes(path: Path) -> GivenHints:
+    """The opaque pixels of a picture."""
+    try:
+        with refusing(), Image.open(path) as image:
+            if not image.has_transparency_data:
+                raise InputError(f"{shown(path)} has no transparent pixels; hints are the opaque pixels of a PNG")
+            rgba, size = np.asarray(image.convert("RGBA")), image.size
+    except UnreadableImage as error:
+        raise InputError(f"hints in {shown(path)} cannot be read: {error}; give a PNG or a CSV") from error
+    rows, columns = np.nonzero(rgba[..., 3] == _OPAQUE)
+    if not len(rows):
+        raise InputError(f"{shown(path)} has no opaque pixels, so it holds no hints")
+    return GivenHints(np.stack([columns, rows], axis=-1), rgba[rows, columns, :3], size)
+
+
+def _read_csv(path: Path, sources: Sequence[Path]) -> dict[Path, GivenHints]:
+    """Lines FILE,X,Y,COLOUR; a first line with names of the columns is left out."""
+    try:
+        lines = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
+    except (OSError, UnicodeError, csv.Error) as error:
+        raise InputError(f"hints in {shown(path)} cannot be read: {getattr(error, 'strerror', error)}") from error
+    found = defaultdict(list)
+    for number, fields in enumerate(lines, start=1):
+        if not fields or (number == 1 and [field.strip() for field in fields[1:3]] == ["x", "y"]):
+            continue
+        where = f"{shown(path)}, line {number}"
+        if len(fields) < 4:
+            raise InputError(f"{where} must be FILE,X,Y,COLOUR, got {shown(','.join(fields))}")
+        file, x, y, *color = fields
+        point = _point(where, ",".join(fields), x, y)
+        try:
+            found[_source(file.strip(), sources, where)].append((point, levels_of(",".join(color))))
+        except InputError as error:
+            raise InputError(f"{where}: {error}" if where not in str(error) else str(error)) from None
+    if not found:
+        raise InputError(f"{shown(path)} holds no hints")
+    return {source: _together(hints) for source, hints in found.items()}
+
+
+def _source(file, sources, where):
+    """The photograph that a path means: the whole path, or its end."""
+    parts = PurePath(file).parts
+    matches = [source for source in sources if parts and source.parts[-len(parts) :] == parts]
+    if len(matches) != 1:
+        count = "no photograph" if not matches else f"{len(matches)} photographs"
+        raise InputError(f"{where}: {count} of the inputs is {shown(file)!r}; write its path as in the inputs")
+    return matches[0]
