@@ -2,8 +2,8 @@
 
 python -m benchmarks.pictures
 
-It writes docs/colored.jpg, limits.jpg, temperature.jpg, candidates.jpg and explain.jpg with the default model, and
-docs/pictures.json, which says what its weights were.
+It writes docs/colored.jpg, limits.jpg, hints.jpg, temperature.jpg, candidates.jpg and explain.jpg with the default
+model, and docs/pictures.json, which says what its weights were.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from tfcolor import DEFAULT_MODEL
 from tfcolor.utils import console
@@ -24,6 +24,9 @@ GOOD, BAD = ("chelsea", "coffee", "astronaut", "camera"), ("rocket", "brick")
 LARGE = "camera"  # the photograph of the other sheets
 TEMPERATURES, SHARES = (1.0, 0.7, 0.38, 0.1), (1.0, 0.8, 0.65, 0.5)
 POINT = (300, 400)  # whose distribution is explained: on the lawn
+HINTED = "astronaut"
+HINTS = ((150, 300, "#d07030"), (100, 350, "#d07030"), (30, 200, "gray"))  # the suit, twice, and a stripe of the flag
+DOT = 9  # pixels: the radius of the dots that show hints
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -58,6 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
     colorizer, lightness = Colorizer.load(DEFAULT_MODEL, "float32"), lightness_of(LARGE)
     for name, photographs in (("colored", GOOD), ("limits", BAD)):
         save(args.output / f"{name}.jpg", before_and_after(colorizer, photographs))
+    save(args.output / "hints.jpg", [with_and_without_hints(colorizer)])
     own = colorizer.decoding
     ways = [
         [(f"T = {T:g}", own.replace(temperature=T)) for T in TEMPERATURES],
@@ -90,12 +94,39 @@ def lightness_of(name: str) -> np.ndarray:
 
 
 def before_and_after(colorizer, names: tuple[str, ...]) -> list[list[tuple[str, np.ndarray]]]:
-    """Two rows of a sheet: the gray photographs, and the coloured ones."""
+    """Two rows of a sheet: the gray photographs, and the coloured ones, the middle square of each."""
     from tfcolor.colorizer.painting import painted
 
-    pictures = [lightness_of(name) for name in names]
+    pictures = [middle_square(lightness_of(name)) for name in names]
     gray = [("gray", painted(lightness)) for lightness in pictures]
     return [gray, [("coloured", painted(lightness, colorizer.predict_ab(lightness))) for lightness in pictures]]
+
+
+def middle_square(picture: np.ndarray) -> np.ndarray:
+    """Cut the longer side, so that pictures stand side by side without gaps."""
+    side = min(picture.shape[:2])
+    top, left = ((length - side) // 2 for length in picture.shape[:2])
+    return picture[top : top + side, left : left + side]
+
+
+def with_and_without_hints(colorizer) -> list[tuple[str, np.ndarray]]:
+    """A row of a sheet: gray with dots where the hints are, coloured without them, and with them."""
+    from tfcolor.colorizer.opened import OpenedPhotograph
+    from tfcolor.colorizer.painting import painted
+    from tfcolor.colorizer.tiles import AUTO_TILE
+
+    lightness = lightness_of(HINTED)
+    opened = OpenedPhotograph(colorizer, lightness, np.uint8, AUTO_TILE)
+    dotted = Image.fromarray(painted(lightness))
+    draw = ImageDraw.Draw(dotted)
+    for x, y, color in HINTS:
+        draw.circle((x, y), DOT, color, "white", 2)
+    pictures = {
+        "three hints": np.asarray(dotted),
+        "without them": opened.colorize(),
+        "with them": opened.colorize(HINTS),
+    }
+    return list(pictures.items())
 
 
 def save(path: Path, rows: list[list[tuple[str, np.ndarray]]]) -> None:

@@ -27,6 +27,9 @@ BASE = {
 TUNED = {"learning_rate": 5e-4, "encoder_rate": 0.2}
 CHOICES: dict[str, dict[str, Any]] = {
     "frozen (base)": {},
+    # The same minutes are not always the same steps, where other programs run: the base with fewer steps.
+    "frozen, 3600 steps": {"steps": 3600},
+    "frozen, 2700 steps": {"steps": 2700},
     "tuned from the start": TUNED,
     "no pretrained encoder": {"initialization": "scratch", "encoder_rate": 1.0},
     "lite0": {"encoder": "lite0"},
@@ -114,6 +117,8 @@ def command(run: EncoderRun, folder: Path, data_dir: str | None) -> list[str]:
     """The arguments of train.py."""
     options = BASE | CHOICES[run.choice] | {"dataset": run.dataset, "minutes": run.minutes, "output": folder}
     options |= {"data_dir": data_dir} if data_dir else {}
+    if "steps" in options:
+        del options["minutes"]
     if options.get("bins") == "zhang313":
         options["bins"] = zhang_bins(run, folder.parent / "bins-zhang313", data_dir)
         del options["min_count"]
