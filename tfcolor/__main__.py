@@ -16,6 +16,7 @@ COMMANDS = {
     "choose-decoding": ("choose_decoding", "choose T, lambda and chroma smoothing on validation photographs"),
     "calibrate": ("calibrate", "calibrate a model's probabilities on validation photographs"),
     "export": ("export", "write a model for other programs"),
+    "web": ("web.command", "colour photographs on a page in the browser"),
     "pack": ("pack", "pack a dataset into a few large files for training"),
 }
 

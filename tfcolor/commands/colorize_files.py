@@ -37,19 +37,19 @@ class Report:
 
     progress: where failures and notes are printed.
     colored: the photographs whose results are written.
-    failed: the photographs without a result.
+    failed: the photographs without a result, each with the reason.
     num_pixels: number of pixels of all photographs that were coloured.
     """
 
     progress: Progress
     colored: list[Path] = field(default_factory=list)
-    failed: set[Path] = field(default_factory=set)
+    failed: dict[Path, str] = field(default_factory=dict)
     num_pixels: int = 0
 
     def fail(self, path: Path, reason: object) -> None:
         """Report that a photograph has no result. Only its first failure counts."""
         if path not in self.failed:
-            self.failed.add(path)
+            self.failed[path] = shown(reason)
             self.progress.log(f"cannot colour {shown(path)}: {as_options(shown(reason))}")
 
     def fail_to_write(self, job: Job, error: Exception) -> None:
