@@ -16,7 +16,7 @@ from PIL import Image
 
 from benchmarks import material
 from benchmarks.measure import RESULTS, Row, Scale, python, row, run_process
-from benchmarks.predict import LARGE_MEMORY, LARGE_SECONDS, MODEL, PRECISION, load
+from benchmarks.predict import MEMORY, PRECISION, SECONDS, load
 from benchmarks.train import RATE, best_dtype, make_trainer
 from tfcolor.data.scan import scan
 from tfcolor.networks.valid8 import Valid8
@@ -113,18 +113,18 @@ def tile_rows(scale: Scale) -> list[Row]:
 
 
 def prediction_rows(folder: Path, scale: Scale) -> list[Row]:
-    """Measure seconds and peak memory of `predict.py` from file to file; `predict` has measured 100 megapixels."""
+    """Measure seconds and peak memory of `predict.py` from file to file; `predict` has measured the largest."""
     measured = {}
     for size in scale.of(full=MEGAPIXELS, quick=MEGAPIXELS[:2], tiny=(0.002,)):
         photo = folder / f"{size}.jpg"
         Image.fromarray(material.photograph(size)).save(photo, quality=85)
-        options = ["--model", MODEL, *PRECISION, "--output", folder / "colored"]
+        options = [*PRECISION, "--output", folder / "colored"]
         measured[size] = run_process(python("predict.py", photo, *options))
     if scale is Scale.FULL and (RESULTS / "predict.json").exists():
         known = json.loads((RESULTS / "predict.json").read_text())
         values = {each["name"]: each["value"] for each in known["rows"]}
         if not known["quick"]:
-            measured[100] = values[LARGE_SECONDS], values[LARGE_MEMORY]
+            measured |= {size: (values[SECONDS.format(size)], values[MEMORY.format(size)]) for size in (24, 100)}
     seconds, megabytes = zip(*measured.values(), strict=True)
     draw(folder / "growth-predict.png", "megapixels", "seconds", measured, seconds)
     draw(folder / "growth-memory.png", "megapixels", "peak resident MB", measured, megabytes)

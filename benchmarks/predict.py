@@ -12,6 +12,7 @@ from PIL import Image
 from benchmarks import material
 from benchmarks.measure import Row, Scale, alternate, python, ratios, row, run_process
 from benchmarks.rivals import blog, has_torch
+from tfcolor import DEFAULT_MODEL
 from tfcolor.color.decoding_options import Decoding
 from tfcolor.color.lab import into_gamut, levels_to_lightness
 from tfcolor.colorizer.colorizer import Colorizer
@@ -25,8 +26,8 @@ from tfcolor.utils.errors import WorkError
 MODEL = "forest"
 T = 0.38
 PRECISION = ("--precision", "bfloat16")  # of the processes whose memory counts
-LARGE_MEMORY = "peak memory of predict.py, 100 megapixels"
-LARGE_SECONDS = "predict.py, 100 megapixels, as a process"
+MEMORY = "peak memory of predict.py, {} megapixels"
+SECONDS = "predict.py, {} megapixels, as a process"
 
 
 def measure(folder: Path, scale: Scale) -> list[Row]:
@@ -165,20 +166,23 @@ def file_rows(
 
 
 def memory_rows(folder: Path, scale: Scale) -> list[Row]:
-    """Measure the memory for a photograph of 100 megapixels, file to file, in bfloat16."""
-    photo, model = folder / "large.jpg", MODEL
-    Image.fromarray(material.photograph(scale.of(full=100, quick=100, tiny=0.005))).save(photo, quality=85)
-    note = f"the shipped model {MODEL}, as it decodes by default"
+    """Measure time and memory for photographs of 24 and 100 megapixels, file to file, in bfloat16."""
+    model, note = DEFAULT_MODEL, f"the model {DEFAULT_MODEL}, a process with its start"
     if scale is not Scale.FULL:
         model, note = folder / "thin", "a model of 8 bins, which takes less memory than the shipped ones"
         write_thin_model(model)
-    seconds, megabytes = run_process(
-        python("predict.py", photo, "--model", model, *PRECISION, "--output", folder / "colored-large")
-    )
-    shutil.rmtree(folder / "colored-large")
-    return [
-        row(LARGE_MEMORY, [megabytes], "MB", "< 2500", note),
-        row(LARGE_SECONDS, [seconds], "s", note=note),
+    found = {}
+    for megapixels in (24, 100) if scale is Scale.FULL else (100,):
+        photo = folder / f"{megapixels}.jpg"
+        size = scale.of(full=megapixels, quick=megapixels, tiny=0.005)
+        Image.fromarray(material.photograph(size)).save(photo, quality=95, subsampling=0)
+        output = folder / f"colored-{megapixels}"
+        found[megapixels] = run_process(python("predict.py", photo, "--model", model, *PRECISION, "--output", output))
+        shutil.rmtree(output)
+    rows = [row(SECONDS.format(size), [seconds], "s", note=note) for size, (seconds, _) in found.items()]
+    return rows + [
+        row(MEMORY.format(size), [megabytes], "MB", "< 1500" if size == 100 else None, note)
+        for size, (_, megabytes) in found.items()
     ]
 
 

@@ -4,5 +4,5 @@ Importing this package imports nothing else. So the scripts answer `--help` and 
 TensorFlow, which takes three to five seconds.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 DEFAULT_MODEL = "general"  # one of the folders in tfcolor/models

@@ -295,7 +295,7 @@ def _zip(results, path):
 
 def theme() -> gr.Theme:
     """Gradio's plain theme, without fonts from outside."""
-    return gr.themes.Soft(font=_FONTS, font_mono=("ui-monospace", "monospace"))
+    return gr.themes.Default(primary_hue="blue", font=_FONTS, font_mono=("ui-monospace", "monospace"))
 
 
 class _told:

@@ -1,0 +1,206 @@
+"""The page in a real browser: Chromium, driven by Playwright. Skipped where one of them, or Gradio, is missing."""
+
+import re
+import threading
+import urllib.error
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+from skimage.color import rgb2lab
+
+from tfcolor.commands import colorize
+from tfcolor.utils import console
+
+pytest.importorskip("gradio", reason="Gradio is not installed: pip install -r requirements-web.txt")
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+CHROMIUM = Path("/usr/bin/chromium")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser: {CHROMIUM} is missing (apt install chromium)"),
+]
+CAT = data.chelsea()[:200, :280]
+PATIENCE = 60_000  # milliseconds
+
+
+@pytest.fixture(scope="module")
+def address():
+    """A running page."""
+    from tfcolor.commands.web.serving import serve
+    from tfcolor.models.directory import describe_shipped_models
+
+    found, ready, stop = [], threading.Event(), threading.Event()
+
+    def started(where):
+        found.append(where)
+        ready.set()
+
+    arguments = ("127.0.0.1", 7899, None, 1_000_000, 5, describe_shipped_models(), started, stop)
+    thread = threading.Thread(target=serve, args=arguments)
+    thread.start()
+    assert ready.wait(90)
+    yield found[0].rstrip("/")
+    stop.set()
+    thread.join(30)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as running:
+        chromium = running.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser, address):
+    """A new visitor; afterwards every request must have gone to the page itself."""
+    hosts = set()
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.on("request", lambda request: hosts.add(request.url.split("/")[2] if "//" in request.url else ""))
+    page.goto(address)
+    page.get_by_role("heading", name="Colour photographs").wait_for()
+    yield page
+    context.close()
+    assert hosts <= {address.split("/")[2], ""}, "nothing comes from outside"
+
+
+@pytest.fixture
+def photo(tmp_path):
+    Image.fromarray(CAT).save(tmp_path / "cat.png")
+    return tmp_path / "cat.png"
+
+
+def choose(page, path):
+    page.locator("input[type=file]").first.set_input_files(path)
+    page.locator(".viewer img.colored").wait_for()
+
+
+def shown(page):
+    return page.locator(".viewer img.colored").get_attribute("src")
+
+
+def changed(page, before):
+    """Wait until another picture is shown."""
+    page.wait_for_function("before => document.querySelector('.viewer img.colored').src !== before", arg=before)
+    return shown(page)
+
+
+def click(page, x, y):
+    box = page.locator(".surface").bounding_box()
+    page.mouse.click(box["x"] + box["width"] * (x + 0.5) / 280, box["y"] + box["height"] * (y + 0.5) / 200)
+    page.locator(".swatches button").first.wait_for()
+
+
+def download(page, button, folder):
+    page.get_by_role("button", name=button).click()
+    link = page.locator("a[download]:visible").last
+    link.wait_for()
+    with page.expect_download() as waiting:
+        link.click()
+    path = folder / waiting.value.suggested_filename
+    waiting.value.save_as(path)
+    return path
+
+
+def test_upload_hint_and_download(page, photo, tmp_path, monkeypatch):
+    """The download is the file of predict.py, byte for byte, and has the hint's colour at its place."""
+    choose(page, photo)
+    before = shown(page)
+    click(page, 140, 100)
+    page.wait_for_timeout(500)
+    page.locator(".swatches button").nth(1).click()
+    changed(page, before)
+    assert page.locator(".viewer .dot").count() >= 1
+    command = page.get_by_label("The same on the command line").input_value()
+    place, color = re.search(r"--hint (\d+,\d+),'(#\w+)'", command).groups()
+    result = download(page, "Make the file", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    words = command.replace("'", "").split()[2:]
+    assert console.run(lambda: colorize.main(words)) == 0
+    assert result.name == "cat.png" or result.exists()
+    assert result.read_bytes() != photo.read_bytes()
+    assert (tmp_path / "colorized" / "cat.png").read_bytes() == result.read_bytes()
+    x, y = map(int, place.split(","))
+    with Image.open(result) as image:
+        found = rgb2lab(np.asarray(image.convert("RGB")))[y, x, 1:]
+    wanted = rgb2lab(np.uint8([[[int(color[k : k + 2], 16) for k in (1, 3, 5)]]]))[0, 0, 1:]
+    assert np.linalg.norm(found - wanted) < 1.5
+
+
+def test_sliders_undo_and_the_line_between_gray_and_colour(page, photo):
+    choose(page, photo)
+    first = shown(page)
+    strength = page.get_by_label(re.compile("number input for Strength"))
+    strength.fill("0.3")
+    strength.press("Enter")
+    second = changed(page, first)
+    line = page.locator(".compare")
+    line.focus()
+    line.press("End")
+    assert "--split: 100%" in page.locator(".viewer").get_attribute("style")
+    click(page, 60, 60)
+    page.wait_for_timeout(500)
+    page.locator(".swatches button").nth(2).click()
+    third = changed(page, second)
+    page.get_by_role("button", name="Undo").click()
+    assert changed(page, third) == second
+    assert page.get_by_text("No hints yet.").is_visible()
+
+
+def test_mistakes_are_messages(page, photo, tmp_path):
+    (tmp_path / "text.png").write_text("no picture")
+    page.locator("input[type=file]").first.set_input_files(tmp_path / "text.png")
+    page.locator(".toast-body, [data-testid=toast-body]").first.wait_for()
+    assert "Traceback" not in page.content()
+    assert page.locator(".viewer").count() == 0
+
+
+def test_two_visitors_see_their_own_photographs(browser, address, page, photo, tmp_path):
+    Image.fromarray(data.coffee()[:120, :120]).save(tmp_path / "cup.png")
+    choose(page, photo)
+    context = browser.new_context()
+    other = context.new_page()
+    other.set_default_timeout(PATIENCE)
+    other.goto(address)
+    choose(other, tmp_path / "cup.png")
+    assert "cat.png" in page.get_by_label("The same on the command line").input_value()
+    assert "cup.png" in other.get_by_label("The same on the command line").input_value()
+    assert shown(page) != shown(other)
+    context.close()
+
+
+def test_many_photographs_come_back_as_a_zip(page, photo, tmp_path):
+    Image.fromarray(data.coffee()[:120, :120]).save(tmp_path / "cup.jpg")
+    page.get_by_role("tab", name="Many photographs").click()
+    page.locator("input[type=file]:visible, input[type=file]").last.set_input_files([photo, tmp_path / "cup.jpg"])
+    page.wait_for_timeout(2000)
+    result = download(page, "Colour them all", tmp_path)
+    with zipfile.ZipFile(result) as archive:
+        assert sorted(archive.namelist()) == ["cat.png", "cup.jpg"]
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "README.md", "tfcolor/__init__.py"])
+def test_no_path_of_the_server_is_readable(address, path):
+    for prefix in ("/gradio_api/file=", "/file="):
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(f"{address}{prefix}{path}")
+        assert caught.value.code in (403, 404)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_fits_its_width(browser, address, photo, width):
+    context = browser.new_context(viewport={"width": width, "height": 800})
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(address)
+    choose(page, photo)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert all(image.get_attribute("alt") for image in page.locator("img").all())
+    context.close()
