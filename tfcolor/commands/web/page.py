@@ -23,6 +23,7 @@ footer { display: none !important; }
 .gradio-container { max-width: 1280px !important; margin: 0 auto !important; }
 @media (max-width: 700px) { .gradio-container { padding: 8px !important; } }
 """
+_KEPT = (30, 300)  # seconds: how often Gradio looks for downloads to remove, and how old those are
 _OPTIONS = ("--T", "--lambda", "--strength", "--chroma-smoothing")
 
 
@@ -37,7 +38,7 @@ class Page:
             models: descriptions of the models by name.
         """
         self._sessions, self._models = sessions, models
-        with gr.Blocks(title="tfcolor: colour photographs", analytics_enabled=False) as self.blocks:
+        with gr.Blocks(title="tfcolor: colour photographs", analytics_enabled=False, delete_cache=_KEPT) as self.blocks:
             gr.Markdown("# Colour photographs\nColours are guesses. Where you know better, click and say so.")
             with gr.Tab("One photograph"), gr.Row():
                 with gr.Column(scale=3, min_width=320):
@@ -50,11 +51,13 @@ class Page:
             self.blocks.unload(self._end)
 
     def _build_picture(self) -> None:
-        self.upload = gr.File(label="A photograph", file_count="single", height=120)
+        self.upload = gr.File(label="Drop a photograph here, or click", file_count="single", height=120)
         self.picture = gr.HTML(EMPTY, css_template=CSS, js_on_load=SCRIPT, elem_id="picture")
         self.make = gr.Button("Make the file", variant="primary", interactive=False)
         self.download = gr.File(label="The result, in the photograph's own format", interactive=False, visible=False)
-        self.command = gr.Textbox(label="The same on the command line", interactive=False, lines=2, buttons=["copy"])
+        self.command = gr.Textbox(
+            label="The same on the command line", interactive=False, lines=2, buttons=["copy"], elem_id="command"
+        )
 
     def _build_choices(self) -> None:
         own = Decoding()
@@ -97,7 +100,9 @@ class Page:
         view = [self.picture, self.command, self.list]
         inputs = [*self._decoding, self.candidate, *self._place]
         self.upload.upload(
-            self._open, [self.upload, *self._decoding], [*view, self.make, self.download, self.choices, self.candidate]
+            self._open,
+            [self.upload, *self._decoding],
+            [*view, self.make, self.download, self.choices, self.candidate, self.upload, self.suggestions],
         )
         self.model.input(self._choose_model, [self.model, *self._place], [*self._decoding, self.candidate, *view])
         for slider in self._decoding:
@@ -113,7 +118,7 @@ class Page:
         self.find.click(self._find, self._decoding, [self.choices, self.candidate])
         self.why.click(self._why, [*self._place, *self._decoding], self.reason)
         self.make.click(self._make, [*self._decoding, self.candidate], self.download)
-        self.all.click(self._batch, [self.uploads, self.model, *self._decoding], self.zip)
+        self.all.click(self._batch, [self.uploads, self.model, *self._decoding], [self.zip, self.uploads])
         self.blocks.load(lambda: self._own(DEFAULT_MODEL), None, self._decoding)
 
     # What happens
@@ -139,11 +144,14 @@ class Page:
             note = session.open(Path(upload))
             if note:
                 gr.Info(note)
+            # The file has moved to the session, so the component that received it takes the next one.
             empty = [
                 gr.Button(interactive=True),
                 gr.File(visible=False, value=None),
                 "",
                 gr.Radio(visible=False, value="with hints"),
+                None,
+                "",
             ]
             return [*self._view(session, decoding), *empty]
 
@@ -232,7 +240,7 @@ class Page:
         with session.lock, _told():
             return gr.File(str(session.write(decoding_of(*decoding), candidate)), visible=True)
 
-    def _batch(self, request: gr.Request, uploads: list[str] | None, model: str, *decoding: float) -> Any:
+    def _batch(self, request: gr.Request, uploads: list[str] | None, model: str, *decoding: float) -> list[Any]:
         if not uploads:
             raise gr.Error("Choose photographs first.", print_exception=False)
         session = self._session(request)
@@ -253,7 +261,7 @@ class Page:
             path = session.folder / "coloured.zip"
             _zip(results, path)
             shutil.rmtree(folder)
-            return gr.File(str(path), visible=True)
+            return [gr.File(str(path), visible=True), None]
 
     def _end(self, request: gr.Request) -> None:
         self._sessions.end(request.session_hash)

@@ -2,7 +2,6 @@
 
 import os
 import threading
-from collections.abc import Callable
 
 from tfcolor.commands.web.sessions import Models, Sessions
 from tfcolor.utils.files import make_folder
@@ -21,8 +20,6 @@ def serve(
     max_pixels: int,
     max_megabytes: int,
     models: dict[str, str],
-    started: Callable[[str], None] | None = None,
-    stop: threading.Event | None = None,
 ) -> None:
     """Serve until the process is interrupted.
 
@@ -32,8 +29,6 @@ def serve(
         max_pixels: the largest number of pixels of a photograph.
         max_megabytes: the largest upload.
         models: descriptions of the models by name.
-        started: called with the address once the page is there; None prints it.
-        stop: ends the page when it is set; None for Ctrl-C alone.
 
     Raises:
         OSError: the port is taken.
@@ -60,15 +55,11 @@ def serve(
             css=PAGE_CSS,
             app_kwargs={"middleware": _middleware()},
         )
-        (started or _announce)(address)
-        (stop or threading.Event()).wait()
+        print(f"the page is at {address.rstrip('/')} (Ctrl-C ends it)", flush=True)
+        threading.Event().wait()
     finally:
         page.blocks.close(verbose=False)
         sessions.close()
-
-
-def _announce(address: str) -> None:
-    print(f"the page is at {address.rstrip('/')} (Ctrl-C ends it)", flush=True)
 
 
 def _middleware():
