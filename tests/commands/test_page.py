@@ -120,6 +120,7 @@ def test_upload_hint_and_download(page, photo, tmp_path, monkeypatch):
     page.locator(".swatches button").nth(1).click()
     changed(page, before)
     assert page.locator(".viewer .dot").count() >= 1
+    page.wait_for_function("document.querySelector('#command textarea').value.includes('--hint')")
     command = page.locator("#command textarea").input_value()
     place, color = re.search(r"--hint (\d+,\d+),'(#\w+)'", command).groups()
     result = download(page, "Make the file", tmp_path / "downloaded")

@@ -67,7 +67,7 @@ def test_the_file_is_the_one_that_its_command_line_makes(visitors, upload, tmp_p
     words = session.command({"--T": 0.5, "--lambda": 0.65}).replace("'", "").split()
     assert words[:2] == ["python", "predict.py"]
     monkeypatch.chdir(tmp_path)
-    assert console.run(lambda: colorize.main([*words[2:], "--precision", "float32"])) == 0
+    assert console.run(lambda: colorize.main(words[2:])) == 0
     assert result.read_bytes() == (tmp_path / "colorized" / name).read_bytes()
     with Image.open(result) as image:
         assert round(image.info["dpi"][0]) == 300
@@ -82,7 +82,7 @@ def test_a_candidate_is_the_one_that_its_command_line_makes(visitors, upload, tm
     result = session.write(DECODING, candidate=2)
     words = session.command({"--T": 0.5, "--lambda": 0.65}, candidate=2).split()
     monkeypatch.chdir(tmp_path)
-    assert console.run(lambda: colorize.main([*words[2:], "--precision", "float32"])) == 0
+    assert console.run(lambda: colorize.main(words[2:])) == 0
     assert result.read_bytes() == (tmp_path / "colorized" / "cat.png-2.png").read_bytes()
 
 

@@ -227,7 +227,8 @@ class Session:
             given: the values of --T, --lambda, --chroma-smoothing and --strength.
             candidate: as in `write`.
         """
-        words = ["python predict.py", _quoted(self.source.name), f"--model {self.model}"]
+        precision = self.colorizer.network.compute_dtype.name  # the automatic choice may differ another time
+        words = ["python predict.py", _quoted(self.source.name), f"--model {self.model}", f"--precision {precision}"]
         words += [f"{option} {value:g}" for option, value in given.items() if value is not None]
         if candidate:
             words.append(f"--candidates {NUM_CANDIDATES}")
