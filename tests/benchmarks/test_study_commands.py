@@ -18,7 +18,7 @@ from tfcolor.utils import console
 class PoolInThisProcess:
     """Does at once what a pool of processes does."""
 
-    def __init__(self, workers, context, initializer):
+    def __init__(self, workers, context, initializer, max_tasks_per_child):
         """Start nothing."""
 
     def __enter__(self):
