@@ -111,10 +111,10 @@ def test_every_link_leads_somewhere(document):
 
 
 RUN = [README, *(ROOT / "docs" / f"{name}.md" for name in ("training", "photographs", "export"))]
-# Not run here, but in test_install.py, test_training.py and tests/benchmarks; or on photographs that are not here; or
-# a program of others.
+# Not run here, but in test_install.py, test_training.py, test_page.py and tests/benchmarks; or on photographs that are
+# not here; or a program of others.
 NOT_RUN = ("pip install", "TF_CONFIG=", "python -m benchmarks", "python -m pytest", "tensorboard", "tfcolor")
-NOT_RUN += ("python -m tfcolor evaluate --dataset photos",)
+NOT_RUN += ("python -m tfcolor evaluate --dataset photos", "python -m tfcolor web")
 SHORT = " --steps 2 --batch-size 2"  # for every training
 
 
@@ -137,7 +137,8 @@ def workplace(tmp_path, monkeypatch) -> Path:
     names = ("photo.jpg", "old-photo.jpg", "old/a.jpg", "old/deep/b.jpg", "album/c.png", "scans/d.tif")
     for number, name in enumerate(names):
         photograph(tmp_path / name, number + 120)
-    Image.fromarray(skimage.data.camera()).save(tmp_path / "camera.png")
+    for name in ("camera", "astronaut"):
+        Image.fromarray(getattr(skimage.data, name)()).save(tmp_path / f"{name}.png")
     monkeypatch.delenv("TFCOLOR_DATA", raising=False)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")

@@ -52,7 +52,7 @@ def test_a_csv_for_many_photographs(predict, photo, tmp_path, results):
     for name in ("a.png", "b.png", "c.png"):
         (tmp_path / "old" / name).write_bytes(photo.read_bytes())
     (tmp_path / "hints.csv").write_text(
-        "file,x,y,colour\nold/a.png,12,20,#877650\nb.png, 5, 6, rgb(135, 118, 80)\nb.png,7,7,gray\na.png,90,0,red\n"
+        "FILE,X,Y,COLOUR\nold/a.png,12,20,#877650\nb.png, 5, 6, rgb(135, 118, 80)\nb.png,7,7,gray\na.png,90,0,red\n"
     )
     outcome = predict("old", "--hints", "hints.csv")
     assert outcome.status == 1 and "a.png: 40x30 pixels, so there is no place for a hint at 90,0" in outcome.err

@@ -122,10 +122,10 @@ def test_upload_hint_and_download(page, photo, tmp_path, monkeypatch):
     assert page.locator(".viewer .dot").count() >= 1
     page.wait_for_function("document.querySelector('#command textarea').value.includes('--hint')")
     command = page.locator("#command textarea").input_value()
-    place, color = re.search(r"--hint (\d+,\d+),'(#\w+)'", command).groups()
+    place, color = re.search(r'--hint "(\d+,\d+),(#\w+)"', command).groups()
     result = download(page, "Make the file", tmp_path / "downloaded")
     monkeypatch.chdir(tmp_path)
-    words = command.replace("'", "").split()[2:]
+    words = command.replace('"', "").split()[2:]
     assert console.run(lambda: colorize.main(words)) == 0
     assert result.name == "cat.png" and result.read_bytes() != photo.read_bytes()
     assert (tmp_path / "colorized" / "cat.png").read_bytes() == result.read_bytes()

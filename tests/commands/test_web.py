@@ -64,7 +64,7 @@ def test_the_file_is_the_one_that_its_command_line_makes(visitors, upload, tmp_p
     for hint in hints:
         session.add_hint(*hint)
     result = session.write(DECODING)
-    words = session.command({"--T": 0.5, "--lambda": 0.65}).replace("'", "").split()
+    words = session.command({"--T": 0.5, "--lambda": 0.65}).replace('"', "").split()
     assert words[:2] == ["python", "predict.py"]
     monkeypatch.chdir(tmp_path)
     assert console.run(lambda: colorize.main(words[2:])) == 0

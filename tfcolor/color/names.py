@@ -14,4 +14,4 @@ def levels_of(text: str) -> tuple[int, int, int]:
     try:
         return ImageColor.getrgb(text.strip())[:3]
     except ValueError:
-        raise InputError(f"unknown colour {text!r}; write it like #2b4f81, or gray") from None
+        raise InputError(f"unknown colour {text!r}; write it like #2b4f81, or a name such as navy or gray") from None

@@ -19,10 +19,10 @@ from tfcolor.utils.options import PRECISION, XLA
 EXAMPLES = {
     "photo.jpg": "one photograph",
     "old/ --recursive --output coloured": "a folder with all its folders",
-    "old/ --strength 0.6 --overwrite": "again, less vivid",
+    "old/ --recursive --output paler --strength 0.6": "less vivid",
     "photo.jpg --sweep 1,0.7,0.38": "a sheet of several T",
     "photo.jpg --candidates 4": "four different colourings",
-    "photo.jpg --hint 120,80,#2b4f81": "the colour at one pixel is known",
+    'photo.jpg --hint "120,80,#2b4f81"': "the colour at one pixel is known",
     "huge/ --recursive --shard 2/8 --resume": "the second of eight shares",
 }
 

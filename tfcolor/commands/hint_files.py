@@ -101,7 +101,7 @@ def _read_csv(path: Path, sources: Sequence[Path]) -> dict[Path, GivenHints]:
         raise InputError(f"hints in {shown(path)} cannot be read: {getattr(error, 'strerror', error)}") from error
     found = defaultdict(list)
     for number, fields in enumerate(lines, start=1):
-        if not fields or (number == 1 and [field.strip() for field in fields[1:3]] == ["x", "y"]):
+        if not fields or (number == 1 and [field.strip().lower() for field in fields[1:3]] == ["x", "y"]):
             continue
         where = f"{shown(path)}, line {number}"
         if len(fields) < 4:

@@ -18,6 +18,8 @@ from tfcolor.photographs.reading import read_header, read_page
 from tfcolor.utils.console import shown
 from tfcolor.utils.errors import InputError
 
+_SHOWN = 0.005  # the least probability that is printed: less would be 0 %
+
 
 def print_suggestions(
     colorizer: Colorizer,
@@ -59,6 +61,8 @@ def _lines(colorizer, job, given, point, decoding, max_pixels):
     colors = painted(np.full([1, len(suggestions)], there), np.stack([each.ab for each in suggestions])[None])[0]
     yield f"{shown(job.source)} at {point[0]},{point[1]}:"
     for suggestion, (red, green, blue) in zip(suggestions, colors, strict=True):
+        if suggestion.probability < _SHOWN:
+            continue
         yield f"  #{red:02x}{green:02x}{blue:02x}  {suggestion.probability:4.0%}"
     x, y = opened.best_place(hints, decoding.uniform_share)
     yield f"  a hint would help most at {x},{y}"

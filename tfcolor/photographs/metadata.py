@@ -91,7 +91,7 @@ def _upright_blocks(info, orientation):
     ImageOps.exif_transpose(stub, in_place=True)
     exif = stub.getexif()
     data = stub.info.get("exif") or b""
-    if (not data and len(exif)) or orientation != 1 or exif.get_ifd(ExifTags.IFD.IFD1):
+    if (not data and len(exif)) or orientation != 1 or _has_thumbnail(data):
         exif.pop(ExifTags.Base.Orientation, None)
         if orientation >= 5:
             _swap(exif, ExifTags.Base.XResolution, ExifTags.Base.YResolution)
@@ -99,6 +99,13 @@ def _upright_blocks(info, orientation):
         data = exif.tobytes() if len(exif) else b""
     xmp = next((stub.info[key] for key in _XMP_KEYS if stub.info.get(key)), b"")
     return data, xmp.encode() if isinstance(xmp, str) else xmp
+
+
+def _has_thumbnail(data):
+    """Whether an EXIF block holds one. Pillow 12 cannot write an `Exif` that was asked for it, so another one is."""
+    exif = Image.Exif()
+    exif.load(data)
+    return bool(exif.get_ifd(ExifTags.IFD.IFD1))
 
 
 def _swap(tags, one, other):

@@ -233,7 +233,7 @@ class Session:
         if candidate:
             words.append(f"--candidates {NUM_CANDIDATES}")
         else:
-            words += [f"--hint {x},{y},'{color}'" for x, y, color in self.hints]
+            words += [f'--hint "{x},{y},{color}"' for x, y, color in self.hints]
         return " ".join(words)
 
 
