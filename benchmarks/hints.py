@@ -1,4 +1,4 @@
-"""Hints: how soon a photograph whose prediction is there shows new ones."""
+"""Hints and the page: how soon a photograph whose prediction is there shows new hints, or another T."""
 
 import itertools
 from pathlib import Path
@@ -9,6 +9,7 @@ from benchmarks import material
 from benchmarks.measure import Row, Scale, alternate, row
 from tfcolor import DEFAULT_MODEL
 from tfcolor.colorizer.colorizer import Colorizer
+from tfcolor.commands.web.sessions import data_uri
 
 NUM_HINTS = 10
 
@@ -27,11 +28,15 @@ def measure(folder: Path, scale: Scale) -> list[Row]:
         "painted": lambda: opened.decoded(few, decoding),
     }
     seconds = alternate(runs, scale.of(full=7, quick=3, tiny=1))
+    small = colorizer.open(material.photograph(scale.of(full=1, quick=1, tiny=0.005)))
+    page = {"page": lambda: data_uri(small.decoded((), decoding.replace(temperature=next(temperatures))))}
+    seconds |= alternate(page, scale.of(full=15, quick=3, tiny=1))
     note = f"{DEFAULT_MODEL}, {megapixels} megapixels"
     return [
         row(f"{NUM_HINTS} other hints, before painting", seconds["hints"], "s", "< 1", note),
         row(f"another T with {NUM_HINTS} hints, before painting", seconds["T"], "s", note=note),
         row(f"the same {NUM_HINTS} hints, painted", seconds["painted"], "s", note=note),
+        row("another T on the page", seconds["page"], "s", "< 0.3", "1 megapixel, to the address that the page shows"),
     ]
 
 

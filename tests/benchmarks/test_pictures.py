@@ -25,7 +25,15 @@ def test_they_are_small():
 @pytest.mark.slow
 def test_the_command_makes_all(tmp_path):
     assert console.run(lambda: pictures.main(["--output", str(tmp_path)])) == 0
-    names = {"colored.jpg", "limits.jpg", "temperature.jpg", "candidates.jpg", "explain.jpg", "pictures.json"}
+    names = {
+        "colored.jpg",
+        "limits.jpg",
+        "hints.jpg",
+        "temperature.jpg",
+        "candidates.jpg",
+        "explain.jpg",
+        "pictures.json",
+    }
     assert {path.name for path in tmp_path.iterdir()} == names
     for name in names - {"pictures.json"}:
         with Image.open(tmp_path / name) as made, Image.open(DOCS / name) as kept:

@@ -1,10 +1,11 @@
 """The page in a real browser: Chromium, driven by Playwright. Skipped where one of them, or Gradio, is missing."""
 
+import contextlib
 import os
 import re
-import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 import zipfile
@@ -31,20 +32,27 @@ PATIENCE = 60_000  # milliseconds
 PORT, ROOT = 7899, Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """A running page, in a process of its own; after it nothing is left on the disk."""
-    temporary = tmp_path_factory.mktemp("served")
-    command = [sys.executable, "-m", "tfcolor", "web", "--port", str(PORT), "--max-megapixels", "1"]
+@contextlib.contextmanager
+def served(port, *options, temporary):
+    """Run the page in a process of its own."""
+    command = [sys.executable, "-m", "tfcolor", "web", "--port", str(port), *options]
     environment = os.environ | {"TMPDIR": str(temporary)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as process:
         try:
             line = process.stdout.readline()
-            assert line.startswith(f"the page is at http://127.0.0.1:{PORT} "), line
-            yield f"http://127.0.0.1:{PORT}"
+            assert line.startswith("the page is at http://"), line
+            yield f"http://127.0.0.1:{port}"
         finally:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
             process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """A running page; after it nothing is left on the disk."""
+    temporary = tmp_path_factory.mktemp("served")
+    with served(PORT, "--max-megapixels", "1", temporary=temporary) as found:
+        yield found
     assert not list(temporary.glob("tfcolor-*"))
 
 
@@ -75,6 +83,15 @@ def page(browser, address):
 def photo(tmp_path):
     Image.fromarray(CAT).save(tmp_path / "cat.png")
     return tmp_path / "cat.png"
+
+
+def status_of(address):
+    try:
+        with urllib.request.urlopen(address) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
 
 
 def choose(page, path):
@@ -191,9 +208,7 @@ def test_many_photographs_come_back_as_a_zip(page, photo, tmp_path):
 @pytest.mark.parametrize("path", ["/etc/passwd", "README.md", "tfcolor/__init__.py"])
 def test_no_path_of_the_server_is_readable(address, path):
     for prefix in ("/gradio_api/file=", "/file="):
-        with pytest.raises(urllib.error.HTTPError) as caught:
-            urllib.request.urlopen(f"{address}{prefix}{path}")
-        assert caught.value.code in (403, 404)
+        assert status_of(f"{address}{prefix}{path}") in (403, 404)
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -206,3 +221,29 @@ def test_the_page_fits_its_width(browser, address, photo, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert all(image.get_attribute("alt") for image in page.locator("img").all())
     context.close()
+
+
+def test_others_need_the_password_and_a_taken_port_is_named(address, tmp_path):
+    with served(PORT + 1, "--host", "0.0.0.0", "--password", "secret", temporary=tmp_path) as other:
+        assert status_of(f"{other}/config") == 401
+    command = [sys.executable, "-m", "tfcolor", "web", "--port", str(PORT)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120)
+    assert done.returncode == 1 and f"error: port {PORT} is taken" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_closed_page_leaves_no_photograph(browser, tmp_path, photo):
+    temporary = tmp_path / "served"
+    temporary.mkdir()
+    with served(PORT + 2, temporary=temporary) as found:
+        context = browser.new_context()
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.goto(found)
+        choose(page, photo)
+        assert list(temporary.rglob("cat.png"))
+        context.close()
+        for _ in range(100):
+            if not list(temporary.rglob("cat.png")):
+                return
+            time.sleep(0.3)
+        pytest.fail("the photograph is still there")

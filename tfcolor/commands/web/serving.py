@@ -1,6 +1,7 @@
 """Serve the page: no visitor reads a path of this machine, and nothing is loaded from another one."""
 
 import os
+import signal
 import threading
 
 from tfcolor.commands.web.sessions import Models, Sessions
@@ -21,7 +22,7 @@ def serve(
     max_megabytes: int,
     models: dict[str, str],
 ) -> None:
-    """Serve until the process is interrupted.
+    """Serve until the process is interrupted or terminated.
 
     Args:
         host, port: where to listen.
@@ -38,7 +39,9 @@ def serve(
     make_folder(sessions.root / "gradio")
     from tfcolor.commands.web.page import PAGE_CSS, Page, theme
 
-    page = Page(sessions, models)
+    page, stop = Page(sessions, models), threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
     try:
         _, address, _ = page.blocks.queue(default_concurrency_limit=4).launch(
             server_name=host,
@@ -56,7 +59,7 @@ def serve(
             app_kwargs={"middleware": _middleware()},
         )
         print(f"the page is at {address.rstrip('/')} (Ctrl-C ends it)", flush=True)
-        threading.Event().wait()
+        stop.wait()
     finally:
         page.blocks.close(verbose=False)
         sessions.close()
