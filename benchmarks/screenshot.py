@@ -5,6 +5,7 @@ python -m benchmarks.screenshot
 It needs Chromium, and `pip install -r requirements-web.txt -r requirements-dev.txt`.
 """
 
+import argparse
 import io
 import subprocess
 import sys
@@ -24,8 +25,19 @@ SIDE = 512  # of the photograph
 POINTS = ((150, 300), (100, 350), (30, 200))  # where the likeliest colour is taken as a hint
 
 
-def main() -> None:
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = console.Parser(__doc__)
+    parser.prog = "python -m benchmarks.screenshot"
+    parser.add_argument(
+        "--output", type=Path, default=Path("docs/page.jpg"), help="the picture (default: docs/page.jpg)"
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
     """Start the page, use it, and write the picture."""
+    args = parse(arguments)
     if not CHROMIUM.exists():
         raise InputError(f"{CHROMIUM} is missing: apt install chromium")
     command = [sys.executable, "-m", "tfcolor", "web", "--port", str(PORT)]
@@ -41,7 +53,7 @@ def main() -> None:
         finally:
             process.terminate()
     picture = picture.resize((SHOWN, round(SHOWN * picture.height / picture.width)), Image.Resampling.LANCZOS)
-    with replacing(Path("docs/page.jpg")) as file:
+    with replacing(args.output) as file:
         picture.save(file, "JPEG", quality=80)
 
 
