@@ -77,7 +77,8 @@ def test_a_file_of_several_pages_takes_no_hints(predict, tmp_path, results):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--hint", "12,20"], "unknown colour ''"),
+        (["--hint", "12,20"], "--hint takes X,Y,COLOUR, .*got 12,20"),
+        (["--hint", "99999999999999999999,2,red"], "--hint takes X,Y,COLOUR, .*got 99999999999999999999,2,red"),
         (["--hint", "12,-2,red"], "--hint takes X,Y,COLOUR, .*got 12,-2,red"),
         (["--hint", "12,2,reddish"], "unknown colour 'reddish'"),
         (["--hint", "1,2,red", "--hints", "x.csv"], "give --hint or --hints, not both"),
@@ -105,7 +106,7 @@ def test_mistakes_in_hints_are_usage_errors(predict, photo, tmp_path, results, a
     (tmp_path / "color.csv").write_text("photo.png,1,2,reddish\n")
     (tmp_path / "empty.csv").write_text("file,x,y,colour\n")
     outcome = predict(photo.name, *arguments)
-    assert outcome.status == 2 and re.search(message, outcome.err), outcome.err
+    assert outcome.status == 2 and re.match(f"error: {message}", outcome.err), outcome.err
     assert outcome.err.count("\n") == 1 and not results.exists()
 
 

@@ -18,12 +18,12 @@ from tfcolor.color.decoding_options import Decoding
 from tfcolor.color.guided_filter import border
 from tfcolor.colorizer.blocks import enlarged, mean_shares
 from tfcolor.colorizer.colorizer import Colorizer
+from tfcolor.colorizer.modes import find_modes
 from tfcolor.colorizer.tiles import AUTO_TILE
 
 _SURFACES = 6  # at most
 _BLOCKS = 40_000  # a picture is divided into about this many blocks, whose mean distributions are grouped
 _SMALLEST_BLOCK = 4  # side in pixels: single pixels are too noisy
-_APART = 20.0  # ab units: the least distance of two modes of a surface, so that they clearly differ
 _PULL = 15.0  # ab units: sigma of the Gaussian around a mode
 _BLUR = 1.0  # blocks: sigma that softens the borders of surfaces
 
@@ -85,15 +85,13 @@ def _surfaces(shares):
 def _pulls(colors, shares, num):
     """The logarithms of Gaussians around the modes of a distribution: [num, Q].
 
-    The next mode is the bin with the largest share around it, weighted by the Gaussian, among the bins at least
-    `_APART` from the modes before.
+    A mode is a bin with a large share around it, weighted by the Gaussian, see `modes.find_modes`.
     """
     distances = np.linalg.norm(colors[:, None] - colors, axis=-1)  # [Q, Q]
     near = np.exp(-(distances**2) / (2 * _PULL**2))
-    support, modes = near @ shares, []
-    for _ in range(num):
-        allowed = np.all(distances[:, modes] >= _APART, axis=1)
-        if not allowed.any():  # few bins, close together: take the farthest
-            allowed = distances[:, modes].min(axis=1) == distances[:, modes].min(axis=1).max()
-        modes.append(int(np.argmax(np.where(allowed, support, -1))))
+    support = near @ shares
+    modes = find_modes(distances, support, num)
+    while len(modes) < num:  # few bins, close together: take the farthest
+        farthest = distances[:, modes].min(axis=1)
+        modes.append(int(np.argmax(np.where(farthest == farthest.max(), support, -1))))
     return -(distances[modes] ** 2) / (2 * _PULL**2)

@@ -19,6 +19,7 @@ from tfcolor.color.decoding_options import Decoding
 from tfcolor.color.guided_filter import border
 from tfcolor.colorizer.blocks import enlarged, mean_shares
 from tfcolor.colorizer.hints import Hint, Hints
+from tfcolor.colorizer.modes import find_modes
 from tfcolor.colorizer.painting import inside, painter
 from tfcolor.colorizer.spreading import EDGE, HintField, Spreading
 from tfcolor.colorizer.working_size import ReducedOutputs, reduced
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _CELLS = 64  # along the shorter side, for networks without cells of their own
 _MOST_KEPT = 2**27  # outputs that are kept for networks without a working size: 512 MB; for more it runs again
 _TOUCH = 1.5  # cells: the distance over which the correction of the colours around a hint falls to 1/e
-_APART = 20.0  # ab units between the modes of a distribution
+_LIKE = 10.0  # ab units: colours that are nearer to a suggested one are like it
 _CANDIDATES = 24  # places along each side among which the best for a hint is sought
 
 
@@ -65,7 +66,7 @@ class _Cells:
 
 
 class OpenedPhotograph:
-    """A photograph of which the network has made its prediction.
+    """A photograph whose colours the network has predicted.
 
     It may be used by one thread at a time.
     """
@@ -95,7 +96,7 @@ class OpenedPhotograph:
         smoothing: int | None = None,
         strength: float | None = None,
     ) -> np.ndarray:
-        """Colour the photograph. Without hints the result is that of `Colorizer.colorize`.
+        """Colour the photograph. Without hints, `Colorizer.colorize` gives the same result.
 
         Args:
             hints: places and their colours, see `Hints.of`; the pixels there get exactly the hue and chroma of the
@@ -157,7 +158,7 @@ class OpenedPhotograph:
         known = self._field(self._checked(hints), share)
         cells, _ = self._spread(share)
         logits = tf.reshape(self._known_logits(cells, known), [-1, self._colorizer.bins.num_bins])
-        return _modes(tf.nn.softmax(logits[cells.of(place.points)[0]]).numpy(), self._colorizer.bins.means, num)
+        return _suggestions(tf.nn.softmax(logits[cells.of(place.points)[0]]).numpy(), self._colorizer.bins.means, num)
 
     def best_place(self, hints: Iterable[Hint] | Hints = (), uniform_share: float | None = None) -> tuple[int, int]:
         """Return the pixel, x and y, where a hint would help most: its entropy times the cells that would follow it."""
@@ -295,19 +296,14 @@ def _middle(points):
     return points[np.argmin(((points - points.mean(axis=0)) ** 2).sum(axis=1))]
 
 
-def _modes(shares: np.ndarray, colors: np.ndarray, num: int) -> list[Suggestion]:
-    """The modes of a distribution [Q]: bins with the largest share around them, at least `_APART` from those before."""
+def _suggestions(shares: np.ndarray, colors: np.ndarray, num: int) -> list[Suggestion]:
+    """Suggest the modes of a distribution [Q]; each bin counts for the nearest mode."""
     distances = np.linalg.norm(colors[:, None] - colors, axis=-1)  # [Q, Q]
-    support, modes = (distances < _APART / 2) @ shares, []
-    while len(modes) < num:
-        free = np.all(distances[:, modes] >= _APART, axis=1)
-        if not free.any():
-            break
-        modes.append(int(np.argmax(np.where(free, support, -1))))
+    modes = find_modes(distances, (distances < _LIKE) @ shares, num)
     nearest = np.argmin(distances[:, modes], axis=1)
     found = []
     for k in range(len(modes)):
         mine = np.where(nearest == k, shares, 0)
-        near = np.where(distances[modes[k]] < _APART / 2, shares, 0)
+        near = np.where(distances[modes[k]] < _LIKE, shares, 0)
         found.append(Suggestion(np.float32(near @ colors / max(near.sum(), 1e-12)), float(mine.sum())))
     return sorted(found, key=lambda suggestion: -suggestion.probability)

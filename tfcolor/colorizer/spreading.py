@@ -3,8 +3,8 @@
 A hint says how far its colour is from the predicted one, in standard deviations of the prediction. This difference is
 a random field over the picture. Its correlation between two cells has two parts: one of neighbourhood, from the weights
 of Levin, Lischinski and Weiss (2004) with a leak, so that it fades with distance and does not cross edges; and one of
-similarity, for surfaces elsewhere of which the network expects the same colours. The field at all cells is then
-estimated from the hints as Gaussian processes are (Rasmussen and Williams 2006, eq. 2.25 and 2.26).
+similarity, for surfaces elsewhere whose predicted colours are the same. The field at all cells is then estimated from
+the hints by Gaussian process regression (Rasmussen and Williams 2006, eq. 2.25 and 2.26).
 
 The constants were fitted to 88 validation photographs of all kinds; `python -m tfcolor evaluate --hints` measures them.
 """

@@ -14,6 +14,7 @@ from tfcolor.photographs.pixels import UnreadableImage, refusing
 from tfcolor.utils.console import shown
 from tfcolor.utils.errors import InputError
 
+_LARGEST = 2**31  # no picture has so many pixels a side
 _OPAQUE = 255  # pixels that are partly transparent are the soft border of a brush
 
 
@@ -61,11 +62,12 @@ def find_hints(given: list[str], file: str | None, sources: Sequence[Path]) -> d
 
 def _hint(text):
     x, y, color = [*text.split(",", 2), "", ""][:3]
-    return _point("--hint", text, x, y), levels_of(color)
+    point = _point("--hint", text, x if color else "", y)
+    return point, levels_of(color)
 
 
 def _point(where, text, x, y):
-    if not (x.strip().isdecimal() and y.strip().isdecimal()):
+    if not all(number.strip().isdecimal() and int(number) < _LARGEST for number in (x, y)):
         raise InputError(
             f"{where} takes X,Y,COLOUR, a pixel counted from 0 at the left and the top, such as 120,80,#2b4f81, "
             f"got {shown(text)}"
@@ -82,11 +84,11 @@ def _read_strokes(path: Path) -> GivenHints:
     """The opaque pixels of a picture."""
     try:
         with refusing(), Image.open(path) as image:
-            if not image.has_transparency_data:
-                raise InputError(f"{shown(path)} has no transparent pixels; hints are the opaque pixels of a PNG")
-            rgba, size = np.asarray(image.convert("RGBA")), image.size
+            rgba, size, is_opaque = np.asarray(image.convert("RGBA")), image.size, not image.has_transparency_data
     except UnreadableImage as error:
         raise InputError(f"hints in {shown(path)} cannot be read: {error}; give a PNG or a CSV") from error
+    if is_opaque:
+        raise InputError(f"{shown(path)} has no transparent pixels; hints are the opaque pixels of a PNG")
     rows, columns = np.nonzero(rgba[..., 3] == _OPAQUE)
     if not len(rows):
         raise InputError(f"{shown(path)} has no opaque pixels, so it holds no hints")

@@ -1,7 +1,8 @@
 """How much hints help: the protocol of Zhang et al. 2017 ("Real-Time User-Guided Image Colorization", section 5.2).
 
 Each photograph is resized to 256x256 pixels. A hint is a patch of 6x6 pixels with its true mean colour; the places of
-patches are normally distributed around the centre. PSNR is that of 8-bit sRGB pictures, averaged over photographs.
+patches are normally distributed around the centre. PSNR is measured on 8-bit sRGB pictures, and averaged over
+photographs.
 """
 
 import zlib

@@ -48,7 +48,7 @@ class Models:
     """The models that were chosen, each loaded once."""
 
     def __init__(self, precision: str = "auto"):
-        """Load nothing yet; `precision` is that of `Colorizer.load`."""
+        """Load nothing yet. `precision` means the same as in `Colorizer.load`."""
         self._precision, self._loaded, self._lock = precision, {}, threading.Lock()
 
     def __getitem__(self, name: str) -> Colorizer:
