@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from tfcolor.networks.registry import NETWORKS
+from tfcolor.objectives.registry import OBJECTIVES
 from tfcolor.training.options import OPTIONS, TrainingOptions, add_options
 from tfcolor.training.run_folder import RunFolder
 from tfcolor.utils import console
@@ -119,7 +121,7 @@ def test_every_option_is_on_the_command_line():
 
 def test_an_option_of_one_network_says_so_in_its_help():
     assert OPTIONS["batch_norm"].help.endswith("(valid8)") and "(" not in OPTIONS["network"].help
-    assert OPTIONS["width"].help.endswith("(unet, zhang)")
+    assert OPTIONS["width"].help.endswith("(unet, zhang, beta, gamma, pix2pix, adversarial)")
 
 
 def test_only_the_options_given_are_there():
@@ -144,7 +146,9 @@ def test_options_survive_json():
     options = TrainingOptions.of(dataset="forest", bins="a/bins.npz", uniform_share=0.3, minutes=2.5, seed=9)
     values = json.loads(json.dumps(options.to_json(), allow_nan=False))
     assert TrainingOptions.of(**values) == options
-    assert values.keys() == {*OPTIONS} - {"width", "encoder", "stride"}  # which valid8 does not take
+    taken = {*NETWORKS["valid8"].options, *OBJECTIVES["classification"].options}
+    others = {name for spec in (*NETWORKS.values(), *OBJECTIVES.values()) for name in spec.options} - taken
+    assert others >= {"width", "encoder", "bound"} and values.keys() == {*OPTIONS} - others
 
 
 def test_what_an_earlier_version_wrote_is_read():

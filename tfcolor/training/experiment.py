@@ -25,11 +25,11 @@ from tfcolor.models.directory import find_model, read_info, read_weights, save_m
 from tfcolor.networks import initialization
 from tfcolor.networks.inputs import INPUTS
 from tfcolor.networks.layers import Network
-from tfcolor.networks.registry import network_class
 from tfcolor.objectives.objective import Objective
 from tfcolor.objectives.targets import batch_maker
 from tfcolor.training.distribution import agree, broadcast_from_chief, make_strategy
 from tfcolor.training.loop import train
+from tfcolor.training.optimizers import optimizer_maker
 from tfcolor.training.options import TrainingOptions
 from tfcolor.training.previews import Previews
 from tfcolor.training.recorder import Recorder
@@ -118,6 +118,7 @@ def prepare(
     objective = options.objective.make(bins or count_bins(options, dataset))
     config = folder.read_config() if resume else _new_config(options, dataset, strategy)
     trainer = make_trainer(options, objective, strategy, config["precision"])
+    objective.check_side((options.data.patch - 2 * trainer.network.context) // trainer.network.stride)
     state = TrainingState()
     if resume and folder.checkpoint_path.exists():
         state = trainer.restore(folder.checkpoint_path)
@@ -232,7 +233,8 @@ def make_trainer(
     def make():
         network = options.network.make(objective.num_outputs, how.seed, tf.as_dtype(compute_dtype))
         whole_encoder = how.initialization == "scratch"
-        return network, learners_of(objective, network, how.seed, how.encoder_rate, whole_encoder)
+        maker = optimizer_maker(how.optimizer, how.beta1, how.beta2, how.weight_decay)
+        return network, learners_of(objective, network, how.seed, how.encoder_rate, whole_encoder, maker)
 
     try:
         return Trainer(
@@ -242,7 +244,7 @@ def make_trainer(
             xla=precision.use_xla(how.xla),
             seed=how.seed,
             average=how.weight_average,
-            weight_decay=how.weight_decay,
+            weight_decay=0.0 if how.optimizer == "adamw" else how.weight_decay,
         )
     except ValueError as error:
         bins = objective.bins
@@ -330,7 +332,7 @@ def _sample_inputs(options: TrainingOptions, network: Network, dataset: Dataset)
 
 
 def _previews(experiment: Experiment) -> Previews:
-    dataset, network = experiment.dataset, network_class(experiment.options.network.name)
+    dataset, network = experiment.dataset, experiment.trainer.network
     previews = Previews(dataset.split("val").paths, experiment.objective, network)
     if not len(previews):
         log.warning("%s has no photograph for validation: no previews, no metrics", dataset.name)
