@@ -26,10 +26,6 @@ SMALL = {
     "gamma": {"vector": "features", "width": 1 / 4},
     "pix2pix": {"width": 1 / 16},
 }
-    "beta": {"width": 1 / 4},
-    "gamma": {"vector": "features", "width": 1 / 4},
-    "pix2pix": {"width": 1 / 16},
-}
 
 
 def make_network(name, num_bins, **options):
