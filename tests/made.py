@@ -50,14 +50,15 @@ def write_model(
     folder: Path,
     network: str = "valid8",
     bins: Bins | None = None,
-    objective: str = "classification",
+    objective: str | ObjectiveChoice = "classification",
     seed: int = 1,
     description: dict | None = None,
     **arguments: Any,
 ) -> Path:
     """Write a model directory with random weights, by default of 16 made bins."""
     folder.mkdir(parents=True, exist_ok=True)
-    network_choice, objective_choice = NetworkChoice(network, arguments), ObjectiveChoice(objective)
+    network_choice = NetworkChoice(network, arguments)
+    objective_choice = ObjectiveChoice(objective) if isinstance(objective, str) else objective
     bins = bins or made_bins(16)
     made = network_choice.make(objective_choice.make(bins).num_outputs, seed)
     save_model(folder, made, bins, network_choice, objective_choice, description or {})

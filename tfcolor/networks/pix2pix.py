@@ -67,7 +67,7 @@ class Pix2Pix(Network):
         self._num_dropout = max(0, depth - 5)
         self._attention = None
         if attention in ("generator", "both"):
-            self._attention = SelfAttention(channels[1], next(seeds), "attention")
+            self._attention = SelfAttention(channels[1], tf.random.fold_in([seed, 0], 100), "attention")
         last = TransposedConvolution(2 * channels[0], num_outputs, next(seeds), "up1", True, DEVIATION)
         extra = [self._attention] if self._attention else []
         self.layers = [*(layer for layers in (*self._down, *self._up) for layer in layers), *extra, last]

@@ -60,6 +60,7 @@ class Adversarial(Objective):
         """
         super().__init__(bins)
         self._is_rgb, self._bound = space == "rgb", float(bound)
+        self.gives_lightness = self._is_rgb
         self._errors, self._l1_weight = _GAN_ERRORS[gan], l1_weight
         self._count, self._downsampling = discriminators, downsampling
         attends = attention in ("discriminator", "both")
@@ -105,13 +106,9 @@ class Adversarial(Objective):
         return self.to_lab(outputs)[..., 1:] if self._is_rgb else self._bound * tf.tanh(outputs)
 
     def to_lab(self, outputs: tf.Tensor) -> tf.Tensor:
-        """Turn outputs of a network that paints RGB into Lab float32 [..., 3], with its own lightness.
-
-        Raises:
-            ValueError: if the network gives a and b alone.
-        """
+        """Turn outputs of a network that paints RGB into Lab float32 [..., 3]; raise ValueError for a and b alone."""
         if not self._is_rgb:
-            raise ValueError("the network gives no lightness")
+            return super().to_lab(outputs)
         return rgb_to_lab((tf.tanh(outputs) + 1) / 2)
 
     def losses(self, network: Network, seed: int = 0) -> list[LossOfVariables]:

@@ -53,9 +53,11 @@ class Objective:
     Its constructor takes the colour bins and the options that `registry.OBJECTIVES` lists for it.
 
     predicts_distribution: whether outputs are logits over the bins.
+    gives_lightness: whether outputs hold lightness as well as colours, see `to_lab`.
     """
 
     predicts_distribution = False
+    gives_lightness = False
 
     def __init__(self, bins: Bins):
         """Take the colour bins."""
@@ -95,6 +97,14 @@ class Objective:
             temperature: T in [0, 1] for distributions, see `decoding.annealed_mean`; ignored otherwise.
         """
         raise NotImplementedError
+
+    def to_lab(self, outputs: tf.Tensor) -> tf.Tensor:
+        """Turn outputs float32 [..., num_outputs] into Lab float32 [..., 3], if the network gives lightness as well.
+
+        Raises:
+            ValueError: if it gives none.
+        """
+        raise ValueError("the network gives no lightness")
 
     def check_side(self, side: int) -> None:
         """Raise InputError if outputs of this many pixels on a side are too small to train with; none are here."""
