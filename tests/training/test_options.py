@@ -273,6 +273,41 @@ def test_other_photographs_are_noticed(unfinished):
         unfinished.check_data("abd")
 
 
+def test_a_network_has_its_own_defaults_which_another_objective_leaves_out():
+    beta, pix2pix = TrainingOptions.of(network="beta"), TrainingOptions.of(network="pix2pix", depth=7)
+    assert (beta.objective.name, beta.objective.arguments["bound"]) == ("regression", 128)
+    assert pix2pix.objective.name == "adversarial" and pix2pix.objective.arguments["bound"] == 110
+    how = pix2pix.optimization
+    assert (how.learning_rate, how.beta1, how.beta2, how.batch_size, pix2pix.data.patch) == (2e-4, 0.5, 0.999, 16, 128)
+    assert TrainingOptions.of(network="pix2pix", learning_rate=1e-3).optimization.learning_rate == 1e-3
+    other = TrainingOptions.of(network="beta", objective="classification")
+    assert other.objective.name == "classification" and "bound" not in other.objective.arguments
+    for options in (beta, pix2pix, other):
+        assert TrainingOptions.of(**options.to_json()) == options
+
+
+def test_what_network_and_discriminators_share_goes_to_both():
+    options = TrainingOptions.of(network="pix2pix", attention="both", width=0.5, norm="instance")
+    for group in (options.network, options.objective):
+        assert {"attention": "both", "width": 0.5, "norm": "instance"}.items() <= group.arguments.items()
+    assert TrainingOptions.of(network="unet", objective="adversarial", attention="discriminator")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"network": "unet", "objective": "adversarial", "attention": "both"}, "not for unet, which has no generator"),
+        ({"network": "pix2pix", "objective": "regression", "attention": "discriminator"}, "has no discriminator"),
+        ({"network": "valid8", "attention": "both"}, "`attention` is not for valid8"),
+        ({"network": "pix2pix", "depth": 7, "patch": 64}, "at least 128 and a multiple of 128 for pix2pix"),
+        ({"network": "beta", "gan": "lsgan"}, "`gan` is not for"),
+    ],
+)
+def test_what_nobody_takes_is_refused(given, message):
+    with pytest.raises(InputError, match=message):
+        TrainingOptions.of(**given)
+
+
 # train.py's own refusals, in one line and before anything is written
 
 

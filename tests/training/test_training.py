@@ -29,8 +29,8 @@ from tfcolor.networks.zhang import Zhang
 from tfcolor.objectives.classification import Classification
 from tfcolor.training.loop import Observer, steps_for
 from tfcolor.training.loop import train as train_loop
-from tfcolor.training.optimizers import Plateau
 from tfcolor.training.options import TrainingOptions
+from tfcolor.training.schedules import Plateau
 from tfcolor.training.state import MAX_SKIPPED_IN_A_ROW, TrainingState
 from tfcolor.training.trainer import Trainer, learners_of
 from tfcolor.utils import console

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from tfcolor.training.optimizers import cosine_with_warmup, warmup
+from tfcolor.training.schedules import cosine_with_warmup, warmup
 from tfcolor.training.state import TrainingState
 from tfcolor.training.trainer import StepResult, Trainer
 
