@@ -12,6 +12,7 @@ from tfcolor.models.directory import save_model
 from tfcolor.networks.registry import NetworkChoice
 from tfcolor.objectives.classification import Classification
 from tfcolor.objectives.registry import ObjectiveChoice
+from tfcolor.training.optimizers import optimizer_maker
 from tfcolor.training.trainer import Trainer, learners_of
 
 
@@ -38,10 +39,12 @@ def ring_bins(radius: float) -> Bins:
 def trainer_of(make_network: Callable[[], Any], global_batch: int, objective: Any = None, **options: Any) -> Trainer:
     """A trainer of one network on one device; by default for classification into as many made bins."""
 
+    optimizer = options.pop("optimizer", "adam")
+
     def make():
         network = make_network()
-        num_outputs = network.last.bias.shape[0]
-        return network, learners_of(objective or Classification(made_bins(num_outputs)), network)
+        learned = objective or Classification(made_bins(network.last.bias.shape[0]))
+        return network, learners_of(learned, network, make_optimizer=optimizer_maker(optimizer))
 
     return Trainer(make, global_batch, options.pop("strategy", None) or tf.distribute.get_strategy(), **options)
 

@@ -192,7 +192,9 @@ for name, strategy in (("one", tf.distribute.get_strategy()), ("two", mirrored))
         make = lambda: Pix2Pix(2, depth=5, width=1 / 16, attention="both")
     else:
         make = lambda: Valid8(16, batch_norm=kind == "batch_norm")
-    trainer = trainer_of(make, 4, objective, strategy=strategy, average=0.9)
+    # Adam makes whole steps of the rounding errors of gradients that are almost zero.
+    optimizer = "sgd" if kind == "adversarial" else "adam"
+    trainer = trainer_of(make, 4, objective, strategy=strategy, average=0.9, optimizer=optimizer)
     for _ in range(3):
         data = whole if name == "one" else next(iter(mirrored.distribute_datasets_from_function(lambda c: halves)))
         trainer.step(data, 1e-3, 0)
