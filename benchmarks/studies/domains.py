@@ -29,6 +29,10 @@ from tfcolor.utils.errors import InputError
 from tfcolor.utils.files import make_folder, read_json, read_npz, write_json
 
 DOMAINS = ("faces", "landscapes")
+METRICS = {  # of the columns of the study of systems, and their titles here
+    **{"raw AuC, %": "raw AuC, %", "PSNR, dB": "PSNR, dB", "CIEDE2000": "CIEDE2000"},
+    "less truth": "colourfulness, less that of the photographs",
+}
 ROWS = 3  # photographs of each domain on the sheet
 
 
@@ -146,34 +150,32 @@ def report(folder: Path) -> None:
     first, second = found.values()
     if any(first[name] != second[name] for name in ("system", "minutes", "photos", "fingerprints")):
         raise InputError(f"the two results in {folder} were made with different settings; give another --output")
-    show([table(found)], folder / "tables.md")
+    show(tables(found), folder / "tables.md")
     write_png(folder / "sheet.png", rows_of_squares(columns(folder)))
 
 
-def table(found: dict[str, dict]) -> Table:
-    """Two rows of what was learned from, two columns of what it was judged on, for each metric."""
-    chosen = {name: (ACCURACY | VIVIDNESS)[name] for name in ("raw AuC, %", "CIEDE2000", "less truth")}
-
-    def row(name: str, metrics: dict[str, dict[str, float]]) -> list[str]:
-        judged = {domain: cells(chosen, [metrics[domain]]) for domain in DOMAINS}
-        return [name, *(judged[domain][place] for place in range(len(chosen)) for domain in DOMAINS)]
-
-    rows = []
-    for trained_on, result in found.items():
-        first = {domain: next(iter(each["measured"].values())) for domain, each in result["judged"].items()}
-        rows.append(row(trained_on, first))
-    rows.append(row("(gray)", {domain: each["gray"] for domain, each in found[DOMAINS[0]]["judged"].items()}))
-    names = {"less truth": "colourfulness less truth"}
-    heads = [f"{names.get(name, name)}: {domain}" for name in chosen for domain in DOMAINS]
+def tables(found: dict[str, dict]) -> list[Table]:
+    """For each metric, two rows of what was learned from and two columns of what it was judged on; and gray."""
+    metrics = {
+        domain: {judged: next(iter(each["measured"].values())) for judged, each in result["judged"].items()}
+        for domain, result in found.items()
+    }
+    metrics["(gray pictures)"] = {judged: each["gray"] for judged, each in found[DOMAINS[0]]["judged"].items()}
     result = found[DOMAINS[0]]
-    title = f"{result['system']}, {result['minutes']:g} minutes of training each, judged on test photographs"
-    return title, ["trained on", *heads], rows
+    title = f"{result['system']}, {result['minutes']:g} minutes of training each"
+    made = []
+    for name, column in (ACCURACY | VIVIDNESS).items():
+        if name in METRICS:
+            rows = [[by, *(cells({name: column}, [each[on]])[0] for on in DOMAINS)] for by, each in metrics.items()]
+            made.append((f"{title}: {METRICS[name]}", ["trained on", *(f"judged on {on}" for on in DOMAINS)], rows))
+    return made
 
 
 def columns(folder: Path) -> dict[str, np.ndarray]:
     """Truth, gray and what both models make of photographs of both domains, as `rows_of_squares` takes them."""
     arrays = {(by, shown): read_npz(pictures_path(folder, by, shown)) for by in DOMAINS for shown in DOMAINS}
-    pictures = lambda by, key: np.concatenate([arrays[by, shown][key][:ROWS] for shown in DOMAINS])  # noqa: E731
+    few = lambda squares: squares[:: max(1, len(squares) // ROWS)][:ROWS]  # noqa: E731
+    pictures = lambda by, key: np.concatenate([few(arrays[by, shown][key]) for shown in DOMAINS])  # noqa: E731
     found = {name: pictures(DOMAINS[0], f"test/{name}") for name in ("truth", "gray")}
     return found | {f"from {by}": pictures(by, "test") for by in DOMAINS}
 
