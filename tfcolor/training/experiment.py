@@ -80,10 +80,11 @@ def run(
     bins: Bins | None,
     resume: bool,
     pack: Path | None = None,
+    make_recorder: Callable[..., Recorder] = Recorder,
 ) -> None:
-    """Train a model and write it; arguments as in `prepare`, errors as in `prepare` and `train_model`."""
+    """Train a model and write it; arguments and errors as in `prepare` and `train_model`."""
     experiment = prepare(options, folder, dataset, bins, resume, pack)
-    train_model(experiment)
+    train_model(experiment, make_recorder)
     if cluster.is_chief():
         finish(experiment)
     agree(experiment.trainer.strategy, 0.0)  # wait for the chief to write the model
