@@ -24,21 +24,22 @@ from tfcolor.utils.errors import InputError
 from tfcolor.utils.files import make_folder, read_json, write_json
 
 WINDOW = 128  # pixels: the side of training windows
-SCENE = {"patch": WINDOW, "zoom": 1.5}  # for networks that see whole scenes
+SCENE = {"patch": WINDOW, "zoom": 1.5, "batch_size": 16}  # for networks that see whole scenes
 PIX2PIX = {"network": "pix2pix", "width": 0.25, "depth": 7, **SCENE}
 SOM_UNITS = 16
 SOM = "som"  # stands for the file of a self-organizing map of the training photographs' colours
 SYSTEMS: dict[str, dict[str, Any]] = {
     "beta": {"network": "beta", **SCENE},
     "gamma": {"network": "gamma", **SCENE},
+    "gamma, features": {"network": "gamma", "vector": "features", **SCENE},
     "pix2pix Lab": PIX2PIX,
     "pix2pix RGB": PIX2PIX | {"space": "rgb"},
     "pix2pix multi-scale": PIX2PIX | {"discriminators": 3},
     "pix2pix attention": PIX2PIX | {"attention": "both"},
     "patch_mlp": {"network": "patch_mlp", "bins": SOM},
-    "regression": {"network": "zhang", "width": 0.25, "objective": "regression", "batch_size": 16, **SCENE},
+    "regression": {"network": "zhang", "width": 0.25, "objective": "regression", **SCENE},
     "valid8": {"network": "valid8"},
-    "zhang": {"network": "zhang", "width": 0.25, "batch_size": 16, **SCENE},
+    "zhang": {"network": "zhang", "width": 0.25, **SCENE},
     "default": encoders.BASE | SCENE,
 }
 

@@ -66,7 +66,7 @@ def test_they_are_listed(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--preset", "nothing"], "unknown preset 'nothing' (known: forest, general, outdoor, zhang-outdoor)"),
+        (["--preset", "nothing"], "unknown preset 'nothing' (known: beta, forest, gamma, general, "),
         (["--preset", "forest", "--dataset", "nowhere"], "unknown dataset 'nowhere'"),
         (["--preset", "forest", "--dataset", "samples", "--patch", "3"], "--patch must be at least 17"),
         (["--preset", "forest", "--init", "outdoor"], "give --preset or --init, not both"),

@@ -1,4 +1,4 @@
-"""pix2pix that paints red, green and blue, at a quarter of its width, for patches of 128 pixels.
+"""The adversarial pair pix2pix that paints red, green and blue, at a quarter of its width, for patches of 128 pixels.
 
 python train.py --preset pix2pix-rgb
 
