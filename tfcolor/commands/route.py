@@ -74,9 +74,9 @@ def main(arguments: list[str] | None = None) -> None:
         write_npz(unfinished / "encoder.npz", weights)
         specialists = {name: Colorizer.load(path, precision) for name, path in models.items()}
         task = (specialists, PhotographFeatures(encoder, unfinished / "encoder.npz"))
-        seen = routing.color_all("validation", learned.values(), *task)
+        seen = routing.color_all("validation", list(learned.values()), *task, routing.LEARNED_PIXELS)
         router, settings, error = routing.make_router(seen, args.threshold)
-        tested = routing.color_all("test", measured.values(), *task)
+        tested = routing.color_all("test", list(measured.values()), *task, routing.MEASURED_PIXELS)
         found = routing.gains(router, list(models), seen, tested)
         about = {
             "description": f"Routed among {', '.join(models)}, by what is seen in the whole photograph.",
@@ -185,20 +185,17 @@ def command_of(args: argparse.Namespace) -> str:
 
 def print_gains(about: dict[str, Any]) -> None:
     """Print the table of all ways to use the models, and what the router gains."""
-    found, tests = about["measured"], about["test"]
-    heads = ["", "error", *(tests if len(tests) > 1 else ()), "raw AuC", "chroma", "networks"]
+    found = about["measured"]
     rows = []
     for name, way in found["ways"].items():
-        errors = [way["error"], *(way["errors"] if len(tests) > 1 else ())]
-        numbers = [*errors, way["raw_auc"], way["chroma"], way["networks"]]
-        rows.append([name, *(f"{number:.2f}" for number in numbers)])
-    photographs = ", ".join(f"{count} of {name}" for name, count in tests.items())
-    title = (
-        f"test photographs: {photographs}\nerror: mean distance to the true colour, and chroma, in ab units; AuC in %"
-    )
-    console.print_table(title, heads, rows)
+        numbers = [f"{way[key]:.2f}" for key in ("error", "raw_auc", "chroma", "error_at_it")]
+        strength = "" if way["strength"] is None else f"{way['strength']:g}"
+        rows.append([name, *numbers, strength, f"{way['networks']:.1f}"])
+    photographs = ", ".join(f"{count} of {name}" for name, count in about["test"].items())
+    title = f"test photographs: {photographs}\nerror: mean distance to the true colour, in ab units; AuC in %\n"
+    title += f"paled: the error at the best strength; chroma of the photographs: {found['true_chroma']:.2f}"
+    console.print_table(title, ["", "error", "raw AuC", "chroma", "paled", "strength", "networks"], rows)
     chosen = ", ".join(f"{name} {100 * share:.0f} %" for name, share in found["chosen"].items())
     print(f"alone: {chosen}; blended: {100 * found['blended']:.0f} % (threshold {about['settings']['threshold']:g})")
-    for key, other in (("gain", found["best_single"]), ("gain_over_same_blend", "the same blend for all")):
-        gain, low, high = found[key]
-        print(f"error of {other} minus the router's: {gain:.3f} ({low:.3f} ... {high:.3f})")
+    for other, (gain, low, high) in found["gains"].items():
+        print(f"the router gains {gain:.2f} ({low:.2f} ... {high:.2f}) over {other}")

@@ -16,15 +16,15 @@ from scipy.optimize import minimize
 
 from tfcolor.models.routed import Router, shares_of, softmax
 
-PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # half the factor of the squared weights, see `fit`
-SOFTNESSES = (0.25, 0.5, 1.0, 2.0, 4.0)  # ab units
+PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0)  # see `fit`; features are many, and photographs few
+SOFTNESSES = (0.25, 1.0, 4.0)  # ab units
 THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 FOLDS = 5
 _ITERATIONS = 300
 _WORTH = 0.005  # ab units: a smaller gain is not worth a second network for a photograph
 
-# Maps shares float64 [N, K] to the error of each photograph's blend, float64 [N], ab units.
-BlendErrors = Callable[[np.ndarray], np.ndarray]
+# Maps shares float64 [N, K] to the mean error of the blends, in ab units.
+Measure = Callable[[np.ndarray], float]
 
 
 class Settings(NamedTuple):
@@ -102,7 +102,7 @@ def choose(
     errors: np.ndarray,
     importance: np.ndarray,
     folds: np.ndarray,
-    blend_errors: BlendErrors,
+    measure: Measure,
     thresholds: Sequence[float] = THRESHOLDS,
 ) -> tuple[Settings, float]:
     """Choose the settings by cross-validation.
@@ -112,15 +112,14 @@ def choose(
         errors: float64 [N, K], of each specialist, ab units.
         importance: float64 [N].
         folds: int [N]; the photographs of a fold are predicted by a router fitted on the others.
-        blend_errors: the error of each photograph for given shares.
+        measure: the mean error for given shares.
         thresholds: those to choose from.
 
     Returns:
-        The best settings, and the mean error with them, weighted by importance. Of settings that are about as good,
-        the lowest threshold is taken, which runs the fewest networks; then the strongest penalty.
+        The best settings, and the mean error with them. Of settings that are about as good,
+        the lowest threshold is taken, which runs the fewest networks.
     """
     found: dict[Settings, float] = {}
-    share = importance / importance.sum()
     for penalty, softness in itertools.product(PENALTIES, SOFTNESSES):
         labels = soft_labels(errors, softness)
         probabilities = np.empty_like(errors)
@@ -130,8 +129,8 @@ def choose(
             probabilities[here] = router.probabilities(features[here])
         for threshold in thresholds:
             settings = Settings(penalty, softness, threshold)
-            found[settings] = float(share @ blend_errors(shares_of(probabilities, threshold)))
+            found[settings] = measure(shares_of(probabilities, threshold))
     least = min(found.values())
     good = [settings for settings, error in found.items() if error <= least + _WORTH]
-    best = min(good, key=lambda settings: (settings.threshold, -settings.penalty, found[settings]))
+    best = min(good, key=lambda settings: (settings.threshold, found[settings]))
     return best, found[best]
