@@ -5,7 +5,7 @@ blends are compared twice: as they are, and each at the strength that suits it b
 a gain that is left at the best strengths comes from knowing more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -154,8 +154,8 @@ def gains(router: Router, names: list[str], seen: Colored, tested: Colored) -> d
         name: _Measured.of(seen, tested, *shares) for name, shares in _ways(router, names, seen, tested).items()
     }
     singles = [measured[name] for name in names]
-    measured[RANDOM] = _Measured.joined(singles, np.mean)
-    measured[ORACLE] = _Measured.joined(singles, np.min)
+    measured[RANDOM] = _Measured.joined(singles, lambda errors: np.full_like(errors, 1 / len(errors)))
+    measured[ORACLE] = _Measured.joined(singles, lambda errors: np.eye(len(errors))[errors.argmin(axis=0)].T)
     share, ours = tested.importance, measured[ROUTER]
     alone = min(names, key=lambda name: share @ measured[name].errors)
     pale = min(names, key=lambda name: share @ measured[name].least_errors)
@@ -207,12 +207,14 @@ class _Measured:
         return cls(tested.errors(ab), tested.errors(ab, strength), chromas, networks, strength)
 
     @classmethod
-    def joined(cls, singles: list["_Measured"], function) -> "_Measured":
-        """What a function of the errors of single models says; for all of them, `chromas` are a mean."""
+    def joined(cls, singles: list["_Measured"], choose: Callable[[np.ndarray], np.ndarray]) -> "_Measured":
+        """Measure a choice among single models: `choose` maps their errors [K, N] to their weights [K, N]."""
         errors, least, chromas = (
             np.stack([getattr(each, name) for each in singles]) for name in ("errors", "least_errors", "chromas")
         )
-        return cls(function(errors, axis=0), function(least, axis=0), chromas.mean(axis=0), singles[0].networks, None)
+        weights = choose(errors)
+        means = ((weights * errors).sum(axis=0), (choose(least) * least).sum(axis=0), (weights * chromas).sum(axis=0))
+        return cls(*means, singles[0].networks, None)
 
     def to_json(self, tested: Colored) -> dict:
         error, least, chroma, networks = (
