@@ -20,12 +20,12 @@ WITHOUT_TENSORFLOW = (
     *("tfcolor.color." + name for name in ("bins", "decoding_options", "names", "prior", "zhang_bins")),
     *("tfcolor.photographs." + name for name in ("formats", "metadata", "pixels", "raster", "tiff")),
     *("tfcolor.data." + name for name in ("color_counts", "datasets", "options", "scenes")),
-    *("tfcolor.networks.registry", "tfcolor.objectives.registry", "tfcolor.models.directory"),
+    *("tfcolor.networks.registry", "tfcolor.objectives.registry", "tfcolor.models.directory", "tfcolor.models.routed"),
     *("tfcolor.evaluation.bootstrap", "tfcolor.evaluation.metrics"),
     *("tfcolor.training." + name for name in ("options", "preset", "run_folder")),
     *("tfcolor.commands." + name for name in ("analyze_bins", "calibrate", "choose_decoding", "choosing", "colorize")),
     *("tfcolor.commands." + name for name in ("evaluate", "evaluate_hints", "export", "hint_files", "pack", "train")),
-    *("tfcolor.commands.worklist", "tfcolor.commands.web.command"),
+    *("tfcolor.commands.route", "tfcolor.commands.worklist", "tfcolor.commands.web.command"),
 )
 
 

@@ -15,6 +15,7 @@ COMMANDS = {
     "evaluate": ("evaluate", "measure a model, or another program's results"),
     "choose-decoding": ("choose_decoding", "choose T, lambda and chroma smoothing on validation photographs"),
     "calibrate": ("calibrate", "calibrate a model's probabilities on validation photographs"),
+    "route": ("route", "join several models, and choose among them for each photograph"),
     "export": ("export", "write a model for other programs"),
     "web": ("web.command", "colour photographs on a page in the browser"),
     "pack": ("pack", "pack a dataset into a few large files for training"),

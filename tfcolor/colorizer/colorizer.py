@@ -184,7 +184,7 @@ class Colorizer:
         Raises:
             ValueError: for other shapes or types, or values out of range.
         """
-        picture = Uncolored(pixelwise.apply(levels_to_lightness, _checked(rgb)), rgb.dtype.type)
+        picture = Uncolored(pixelwise.apply(levels_to_lightness, checked_rgb(rgb)), rgb.dtype.type)
         decoding = self.decoding.replace(
             temperature=temperature, uniform_share=uniform_share, smoothing=smoothing, strength=strength
         )
@@ -200,7 +200,7 @@ class Colorizer:
         Raises:
             ValueError: for other shapes or types.
         """
-        lightness = pixelwise.apply(levels_to_lightness, _checked(rgb))
+        lightness = pixelwise.apply(levels_to_lightness, checked_rgb(rgb))
         return OpenedPhotograph(self, lightness, rgb.dtype.type, tile or self.auto_tile)
 
     def colorize_all(
@@ -227,7 +227,7 @@ class Colorizer:
         _check_tile(tile)
         decoding, done = decoding or self.decoding, 0
         around, most_pixels = self.network.context + border(decoding.smoothing), _BATCH_PIXELS * self.network.stride
-        for batch in batches(map(_checked_picture, pictures), most_pixels, around):
+        for batch in batches(map(checked_picture, pictures), most_pixels, around):
             if batch[0].hints:
                 picture = batch.pop()
                 opened = OpenedPhotograph(self, picture.lightness, picture.dtype, tile)
@@ -391,6 +391,8 @@ def smoothed(ab: tf.Tensor, tile: Tile, radius: int) -> tf.Tensor:
         float32 [B, h, w, 2].
     """
     spare = tile.margin - border(radius)
+    if radius == 0:
+        return inside(ab, spare)
     return guided(inside(ab, spare), inside(tile.lightness, spare), radius)
 
 
@@ -412,12 +414,14 @@ def _check_lightness(lightness: np.ndarray) -> None:
         raise ValueError(f"lightness must be float [H, W] and not empty, got {form}")
 
 
-def _checked_picture(picture: Uncolored) -> Uncolored:
+def checked_picture(picture: Uncolored) -> Uncolored:
+    """Return a picture; ValueError if its lightness has another shape or type than float [H, W], or is empty."""
     _check_lightness(picture.lightness[None])
     return picture
 
 
-def _checked(rgb: np.ndarray) -> np.ndarray:
+def checked_rgb(rgb: np.ndarray) -> np.ndarray:
+    """Return a picture; ValueError unless it is uint8 or uint16 [H, W, 3] and not empty."""
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype not in (np.uint8, np.uint16) or not rgb.size:
         raise ValueError(f"rgb must be uint8 or uint16 [H, W, 3] and not empty, got {rgb.dtype} {rgb.shape}")
     return rgb

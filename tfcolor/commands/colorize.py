@@ -139,7 +139,8 @@ def main(arguments=None):
     # Slow imports come after `--help`.
     from tfcolor.commands import worklist
     from tfcolor.commands.hint_files import find_hints
-    from tfcolor.models.directory import describe_shipped_models, find_model, read_info
+    from tfcolor.models.directory import describe_shipped_models, find_model
+    from tfcolor.models.routed import read_any_info
     from tfcolor.utils.files import check_folder, make_folder
 
     if args.list_models:
@@ -153,11 +154,11 @@ def main(arguments=None):
         raise InputError("hints go with results; give them without --compare, --sweep, --candidates and --explain")
     given = {name: getattr(args, name) for name in ("temperature", "uniform_share", "strength", "smoothing")}
     Decoding().replace(**given)  # reports values out of range before anything is read
-    info = read_info(find_model(args.model))
+    info = read_any_info(find_model(args.model))
     asked = {name: getattr(args, name) for name in ("temperature", "uniform_share", "sweep", "explain")}
     asked |= {"hint": args.hint or None, "hints": args.hints, "suggest": args.suggest}
     info.check_predicts_distribution(asked | {"candidates": args.candidates or None})
-    if args.repaint and info.objective.arguments.get("space") != "rgb":
+    if args.repaint and not info.gives_lightness:
         raise InputError("--repaint is for models that paint red, green and blue (train.py --space rgb); leave it out")
     decoding = info.decoding.replace(**given)
     existing = "skip" if args.resume else "replace" if args.overwrite or point else "refuse"
@@ -166,10 +167,10 @@ def main(arguments=None):
     check_folder(folder)
 
     console.load_tensorflow()
-    from tfcolor.colorizer import Colorizer
+    from tfcolor.colorizer import load_colorizer
     from tfcolor.colorizer.tiles import AUTO_TILE
 
-    colorizer = Colorizer.load(info.folder, args.precision, args.xla, args.working_size, args.repaint)
+    colorizer = load_colorizer(info.folder, args.precision, args.xla, args.working_size, args.repaint)
     max_pixels = round(args.max_megapixels * 1e6)
     for path, reason in work.failures:
         print(f"cannot colour {console.shown(path)}: {console.shown(reason)}", file=sys.stderr)

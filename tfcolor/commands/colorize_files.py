@@ -15,9 +15,11 @@ from tfcolor.color.decoding_options import Decoding
 from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.colorizer.hints import Hints
 from tfcolor.colorizer.painting import painted
+from tfcolor.colorizer.routed import Choice, RoutedColorizer
 from tfcolor.colorizer.tiles import Uncolored, count_tiles
 from tfcolor.commands.hint_files import GivenHints
 from tfcolor.commands.worklist import Job, Outputs
+from tfcolor.models.routed import OwnDecoding
 from tfcolor.photographs import formats
 from tfcolor.photographs.pixels import UnreadableImage, read_ahead, write_png
 from tfcolor.photographs.reading import Header, Page, read_header, read_page
@@ -76,9 +78,9 @@ def write_error(target: Path, error: Exception) -> str:
 
 
 def colorize_files(
-    colorizer: Colorizer,
+    colorizer: Colorizer | RoutedColorizer,
     jobs: list[Job],
-    decoding: Decoding,
+    decoding: Decoding | OwnDecoding,
     outputs: Outputs,
     tile: int,
     max_pixels: int,
@@ -139,6 +141,8 @@ def colorize_files(
         with contextlib.closing(results):
             for rgb in colorizer.colorize_all(pictures(), decoding, tile, show):
                 task, page, num_tiles = waiting.popleft()
+                if isinstance(colorizer, RoutedColorizer):
+                    task.note_choice(colorizer.choice, report)
                 tiles_before += num_tiles
                 results.add(task, page, rgb)
                 del page, rgb  # else they stay in memory while the next one is read
@@ -180,6 +184,10 @@ class _PageTask(NamedTuple):
             report.note(self.job.source, self.header.note)
             report.note(self.job.source, name_note(self.header))
         report.note(self.job.source, page.note)
+
+    def note_choice(self, choice: Choice, report: Report) -> None:
+        page = f"page {self.index + 1} " if self.header.num_pages > 1 else ""
+        report.note(self.job.source, f"{page}{choice}")
 
 
 def _tasks(jobs: list[Job], chosen: str | None, max_pixels: int, report: Report) -> Iterator[_PageTask]:

@@ -112,7 +112,7 @@ def main(arguments: list[str] | None = None) -> None:
     about |= {"chroma_smoothing": decoding.smoothing, "lambda": decoding.uniform_share}
     about |= {"classifier": args.classifier} if classifier else {}
     if num_shares > 1:
-        origin = about | {"T": predictor.temperatures, "files": dataset.fingerprint(), "weights": fingerprint_of(args)}
+        origin = about | {"T": predictor.keys, "files": dataset.fingerprint(), "weights": fingerprint_of(args)}
         origin |= {"version": PART_VERSION}
         found.save(part, origin)
         parts = [folder / f"part-{i}-of-{num_shares}.npz" for i in range(1, num_shares + 1)]
@@ -125,8 +125,7 @@ def main(arguments: list[str] | None = None) -> None:
             found.merge(Evaluation.load(path, origin))
     if not found.num_photos:
         raise WorkError(f"none of the {len(files)} photographs can be read")
-    keys = [f"{T:g}" for T in predictor.temperatures]
-    content = write(found, folder, about, keys)
+    content = write(found, folder, about, list(predictor.keys))
     write_sheet(predictor, dataset, found, folder / "photographs.png")
     as_made = f"; lambda {decoding.uniform_share:g}" if decoding.uniform_share is not None else ""
     as_made += f"; chroma smoothing {decoding.smoothing}" if decoding.smoothing else ""
@@ -144,9 +143,13 @@ def share_of(text: str) -> tuple[int, int]:
     return console.shard_of(text)
 
 
-def decodings_of(args: argparse.Namespace) -> list[Decoding]:
-    """The decodings to measure, one for each temperature; none for --predictions."""
-    from tfcolor.models.directory import find_model, read_info
+def decodings_of(args: argparse.Namespace) -> list[Any]:
+    """The decodings to measure, one for each temperature; none for --predictions.
+
+    They are `Decoding`, or `OwnDecoding` for a routed model, whose specialists have their own by default.
+    """
+    from tfcolor.models.directory import find_model
+    from tfcolor.models.routed import RoutedInfo, read_any_info
 
     temperatures = () if args.temperature is None else console.temperatures_of("--T", args.temperature)
     if args.predictions:
@@ -155,9 +158,11 @@ def decodings_of(args: argparse.Namespace) -> list[Decoding]:
             if value is not None:
                 raise InputError(f"{option} is for a model; --predictions are measured unchanged")
         return []
-    info = read_info(find_model(args.model))
+    info = read_any_info(find_model(args.model))
     info.check_predicts_distribution({"temperature": args.temperature, "uniform_share": args.uniform_share})
     decoding = info.decoding.replace(smoothing=args.smoothing, uniform_share=args.uniform_share)
+    if isinstance(info, RoutedInfo):
+        return [decoding.replace(temperature=T) for T in temperatures or (None,)]
     if not info.predicts_distribution:
         temperatures = (1.0,)
     temperatures = temperatures or tuple(dict.fromkeys((1.0, decoding.temperature)))
@@ -166,38 +171,45 @@ def decodings_of(args: argparse.Namespace) -> list[Decoding]:
 
 def make_predictor(args: argparse.Namespace, name: str, decodings: list[Decoding], scanned: Any) -> tuple:
     """The predictor to measure, and bins for the error of quantisation."""
-    from tfcolor.colorizer import Colorizer
+    from tfcolor.colorizer import Colorizer, load_colorizer
     from tfcolor.colorizer.tiles import AUTO_TILE
     from tfcolor.evaluation.measuring import REBALANCING_WINDOW
-    from tfcolor.evaluation.predictors import FilesPredictor, ModelPredictor
+    from tfcolor.evaluation.predictors import FilesPredictor, ModelPredictor, RoutedPredictor
 
     if args.predictions:
         return FilesPredictor(name, Path(args.predictions)), scanned.bins(REBALANCING_WINDOW, args.dataset, "train")
-    colorizer = Colorizer.load(args.model, args.precision, working_size=args.working_size)
-    return ModelPredictor(name, colorizer, decodings, args.tile or AUTO_TILE), colorizer.bins
+    colorizer = load_colorizer(args.model, args.precision, working_size=args.working_size)
+    options = (name, colorizer, decodings, args.tile or AUTO_TILE)
+    if isinstance(colorizer, Colorizer):
+        return ModelPredictor(*options), colorizer.bins
+    return RoutedPredictor(*options), scanned.bins(REBALANCING_WINDOW, args.dataset, "train")
 
 
 def check_arguments(args: argparse.Namespace) -> None:
     """Raise InputError for wrong arguments, before TensorFlow is loaded."""
-    from tfcolor.models.directory import find_model, read_info
+    from tfcolor.models.directory import find_model
+    from tfcolor.models.routed import read_any_info
 
     if args.tile is not None and args.tile < 1:
         raise InputError(f"--tile must be a number of pixels from 1 up, got {args.tile}")
-    if args.classifier and not args.predictions:
-        own = read_info(find_model(args.model)).network.arguments.get("encoder")
-        if args.classifier == own:
-            raise InputError(f"--classifier must not be {own}: the model is built on it; take another")
+    own = set() if args.predictions else read_any_info(find_model(args.model)).encoders
+    if args.classifier in own:
+        raise InputError(f"--classifier must not be {args.classifier}: the model is built on it; take another")
     if args.predictions and not Path(args.predictions).is_dir():
         raise InputError(f"--predictions must be a folder, got {args.predictions}")
 
 
 def fingerprint_of(args: argparse.Namespace) -> str:
     """An identity of the model or of the predictions, so that shares of different ones are not combined."""
-    from tfcolor.models.directory import find_model
+    from tfcolor.models.directory import find_model, is_routed
 
     if args.predictions:
         return str(Path(args.predictions).resolve())
-    return f"{zlib.crc32((find_model(args.model) / 'weights.npz').read_bytes()):08x}"
+    folder, checksum = find_model(args.model), 0
+    files = [folder / "model.json", *sorted(folder.rglob("*.npz"))] if is_routed(folder) else [folder / "weights.npz"]
+    for path in files:
+        checksum = zlib.crc32(path.read_bytes(), checksum)
+    return f"{checksum:08x}"
 
 
 def print_results(title: str, model: str, content: dict) -> None:

@@ -18,7 +18,7 @@ from tfcolor.evaluation.bootstrap import Tally
 from tfcolor.evaluation.classifier import Classifier, FeatureSums, frechet_distance
 from tfcolor.evaluation.measuring import PixelWeights, Truth, measure_colors, tracked_truths
 from tfcolor.evaluation.metrics import MAX_DISTANCE
-from tfcolor.evaluation.predictors import Colors, FilesPredictor, ModelPredictor, Sums
+from tfcolor.evaluation.predictors import Colors, Measured, Sums
 from tfcolor.utils.console import track
 from tfcolor.utils.errors import InputError
 from tfcolor.utils.files import read_npz, write_npz
@@ -164,7 +164,7 @@ class Evaluation:
 def colors_of(
     truth: Truth,
     file: str,
-    predictor: ModelPredictor | FilesPredictor,
+    predictor: Measured,
     trivial: dict[str, Predictor],
     bins: Bins,
 ) -> tuple[Colors, Sums]:
@@ -207,7 +207,7 @@ def classify(classifier: Classifier, found: Evaluation, truth: Truth, pictures: 
 
 
 def measure_all(
-    predictor: ModelPredictor | FilesPredictor,
+    predictor: Measured,
     bins: Bins,
     scanned: Scan,
     dataset: Dataset,
@@ -241,6 +241,6 @@ def measure_all(
             seen = {key: rgb for key, rgb in pictures.items() if key[1] in ("gray", predictor.name)}
             for key, same in classify(classifier, found, truth, seen).items():
                 measured[key] |= same
-        error, num_pixels = measured[f"{predictor.temperatures[0]:g}", predictor.name]["raw_error"]
+        error, num_pixels = measured[predictor.keys[0], predictor.name]["raw_error"]
         found.add(file, category_of(file), measured, 100 * (1 - error / num_pixels / MAX_DISTANCE))
     return found

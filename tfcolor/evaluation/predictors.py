@@ -1,4 +1,4 @@
-"""Predictors to measure: a model, or the files of another program."""
+"""Predictors to measure: a model, a routed model, or the files of another program."""
 
 import glob
 from pathlib import Path
@@ -11,6 +11,7 @@ from tfcolor.color.encoding import bins_of
 from tfcolor.color.guided_filter import border
 from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.colorizer.painting import inside
+from tfcolor.colorizer.routed import Decodings, RoutedColorizer
 from tfcolor.colorizer.tiles import AUTO_TILE
 from tfcolor.evaluation.measuring import Truth, distribution_sums, lab_of
 from tfcolor.photographs.formats import is_image_name
@@ -34,14 +35,14 @@ class ModelPredictor:
                 depend on lambda.
             tile: largest side of the tiles in pixels.
         """
-        self.name, self.temperatures = name, tuple(decoding.temperature for decoding in decodings)
+        self.name, self.keys = name, tuple(f"{decoding.temperature:g}" for decoding in decodings)
         self._colorizer, self._decodings, self._tile = colorizer, decodings, tile
         self._weights = tf.constant(colorizer.bins.weights, tf.float32)
 
     def __call__(self, truth: Truth, file: str) -> tuple[Colors, Sums]:
         """Predict the colours of a photograph, and measure the predicted distributions."""
         true_bins = bins_of(truth.ab, self._colorizer.bins).astype(np.int32)
-        keys = {decoding: (f"{decoding.temperature:g}", self.name) for decoding in self._decodings}
+        keys = {decoding: (key, self.name) for decoding, key in zip(self._decodings, self.keys, strict=True)}
         colors = {key: np.empty(truth.ab.shape, np.float32) for key in keys.values()}
         totals: dict = {key: {} for key in keys.values()}
         margin = max(border(decoding.smoothing) for decoding in self._decodings)
@@ -65,6 +66,21 @@ def _as_pairs(sums, num_pixels):
     return pairs
 
 
+class RoutedPredictor:
+    """A routed model. Its specialists have different bins, so that only colours are measured, no distributions."""
+
+    def __init__(self, name: str, colorizer: RoutedColorizer, decodings: list[Decodings], tile: int = AUTO_TILE):
+        """Use a routed model; arguments as in `ModelPredictor`. The T of each specialist's own is called 'own'."""
+        self.name = name
+        self.keys = tuple("own" if each.temperature is None else f"{each.temperature:g}" for each in decodings)
+        self._colorizer, self._decodings, self._tile = colorizer, decodings, tile
+
+    def __call__(self, truth: Truth, file: str) -> tuple[Colors, Sums]:
+        """Predict the colours of a photograph."""
+        found = self._colorizer.predict_many(truth.lightness, self._decodings, self._tile)
+        return {(key, self.name): ab for key, ab in zip(self.keys, found, strict=True)}, {}
+
+
 class FilesPredictor:
     """The results of another program: files in a folder, at the relative paths of the photographs.
 
@@ -73,7 +89,7 @@ class FilesPredictor:
 
     def __init__(self, name: str, folder: Path):
         """Use the files of a folder; `name` is their name in the results."""
-        self.name, self.temperatures = name, (1.0,)
+        self.name, self.keys = name, ("1",)
         self._folder = folder
 
     def __call__(self, truth: Truth, file: str) -> tuple[Colors, Sums]:
@@ -111,3 +127,6 @@ class FilesPredictor:
         if len(found) != 1:
             raise InputError(f"{len(found) or 'no'} predictions for {file} in {self._folder}: one is needed")
         return found[0]
+
+
+Measured = ModelPredictor | RoutedPredictor | FilesPredictor

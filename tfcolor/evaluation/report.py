@@ -12,7 +12,7 @@ from tfcolor.evaluation.bootstrap import Tally, interval
 from tfcolor.evaluation.evaluation import ALL, Evaluation
 from tfcolor.evaluation.measuring import truths
 from tfcolor.evaluation.metrics import MAX_DISTANCE, calibration_error
-from tfcolor.evaluation.predictors import FilesPredictor, ModelPredictor
+from tfcolor.evaluation.predictors import Measured
 from tfcolor.photographs.pixels import write_png
 from tfcolor.utils.figures import save_figure
 from tfcolor.utils.files import replacing, write_json
@@ -220,14 +220,14 @@ def _plot_reliability(evaluation, path):
     save_figure(figure, path)
 
 
-def write_sheet(predictor: ModelPredictor | FilesPredictor, dataset: Dataset, found: Evaluation, path: Path) -> None:
+def write_sheet(predictor: Measured, dataset: Dataset, found: Evaluation, path: Path) -> None:
     """Write a sheet of the best, median and worst photographs: gray, predicted and true."""
     rows = []
     for name, ranked in found.ranked().items():
         row = []
         for auc, file in ranked:
             for _, truth in truths([dataset.folder / file]):
-                ab = predictor(truth, file)[0][f"{predictor.temperatures[-1]:g}", predictor.name]
+                ab = predictor(truth, file)[0][predictor.keys[-1], predictor.name]
                 row.append((f"{name}: {auc:.1f}", reduced(painted(truth.lightness))))
                 row.append(("predicted", reduced(painted(truth.lightness, ab))))
                 row.append(("true", reduced(truth.rgb)))

@@ -17,6 +17,7 @@ from tfcolor.utils.errors import InputError
 from tfcolor.utils.files import check_names, read_json, read_npz, write_json, write_npz
 
 FORMAT_VERSION = 2
+ROUTED = "routed"  # `format` in the `model.json` of a routed model, see `models/routed.py`
 SHIPPED = Path(__file__).parent
 _DECODING = ("temperature", "smoothing", "uniform_share")  # the fields of `Decoding` that `model.json` may set
 
@@ -41,6 +42,16 @@ class ModelInfo:
     def predicts_distribution(self) -> bool:
         """Whether the model predicts how likely each colour is, rather than one colour for each pixel."""
         return self.objective.spec.predicts_distribution
+
+    @property
+    def encoders(self) -> set[str]:
+        """Kinds of the pretrained encoders that the model uses."""
+        return {self.network.arguments["encoder"]} if "encoder" in self.network.arguments else set()
+
+    @property
+    def gives_lightness(self) -> bool:
+        """Whether the model paints red, green and blue, and so could replace a photograph's lightness."""
+        return self.objective.arguments.get("space") == "rgb"
 
     def check_predicts_distribution(self, arguments: dict[str, Any]) -> None:
         """Raise InputError if an argument needs a distribution, and the model predicts none.
@@ -81,6 +92,11 @@ def find_model(name: str) -> Path:
     raise InputError(f"no model {name!r}: give a model directory or a shipped model ({known})")
 
 
+def is_routed(folder: Path) -> bool:
+    """Tell whether a directory holds a routed model, see `models/routed.py`; InputError without a `model.json`."""
+    return read_json(folder / "model.json").get("format") == ROUTED
+
+
 def save_model(
     folder: Path,
     network: Any,
@@ -112,6 +128,11 @@ def read_info(folder: Path) -> ModelInfo:
     """
     path = folder / "model.json"
     content = read_json(path)
+    if content.get("format") == ROUTED:
+        raise InputError(
+            f"{folder} is a routed model, which has no single distribution: predict.py and evaluate take it, without "
+            f"hints; here give one of its specialists, a folder in {folder / 'specialists'}"
+        )
     for name in ("bins.npz", "weights.npz"):
         if not (folder / name).is_file():
             raise InputError(f"{folder / name} is missing: the model directory is not whole")
