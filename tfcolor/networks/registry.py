@@ -13,6 +13,8 @@ from tfcolor.ops import ACTIVATION_NAMES
 from tfcolor.utils.errors import InputError
 from tfcolor.utils.options import Choice, Option
 
+NO_ARGUMENTS: Mapping[str, Any] = {}
+
 
 @dataclass(frozen=True)
 class NetworkSpec:
@@ -24,6 +26,7 @@ class NetworkSpec:
     multiple: the side of the windows must be a multiple of this.
     options: the arguments of its constructor that a user chooses.
     least_outputs: smallest number of outputs that it can have.
+    side_option: name of the option that takes the place of `smallest_patch`; empty for none.
     """
 
     class_name: str
@@ -32,12 +35,15 @@ class NetworkSpec:
     multiple: int = 1
     options: Mapping[str, Option] = field(default_factory=dict)
     least_outputs: int = 1
+    side_option: str = ""
 
-    def check_patch(self, name: str, patch: int) -> None:
-        """Raise InputError if the network called `name` cannot take windows of side `patch`."""
-        if patch < self.smallest_patch or patch % self.multiple:
+    def check_patch(self, name: str, patch: int, arguments: Mapping[str, Any] = NO_ARGUMENTS) -> None:
+        """Raise InputError if the network called `name`, with these arguments, cannot take windows of side `patch`."""
+        smallest = arguments.get(self.side_option, self.smallest_patch)
+        if patch < smallest or patch % self.multiple:
             multiple = f" and a multiple of {self.multiple}" if self.multiple > 1 else ""
-            raise InputError(f"`patch` must be at least {self.smallest_patch}{multiple} for {name}, got {patch}")
+            side = f" with {self.side_option} {smallest}" if self.side_option in arguments else ""
+            raise InputError(f"`patch` must be at least {smallest}{multiple} for {name}{side}, got {patch}")
 
 
 ACTIVATION = Option("relu", "activation after each layer except the last", choices=ACTIVATION_NAMES)
@@ -45,6 +51,10 @@ BATCH_NORM = Option(False, "batch normalization before each activation (zhang al
 ENCODER = Option("lite0", "pretrained encoder, an EfficientNet", choices=("lite0", "lite1", "lite2"))
 WIDTH = Option(1.0, "factor of the channels (of unet: of its decoder)", holds=lambda x: 0 < x <= 8, rule="in (0, 8]")
 
+SIDE = Option(
+    13, "side of the gray patch around a pixel", holds=lambda x: 3 <= x <= 31 and x % 2 == 1, rule="odd, in [3, 31]"
+)
+HIDDEN = Option(100, "number of hidden units", holds=lambda x: 1 <= x <= 1000, rule="in [1, 1000]")
 STRIDE = Option(4, "side of the squares of pixels that share an output", choices=(4, 2))
 
 NETWORKS = {
@@ -64,6 +74,13 @@ NETWORKS = {
     ),
     "zhang": NetworkSpec(
         "Zhang", patch=176, smallest_patch=32, multiple=8, options={"activation": ACTIVATION, "width": WIDTH}
+    ),
+    "patch_mlp": NetworkSpec(
+        "PatchMLP",
+        patch=32,
+        smallest_patch=13,
+        options={"side": SIDE, "hidden": HIDDEN, "activation": ACTIVATION},
+        side_option="side",
     ),
 }
 

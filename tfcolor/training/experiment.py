@@ -25,7 +25,6 @@ from tfcolor.models.directory import find_model, read_info, read_weights, save_m
 from tfcolor.networks import initialization
 from tfcolor.networks.inputs import INPUTS
 from tfcolor.networks.layers import Network
-from tfcolor.networks.registry import network_class
 from tfcolor.objectives.objective import Objective
 from tfcolor.objectives.targets import batch_maker
 from tfcolor.training.distribution import agree, broadcast_from_chief, make_strategy
@@ -330,8 +329,8 @@ def _sample_inputs(options: TrainingOptions, network: Network, dataset: Dataset)
 
 
 def _previews(experiment: Experiment) -> Previews:
-    dataset, network = experiment.dataset, network_class(experiment.options.network.name)
-    previews = Previews(dataset.split("val").paths, experiment.objective, network)
+    dataset = experiment.dataset
+    previews = Previews(dataset.split("val").paths, experiment.objective, experiment.trainer.network)
     if not len(previews):
         log.warning("%s has no photograph for validation: no previews, no metrics", dataset.name)
     return previews

@@ -136,7 +136,7 @@ class TrainingOptions:
             )
         if self.data.patch is None:
             object.__setattr__(self, "data", replace(self.data, patch=spec.patch))
-        spec.check_patch(self.network.name, self.data.patch)
+        spec.check_patch(self.network.name, self.data.patch, self.network.arguments)
 
     @classmethod
     def of(cls, **given: Any) -> "TrainingOptions":

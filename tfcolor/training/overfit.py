@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 
 from tfcolor.color.bins import Bins
 from tfcolor.data.windows import Windows
-from tfcolor.networks.registry import network_class
 from tfcolor.objectives.objective import Objective
 from tfcolor.objectives.targets import batch_maker
 from tfcolor.training.experiment import make_trainer
@@ -68,7 +67,8 @@ def overfit(options: TrainingOptions, paths: list[Path], bins: Bins, folder: Pat
 
 def _batch(options: TrainingOptions, objective: Objective, paths: list[Path]) -> tuple[tuple[tf.Tensor, ...], float]:
     """A batch of the middles of the photographs, and the lowest possible loss."""
-    network, windows = network_class(options.network.name), Windows(paths, options.data.patch)
+    network = make_trainer(options, objective, tf.distribute.get_strategy(), "float32").network
+    windows = Windows(paths, options.data.patch)
     rgb = np.stack([windows.cut(index, np.float32([0.5, 0.5])) for index in range(len(paths))])
     batch = batch_maker(objective, network)(tf.constant(rgb))
     return batch, objective.least_loss(*batch[1:])
