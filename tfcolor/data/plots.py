@@ -66,7 +66,7 @@ def plot_codebook(bins: Bins, title: str, path: Path) -> None:
         path: the .png to write.
     """
     colors, has_grid = bin_colors(bins.centres, _UNIT_LIGHTNESS) / 255, bins.codebook == SOM
-    figure = Figure(figsize=(13 if has_grid else 7, 7), layout="constrained")
+    figure = Figure(figsize=(13 if has_grid else 7, 7.4), layout="compressed")
     figure.suptitle(title)
     axes = figure.add_subplot(1, 1 + has_grid, 1 + has_grid, aspect="equal")
     if has_grid:
