@@ -12,6 +12,7 @@ from tfcolor.models.directory import save_model
 from tfcolor.networks.registry import NetworkChoice
 from tfcolor.objectives.classification import Classification
 from tfcolor.objectives.registry import ObjectiveChoice
+from tfcolor.training.optimizers import optimizer_maker
 from tfcolor.training.trainer import Trainer, learners_of
 
 
@@ -38,10 +39,12 @@ def ring_bins(radius: float) -> Bins:
 def trainer_of(make_network: Callable[[], Any], global_batch: int, objective: Any = None, **options: Any) -> Trainer:
     """A trainer of one network on one device; by default for classification into as many made bins."""
 
+    optimizer = options.pop("optimizer", "adam")
+
     def make():
         network = make_network()
-        num_outputs = network.last.bias.shape[0]
-        return network, learners_of(objective or Classification(made_bins(num_outputs)), network)
+        learned = objective or Classification(made_bins(network.last.bias.shape[0]))
+        return network, learners_of(learned, network, make_optimizer=optimizer_maker(optimizer))
 
     return Trainer(make, global_batch, options.pop("strategy", None) or tf.distribute.get_strategy(), **options)
 
@@ -50,14 +53,15 @@ def write_model(
     folder: Path,
     network: str = "valid8",
     bins: Bins | None = None,
-    objective: str = "classification",
+    objective: str | ObjectiveChoice = "classification",
     seed: int = 1,
     description: dict | None = None,
     **arguments: Any,
 ) -> Path:
     """Write a model directory with random weights, by default of 16 made bins."""
     folder.mkdir(parents=True, exist_ok=True)
-    network_choice, objective_choice = NetworkChoice(network, arguments), ObjectiveChoice(objective)
+    network_choice = NetworkChoice(network, arguments)
+    objective_choice = ObjectiveChoice(objective) if isinstance(objective, str) else objective
     bins = bins or made_bins(16)
     made = network_choice.make(objective_choice.make(bins).num_outputs, seed)
     save_model(folder, made, bins, network_choice, objective_choice, description or {})

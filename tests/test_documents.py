@@ -98,7 +98,8 @@ def options(module: str, capsys) -> set[str]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_option_exists(document, capsys):
-    studies = [f"benchmarks.studies.{name}" for name in ("ablation", "activations", "windows")]
+    names = ("ablation", "activations", "domains", "optimizers", "systems", "windows")
+    studies = [f"benchmarks.studies.{name}" for name in names]
     known = set().union(*(options(module, capsys) for module in [*MODULES.values(), "benchmarks.__main__", *studies]))
     named = set(re.findall(r"`(--[a-zA-Z][\w-]*)", FENCED.sub("", document.read_text())))
     assert named <= known | {"--version"}

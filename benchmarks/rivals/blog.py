@@ -5,8 +5,8 @@ import tensorflow as tf
 from skimage.color import lab2rgb, rgb2lab
 
 from tfcolor.color.bins import Bins
+from tfcolor.objectives.objective import CLIP_NORM
 from tfcolor.training.optimizers import BETA1, BETA2, EPSILON
-from tfcolor.training.trainer import CLIP_NORM
 
 TILE = 16  # pixels on a side: what is left of 32 after eight 3x3 VALID convolutions
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from tfcolor.color.bins import Bins
+from tfcolor.objectives.objective import CLIP_NORM
 from tfcolor.training.optimizers import BETA1, BETA2, EPSILON
-from tfcolor.training.trainer import CLIP_NORM
 
 if TYPE_CHECKING:
     import keras

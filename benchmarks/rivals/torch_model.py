@@ -10,8 +10,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from tfcolor.color.bins import Bins
 from tfcolor.networks.layers import NORM_EPSILON
 from tfcolor.networks.zhang import BLOCKS
+from tfcolor.objectives.objective import CLIP_NORM
 from tfcolor.training.optimizers import BETA1, BETA2, EPSILON
-from tfcolor.training.trainer import CLIP_NORM
 
 
 class Valid8(nn.Module):

@@ -11,8 +11,8 @@ from matplotlib.ticker import LogFormatter
 
 from benchmarks.studies import MNIST_ACTIVATIONS
 from benchmarks.studies.statistics import Difference, mean_and_half_width, paired_differences
+from benchmarks.studies.tables import Table, show
 from tfcolor.ops import ACTIVATION_NAMES
-from tfcolor.utils import console
 from tfcolor.utils.files import read_json, replacing
 
 TABLES = "tables.md"
@@ -30,17 +30,7 @@ def report(folder: Path) -> None:
         runs = [read_json(path) for path in sorted(folder.glob(f"{study}-*.json"))]
         if runs:
             tables += make(runs, folder)
-    for title, columns, rows in tables:
-        if rows:
-            console.print_table(title, columns, rows)
-        else:
-            print(title)
-    text = "\n".join(_markdown(*table) for table in tables)
-    with replacing(folder / TABLES) as file:
-        file.write(text.encode())
-
-
-Table = tuple[str, list[str], list[list[str]]]  # title, columns, rows
+    show(tables, folder / TABLES)
 
 
 def _report_mnist(runs: list[dict], folder: Path) -> list[Table]:
@@ -168,13 +158,6 @@ def _align_rows(axes: list[Axes]) -> None:
 def _interval(values, digits: int) -> str:
     mean, half = mean_and_half_width(values)
     return f"{mean:.{digits}f} ± {half:.{digits}f}"
-
-
-def _markdown(title: str, columns: list[str], rows: list[list[str]]) -> str:
-    if not rows:
-        return f"**{title}**\n"
-    lines = [f"**{title}**", "", columns, ["---"] * len(columns), *rows]
-    return "\n".join(line if isinstance(line, str) else "| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -8,7 +8,6 @@ python -m benchmarks.studies.activations report     tables and figures from the 
 import argparse
 import functools
 import os
-import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 from benchmarks.studies import MNIST_ACTIVATIONS, mnist
 from benchmarks.studies.options import RunOptions
-from benchmarks.studies.processes import run_in_processes, unfinished
+from benchmarks.studies.processes import file_name, run_in_processes, unfinished
 from tfcolor.data import datasets
 from tfcolor.ops import ACTIVATION_NAMES
 from tfcolor.utils import console
@@ -40,8 +39,7 @@ class MnistRun:
     @property
     def path(self) -> Path:
         """Path of the result."""
-        name = re.sub(r"[^a-z0-9]+", "-", self.activation.lower()).strip("-")
-        return self.folder / f"mnist-{name}{'-bn' if self.batch_norm else ''}-{self.seed}.json"
+        return self.folder / f"mnist-{file_name(self.activation)}{'-bn' if self.batch_norm else ''}-{self.seed}.json"
 
     @property
     def settings(self) -> dict:

@@ -8,12 +8,11 @@ All runs take the same minutes on one core, two at a time on two cores, and are 
 
 import argparse
 import functools
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.studies.processes import run_in_processes, unfinished
+from benchmarks.studies.processes import file_name, run_in_processes, unfinished
 from tfcolor.data import datasets
 from tfcolor.data.datasets import Dataset
 from tfcolor.utils import console
@@ -58,7 +57,7 @@ class EncoderRun:
     @property
     def path(self) -> Path:
         """Path of the result."""
-        return self.folder / f"{re.sub(r'[^a-z0-9]+', '-', self.choice.lower()).strip('-')}.json"
+        return self.folder / f"{file_name(self.choice)}.json"
 
     @property
     def settings(self) -> dict:

@@ -1,6 +1,7 @@
 """The runs of a study, each with the file of its result, and processes that do the missing ones. No TensorFlow."""
 
 import os
+import re
 import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -26,6 +27,11 @@ class StudyRun(Protocol):
         """What the result depends on; it is written with the result."""
 
 
+def file_name(name: str) -> str:
+    """Return a run's name as part of a file's name: 'RReLU(3, 8)' is 'rrelu-3-8'."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
 def unfinished(runs: list[StudyRun]) -> list[StudyRun]:
     """Find the runs that have no result yet.
 
@@ -43,8 +49,15 @@ def unfinished(runs: list[StudyRun]) -> list[StudyRun]:
     return missing
 
 
-def run_in_processes(title: str, runs: list[StudyRun], workers: int, work: Callable[..., str], *arguments: Any) -> None:
-    """Do the runs that have no result yet, several at a time, each on one core.
+def run_in_processes(
+    title: str,
+    runs: list[StudyRun],
+    workers: int,
+    work: Callable[..., str],
+    *arguments: Any,
+    all_cores: bool = False,
+) -> None:
+    """Do the runs that have no result yet, several at a time, each in a process of its own on one core.
 
     Two networks on one core each are done sooner than two on both cores, one after the other.
 
@@ -54,6 +67,7 @@ def run_in_processes(title: str, runs: list[StudyRun], workers: int, work: Calla
         workers: number of processes.
         work: called in another process with a run and the arguments; it writes the result and returns a note.
         arguments: further arguments of `work`.
+        all_cores: whether each process takes all cores; for `workers` 1, where speed is measured.
 
     Raises:
         WorkError: if a process is killed.
@@ -67,7 +81,7 @@ def run_in_processes(title: str, runs: list[StudyRun], workers: int, work: Calla
     pool = ProcessPoolExecutor(
         workers,
         get_context("spawn"),
-        _use_one_core,
+        _use_all_cores if all_cores else _use_one_core,
         max_tasks_per_child=1,  # what a run keeps in memory, decoded photographs above all, must not add up
     )
     with (
@@ -88,12 +102,18 @@ def run_in_processes(title: str, runs: list[StudyRun], workers: int, work: Calla
             raise
 
 
-def _use_one_core() -> None:
+def _use_all_cores() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # the parent reports Ctrl-C
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # 15 % faster here, even if TensorFlow turns it off
     console.load_tensorflow()
     import tensorflow as tf
 
+    tf.get_logger().setLevel("ERROR")  # otherwise it warns that each network has a graph
+
+
+def _use_one_core() -> None:
+    _use_all_cores()
+    import tensorflow as tf
+
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.get_logger().setLevel("ERROR")  # otherwise it warns that each network has a graph

@@ -1,11 +1,13 @@
 """Photographs that studies and their tests share."""
 
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.studies import processes
 from tfcolor.data.datasets import split_of
 from tfcolor.data.scenes import SCENES_FOLDER
 
@@ -24,3 +26,27 @@ def forest_data(tmp_path_factory) -> Path:
             picture = Image.fromarray(coarse).resize((40, 36), Image.Resampling.BICUBIC)
             picture.save(root / SCENES_FOLDER / name, quality=95)
     return root
+
+
+class PoolInThisProcess:
+    """Does at once what a pool of processes does."""
+
+    def __init__(self, workers, context, initializer, max_tasks_per_child):
+        """Start nothing."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        pass
+
+    def submit(self, work, *arguments):
+        future = Future()
+        future.set_result(work(*arguments))
+        return future
+
+
+@pytest.fixture
+def one_process(monkeypatch):
+    monkeypatch.setattr(processes, "ProcessPoolExecutor", PoolInThisProcess)
+    monkeypatch.setenv("GLIBC_TUNABLES", "")  # of this process, which a study would set for others

@@ -1,7 +1,6 @@
 """The commands of the studies train, measure and report, in their smallest form and on made data."""
 
 import json
-from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 
@@ -13,30 +12,6 @@ from benchmarks.studies.mnist import Digits
 from benchmarks.studies.options import RunOptions
 from tests.made import write_model
 from tfcolor.utils import console
-
-
-class PoolInThisProcess:
-    """Does at once what a pool of processes does."""
-
-    def __init__(self, workers, context, initializer, max_tasks_per_child):
-        """Start nothing."""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        pass
-
-    def submit(self, work, *arguments):
-        future = Future()
-        future.set_result(work(*arguments))
-        return future
-
-
-@pytest.fixture
-def one_process(monkeypatch):
-    monkeypatch.setattr(processes, "ProcessPoolExecutor", PoolInThisProcess)
-    monkeypatch.setenv("GLIBC_TUNABLES", "")  # of this process, which a study would set for others
 
 
 def run(main, *arguments):

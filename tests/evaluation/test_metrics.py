@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from PIL import Image
-from skimage.color import rgb2lab
+from skimage.color import lab2lch, rgb2lab
 
 from tfcolor.data import datasets
 from tfcolor.evaluation.baselines import MeanGivenLightness, raw_aucs
 from tfcolor.evaluation.measuring import truths
-from tfcolor.evaluation.metrics import raw_auc, rebalanced_auc
+from tfcolor.evaluation.metrics import brown_pixels, raw_auc, rebalanced_auc
 from tfcolor.utils.errors import WorkError
 
 
@@ -108,3 +108,31 @@ def test_trivial_predictors_on_the_forest_photographs(data_root):
     assert len(test) == 53
     predictors = {"gray": gray, "mean given L": MeanGivenLightness(forest.split("train").paths)}
     assert raw_aucs(predictors, test) == pytest.approx({"gray": 85.06, "mean given L": 89.08}, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("name", "rgb", "expected"),
+    [
+        ("saddlebrown", (139, 69, 19), (1, 1)),
+        ("sienna", (160, 82, 45), (1, 1)),
+        ("tan", (210, 180, 140), (1, 1)),
+        ("coral", (255, 127, 80), (1, 1)),  # hue 46: colours between red and yellow count, however bright
+        ("red", (255, 0, 0), (0, 1)),  # hue 39.999
+        ("yellow", (255, 255, 0), (0, 1)),
+        ("forestgreen", (34, 139, 34), (0, 1)),
+        ("steelblue", (70, 130, 180), (0, 1)),
+        ("gray", (128, 128, 128), (0, 0)),
+        ("nearly gray", (140, 130, 120), (0, 0)),  # a brown hue, but chroma 7
+    ],
+)
+def test_brown_is_what_has_a_brown_hue_and_enough_chroma(name, rgb, expected):
+    lab = rgb2lab(np.uint8([[rgb]]))
+    assert brown_pixels(lab[..., 1:]) == expected
+    _, chroma, hue = lab2lch(lab)[0, 0]
+    is_colored = chroma > 10
+    assert expected == (is_colored and 40 <= np.degrees(hue) <= 80, is_colored)
+
+
+def test_brown_pixels_are_counted():
+    ab = np.float32([[[20, 30], [0, 0], [-20, -30]], [[9, 9], [5, 5], [30, 20]]])  # hues 56, -, 236; 45, 45, 34
+    assert brown_pixels(ab) == (2, 4)

@@ -20,7 +20,12 @@ def lightness(height: int, width: int, batch: int = 1) -> tf.Tensor:
 
 
 # What makes a network small enough for the tests below.
-SMALL = {"zhang": {"width": 1 / 8}}
+SMALL = {
+    "zhang": {"width": 1 / 8},
+    "beta": {"width": 1 / 4},
+    "gamma": {"vector": "features", "width": 1 / 4},
+    "pix2pix": {"width": 1 / 16},
+}
 
 
 def make_network(name, num_bins, **options):
@@ -78,18 +83,20 @@ class TestEveryNetwork:
 
     def test_every_weight_gets_a_gradient(self, name):
         network = make_network(name, 19)
-        side = 2 * network.context + 32
+        side = 2 * network.context + max(32, network.multiple)
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(network(inputs(name, side, side)) ** 2)
         for gradient in tape.gradient(loss, list(network.weights.values())):
             assert np.abs(gradient).max() > 0
 
     def test_logits_are_not_activated(self, name):
-        logits = make_network(name, 64)(inputs(name, 64, 64)).numpy()
+        side = max(64, NETWORKS[name].multiple)
+        logits = make_network(name, 64)(inputs(name, side, side)).numpy()
         assert 0.2 < (logits < 0).mean() < 0.8
 
     def test_bfloat16_gives_nearly_the_same(self, name):
-        x = inputs(name, 64, 64)
+        side = max(64, NETWORKS[name].multiple)
+        x = inputs(name, side, side)
         exact, rounded = (make_network(name, 32, compute_dtype=d)(x) for d in (tf.float32, tf.bfloat16))
         assert rounded.dtype == tf.float32
         # 8 bits of mantissa: 2^-9 a rounding, a few of them in each layer.
@@ -267,12 +274,13 @@ def test_valid8_looks_at_17x17_pixels_and_no_others():
 @pytest.mark.parametrize("dtype", [tf.float32, tf.bfloat16])
 @pytest.mark.parametrize("name", [*NETWORKS])
 def test_a_frozen_network_predicts_as_it_was_and_trains_as_it_is(name, dtype):
-    options = {"valid8": {"batch_norm": True}, "zhang": {"width": 1 / 16}}.get(name, {})
+    options = {"valid8": {"batch_norm": True}, "zhang": {"width": 1 / 16}}.get(name, SMALL.get(name, {}))
     network = network_class(name)(16, **options, compute_dtype=dtype)
     for statistic, variable in network.statistics.items():
         if statistic.endswith("variance"):
             variable.assign(2 * variable)
-    x = inputs(name, 64, 64)
+    side = max(64, network.multiple)
+    x = inputs(name, side, side)
     before = network(x)
     network.freeze()
     np.testing.assert_allclose(network(x), before, atol=1e-5)

@@ -8,6 +8,7 @@ from tests.made import made_bins, write_model
 from tfcolor.colorizer import Colorizer
 from tfcolor.networks.patch_mlp import PatchMLP
 from tfcolor.networks.registry import NETWORKS, NetworkChoice
+from tfcolor.training.options import TrainingOptions
 from tfcolor.utils.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -55,10 +56,10 @@ def test_a_photograph_is_coloured_patch_by_patch(tmp_path):
 
 def test_training_windows_must_hold_a_patch():
     spec = NETWORKS["patch_mlp"]
-    spec.check_patch("patch_mlp", 31, {"side": 31})
-    spec.check_patch("patch_mlp", 3, {"side": 3})
-    with pytest.raises(InputError, match="`patch` must be at least 31 for patch_mlp with side 31, got 30"):
-        spec.check_patch("patch_mlp", 30, {"side": 31})
+    spec.with_sides({"side": 31}).check_patch("patch_mlp", 31)
+    spec.with_sides({"side": 3}).check_patch("patch_mlp", 3)
+    with pytest.raises(InputError, match="`patch` must be at least 31 for patch_mlp, got 30"):
+        TrainingOptions.of(network="patch_mlp", side=31, patch=30)
 
 
 @pytest.mark.parametrize(

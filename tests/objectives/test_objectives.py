@@ -18,17 +18,24 @@ from tfcolor.training.state import TrainingState
 from tfcolor.utils.errors import InputError
 
 RGB = np.repeat(np.repeat(np.random.default_rng(0).integers(0, 256, [2, 4, 4, 3], np.uint8), 8, 1), 8, 2)
+SMALL = {"adversarial": {"width": 1 / 16}}
+LARGER = {"adversarial": 4}  # how many times larger pictures must be
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 class TestEveryObjective:
     @pytest.fixture
     def objective(self, name):
-        return ObjectiveChoice(name).make(made_bins(16))
+        return ObjectiveChoice(name, SMALL.get(name, {})).make(made_bins(16))
 
     @pytest.fixture
     def network(self, objective):
         return Zhang(objective.num_outputs, width=1 / 16)
+
+    @pytest.fixture
+    def rgb(self, name):
+        scale = LARGER.get(name, 1)
+        return tf.constant(RGB.repeat(scale, 1).repeat(scale, 2))
 
     def test_it_is_what_the_registry_says(self, name, objective):
         spec, kind = OBJECTIVES[name], objective_class(name)
@@ -48,13 +55,13 @@ class TestEveryObjective:
         assert (loss.values >= 0).numpy().all()
         assert np.abs(tape.gradient(loss.values, outputs)).max() > 0
 
-    def test_every_weight_of_the_network_is_in_one_group(self, objective, network):
+    def test_every_weight_of_the_network_is_in_one_group(self, objective, network, rgb):
         groups = objective.losses(network)
         assert groups[0].name == "" and groups[0].variables.keys() == network.weights.keys()
         assert len({group.name for group in groups}) == len(groups)
-        batch = batch_maker(objective, network)(tf.constant(RGB))
+        batch, training = batch_maker(objective, network)(rgb), TrainingPass(tf.constant([0, 0]))
         for group in groups:
-            loss = group.loss(batch, TrainingPass(tf.constant([0, 0])))
+            loss = group.loss(batch, training)
             assert np.isfinite(loss.values).all() and len(loss.values) == len(RGB)
 
     def test_outputs_become_colours(self, objective):
@@ -65,15 +72,16 @@ class TestEveryObjective:
         assert objective.log_weights(0.3).shape == objective.log_weights(None).shape == [objective.num_outputs]
         assert not objective.log_weights(None).numpy().any()
 
-    def test_what_is_learned_by_heart_comes_near_the_least_loss_and_near_the_colours(self, objective):
+    def test_what_is_learned_by_heart_comes_near_the_least_loss_and_near_the_colours(self, objective, rgb):
         trainer = trainer_of(lambda: Zhang(objective.num_outputs, width=1 / 16), 2, objective)
-        batch = batch_maker(objective, Zhang)(tf.constant(RGB))
+        batch = batch_maker(objective, Zhang)(rgb)
         least = objective.least_loss(*batch[1:])
         losses = [float(trainer.step(batch, 1e-2, step).loss) for step in range(120)]
         assert least <= losses[-1] < least + 0.5 * (losses[0] - least)
-        true = levels_to_lab(tf.constant(RGB))[:, ::8, ::8, 1:]
+        scale = rgb.shape[1] // RGB.shape[1]
+        true = levels_to_lab(rgb)[:, :: 8 * scale, :: 8 * scale, 1:]
         outputs = trainer.network(batch[0], TrainingPass(tf.constant([0, 0])))  # averages of batches are too young
-        found = objective.to_ab(outputs, 1.0)[:, 1::2, 1::2]
+        found = objective.to_ab(outputs, 1.0)[:, scale :: 2 * scale, scale :: 2 * scale]
         error, unknowing = (np.linalg.norm(x - true, axis=-1).mean() for x in (found, np.mean(true, axis=(0, 1, 2))))
         assert error < unknowing
 

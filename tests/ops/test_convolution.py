@@ -99,6 +99,30 @@ def test_a_dilated_convolution_has_the_gradient_of_one_with_zeros_in_between():
         np.testing.assert_allclose(one, other, atol=1e-4)
 
 
+def test_a_transposed_convolution_is_that_of_a_loop():
+    """Each input pixel adds its filter times its value to 4x4 pixels of the output, of which a border of 1 is cut."""
+    rng = np.random.default_rng(0)
+    x, filters = rng.normal(size=[2, 5, 3, 4]).astype(np.float32), rng.normal(size=[4, 4, 6, 4]).astype(np.float32)
+    expected = np.zeros([2, 12, 8, 6])
+    for i in range(5):
+        for j in range(3):
+            expected[:, 2 * i : 2 * i + 4, 2 * j : 2 * j + 4] += np.einsum("bc,hwdc->bhwd", x[:, i, j], filters)
+    found = convolution.conv2d_transpose(tf.constant(x), tf.constant(filters))
+    np.testing.assert_allclose(found, expected[:, 1:-1, 1:-1], rtol=1e-4, atol=1e-4)
+
+
+def test_a_transposed_convolution_of_unsafe_width_has_the_same_gradients():
+    rng = np.random.default_rng(0)
+    x = tf.constant(rng.integers(-2, 3, [2, 4, 94, 3]), tf.float32)
+    filters = tf.constant(rng.integers(-2, 3, [4, 4, 5, 3]), tf.float32)
+    by_y = tf.constant(rng.integers(-1, 2, [2, 8, 188, 5]), tf.float32)
+    expected = gradients(lambda x: convolution.conv2d_transpose(x, filters), x, filters, by_y)
+    rounded = tf.cast(x, tf.bfloat16)
+    result = gradients(lambda x: convolution.conv2d_transpose(x, filters), rounded, filters, by_y)
+    for ours, theirs in zip(result, expected, strict=True):
+        np.testing.assert_allclose(tf.cast(ours, tf.float32), theirs, atol=np.abs(theirs).max() * 2**-8)
+
+
 def test_no_strip_is_unsafe(monkeypatch):
     widths = []
     whole = tf.raw_ops.Conv2DBackpropFilter
@@ -134,7 +158,7 @@ from tfcolor.objectives.classification import Classification
 from tfcolor.training.trainer import Trainer, learners_of
 
 name, patch = sys.argv[1], int(sys.argv[2])
-options = {"width": 0.125} if name == "zhang" else {}
+options = {} if name in ("valid8", "unet") else {"width": 0.125}
 def make():
     network = network_class(name)(64, **options, compute_dtype=tf.bfloat16)
     return network, learners_of(Classification(made_bins(64)), network, encoder_rate=1.0, whole_encoder=True)
@@ -183,7 +207,8 @@ def test_training_steps_are_finite():
     ("network", "patch"),
     [("valid8", patch) for patch in (17, 32, 62, 64, 78, 96, 112, 128, 144, 176, 256)]
     + [("zhang", patch) for patch in (56, 96, 128, 176, 256)]
-    + [("unet", patch) for patch in (96, 128, 160, 192)],
+    + [("unet", patch) for patch in (96, 128, 160, 192)]
+    + [("beta", 128), ("gamma", 128), ("gamma", 256), ("pix2pix", 256), ("pix2pix", 512)],
 )
 def test_training_steps_are_finite_where_fresh_memory_is_nan(poison, network, patch):
     run_steps(network, patch, LD_PRELOAD=str(poison))

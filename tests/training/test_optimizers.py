@@ -1,12 +1,11 @@
-"""Adam against a NumPy loop of the paper's algorithm; rejected steps; clipping; the schedule."""
-
-import math
+"""Optimizers against NumPy loops of their papers' algorithms; rejected steps; clipping."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfcolor.training.optimizers import WARMUP_STEPS, Adam, Plateau, clip_by_norm, cosine_with_warmup
+from tfcolor.training.optimizers import Adam, clip_by_norm, optimizer_maker
+from tfcolor.training.options import OPTIMIZERS
 
 
 def numpy_adam(weight, gradients, rates, beta1=0.9, beta2=0.99, epsilon=1e-8):
@@ -88,6 +87,76 @@ def test_after_a_rejected_step_all_goes_on_as_if_it_had_not_been():
     assert snapshot(weights, adam) == snapshot(others, other)
 
 
+# One step of each, line by line, as functions of the weight, the gradient, the rate and the numbers kept so far.
+def numpy_sgd(w, g, rate, kept):
+    return w - rate * g
+
+
+def numpy_momentum(w, g, rate, kept):
+    kept["v"] = 0.9 * kept.get("v", 0) + g  # Polyak 1964, as Sutskever et al. 2013 write it without Nesterov's step
+    return w - rate * kept["v"]
+
+
+def numpy_rmsprop(w, g, rate, kept):
+    kept["s"] = 0.9 * kept.get("s", 0) + 0.1 * g * g  # Hinton, lecture 6e
+    return w - rate * g / np.sqrt(kept["s"] + 1e-7)
+
+
+def numpy_adagrad(w, g, rate, kept):
+    kept["s"] = kept.get("s", 0.1) + g * g  # Duchi et al. 2011, with Keras' start
+    return w - rate * g / np.sqrt(kept["s"] + 1e-7)
+
+
+def numpy_adamw(w, g, rate, kept):
+    """Loshchilov and Hutter 2019, algorithm 2 with the schedule's factor in the rate."""
+    kept["gradients"] = [*kept.get("gradients", []), g]
+    kept["rates"] = [*kept.get("rates", []), rate]
+    kept["w"] = kept.get("w", w)
+    step = numpy_adam(np.zeros_like(w), kept["gradients"], kept["rates"], 0.5, 0.999)[0]
+    change, kept["step"] = step - kept.get("step", 0), step
+    return w * (1 - rate * 0.1) + change
+
+
+NUMPY = {
+    "sgd": numpy_sgd,
+    "momentum": numpy_momentum,
+    "rmsprop": numpy_rmsprop,
+    "adagrad": numpy_adagrad,
+    "adamw": numpy_adamw,
+}
+
+
+@pytest.mark.parametrize("name", NUMPY)
+def test_each_optimizer_equals_its_algorithm_and_rejects_bad_steps(name):
+    start, gradients, weights, _ = make()
+    optimizer = optimizer_maker(name, 0.5, 0.999, 0.1)({"filter": weights["filter"], "a/filter": weights["bias"]}, {})
+    names, rates = {"filter": "filter", "a/filter": "bias"}, np.linspace(1e-2, 1e-3, len(gradients))
+    expected, kept = dict(start), {"filter": {}, "bias": {}}
+    for gradient, rate in zip(gradients, rates, strict=True):
+        given = {key: gradient[own] for key, own in names.items()}
+        apply(optimizer, {key: np.full_like(g, np.nan) for key, g in given.items()}, rate, accept=False)
+        apply(optimizer, given, rate)
+        for own in expected:
+            decays = name != "adamw" or own == "bias"  # "filter" has no layer before its name, and does not shrink
+            step = NUMPY[name](expected[own], gradient[own], rate, kept[own])
+            expected[own] = step if decays else step + expected[own] * rate * 0.1
+    for own, weight in weights.items():
+        np.testing.assert_allclose(weight, expected[own], rtol=1e-4, atol=1e-5)
+    assert all(key.startswith(f"{name}/") for key in optimizer.state)
+
+
+def test_the_options_name_every_optimizer():
+    for name in OPTIMIZERS:
+        made = optimizer_maker(name)({"filter": tf.Variable(tf.zeros(3))}, {"filter": 0.5})
+        assert type(made).__name__.lower() == name
+
+
+def test_a_rate_of_its_own_scales_the_step():
+    weight = tf.Variable(tf.zeros(1))
+    apply(optimizer_maker("sgd")({"filter": weight}, {"filter": 0.5}), {"filter": [2.0]}, rate=0.1)
+    np.testing.assert_allclose(weight, [-0.1])
+
+
 def test_the_state_has_two_moments_a_weight_and_the_count():
     _, _, weights, adam = make()
     names = {f"adam/{moment}/{name}" for moment in ("mean", "square") for name in weights}
@@ -108,48 +177,3 @@ def test_long_gradients_are_shortened_and_short_ones_kept():
     zero, norm = clip_by_norm([tf.zeros(3)], 1.0)
     assert float(norm) == 0
     np.testing.assert_array_equal(zero[0], [0, 0, 0])
-
-
-def test_the_schedule_rises_linearly_and_falls_like_a_cosine():
-    assert cosine_with_warmup(0, None, 3e-4) == pytest.approx(3e-4 / WARMUP_STEPS)
-    assert cosine_with_warmup(49, None, 1.0) == pytest.approx(50 / WARMUP_STEPS)
-    assert cosine_with_warmup(10**6, None, 3e-4) == 3e-4
-    assert cosine_with_warmup(5000, 10_000, 1.0) == pytest.approx(0.5)
-    assert cosine_with_warmup(2500, 10_000, 2.0) == pytest.approx(1 + math.sqrt(0.5))  # 1 + cos(45 degrees)
-    assert cosine_with_warmup(10_000, 10_000, 1.0) == pytest.approx(0, abs=1e-12)
-    rates = [cosine_with_warmup(step, 1000, 1.0) for step in range(1001)]
-    assert 0 < rates[0] < rates[-2] * 1e4
-    assert (np.diff(rates[:95]) > 0).all()
-    assert (np.diff(rates[WARMUP_STEPS:]) < 0).all()
-    assert max(rates) <= 1
-
-
-class TestPlateau:
-    """Epochs of two steps whose mean losses are given."""
-
-    @staticmethod
-    def after(*means):
-        plateau = Plateau()
-        for mean in means:
-            plateau.add(mean - 0.5, 2)
-            plateau.add(mean + 0.5, 2)
-        return plateau
-
-    def test_a_loss_that_falls_cuts_nothing(self):
-        assert self.after(*range(50, 0, -1)).factor == 1
-
-    def test_ten_stale_epochs_cut_by_a_fifth_and_so_do_the_next_ten(self):
-        assert self.after(3, *[3] * 9).factor == 1
-        assert self.after(3, *[3] * 10).factor == pytest.approx(0.2)
-        assert self.after(3, *[4] * 19).factor == pytest.approx(0.2)
-        assert self.after(3, *[4] * 20).factor == pytest.approx(0.04)
-
-    def test_a_better_epoch_begins_anew(self):
-        assert self.after(3, *[3] * 9, 2, *[3] * 9).factor == 1
-
-    def test_half_an_epoch_decides_nothing(self):
-        plateau = self.after(3, *[3] * 9)
-        plateau.add(3.0, 2)
-        assert plateau.factor == 1
-        plateau.add(3.0, 2)
-        assert plateau.factor == pytest.approx(0.2)

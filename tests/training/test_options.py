@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from tfcolor.networks.registry import NETWORKS
+from tfcolor.objectives.registry import OBJECTIVES
 from tfcolor.training.options import OPTIONS, TrainingOptions, add_options
 from tfcolor.training.run_folder import RunFolder
 from tfcolor.utils import console
@@ -119,7 +121,7 @@ def test_every_option_is_on_the_command_line():
 
 def test_an_option_of_one_network_says_so_in_its_help():
     assert OPTIONS["batch_norm"].help.endswith("(valid8)") and "(" not in OPTIONS["network"].help
-    assert OPTIONS["width"].help.endswith("(unet, zhang)")
+    assert OPTIONS["width"].help.endswith("(unet, zhang, beta, gamma, pix2pix, adversarial)")
 
 
 def test_only_the_options_given_are_there():
@@ -144,7 +146,9 @@ def test_options_survive_json():
     options = TrainingOptions.of(dataset="forest", bins="a/bins.npz", uniform_share=0.3, minutes=2.5, seed=9)
     values = json.loads(json.dumps(options.to_json(), allow_nan=False))
     assert TrainingOptions.of(**values) == options
-    assert values.keys() == {*OPTIONS} - {"width", "encoder", "stride", "side", "hidden"}  # which valid8 does not take
+    taken = {*NETWORKS["valid8"].options, *OBJECTIVES["classification"].options}
+    others = {name for spec in (*NETWORKS.values(), *OBJECTIVES.values()) for name in spec.options} - taken
+    assert others >= {"width", "encoder", "bound"} and values.keys() == {*OPTIONS} - others
 
 
 def test_what_an_earlier_version_wrote_is_read():
@@ -267,6 +271,41 @@ def test_other_photographs_are_noticed(unfinished):
     unfinished.check_data("abc")
     with pytest.raises(InputError, match="photographs have changed"):
         unfinished.check_data("abd")
+
+
+def test_a_network_has_its_own_defaults_which_another_objective_leaves_out():
+    beta, pix2pix = TrainingOptions.of(network="beta"), TrainingOptions.of(network="pix2pix", depth=7)
+    assert (beta.objective.name, beta.objective.arguments["bound"]) == ("regression", 128)
+    assert pix2pix.objective.name == "adversarial" and pix2pix.objective.arguments["bound"] == 110
+    how = pix2pix.optimization
+    assert (how.learning_rate, how.beta1, how.beta2, how.batch_size, pix2pix.data.patch) == (2e-4, 0.5, 0.999, 16, 128)
+    assert TrainingOptions.of(network="pix2pix", learning_rate=1e-3).optimization.learning_rate == 1e-3
+    other = TrainingOptions.of(network="beta", objective="classification")
+    assert other.objective.name == "classification" and "bound" not in other.objective.arguments
+    for options in (beta, pix2pix, other):
+        assert TrainingOptions.of(**options.to_json()) == options
+
+
+def test_what_network_and_discriminators_share_goes_to_both():
+    options = TrainingOptions.of(network="pix2pix", attention="both", width=0.5, norm="instance")
+    for group in (options.network, options.objective):
+        assert {"attention": "both", "width": 0.5, "norm": "instance"}.items() <= group.arguments.items()
+    assert TrainingOptions.of(network="unet", objective="adversarial", attention="discriminator")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"network": "unet", "objective": "adversarial", "attention": "both"}, "not for unet, which has no generator"),
+        ({"network": "pix2pix", "objective": "regression", "attention": "discriminator"}, "has no discriminator"),
+        ({"network": "valid8", "attention": "both"}, "`attention` is not for valid8"),
+        ({"network": "pix2pix", "depth": 7, "patch": 64}, "at least 128 and a multiple of 128 for pix2pix"),
+        ({"network": "beta", "gan": "lsgan"}, "`gan` is not for"),
+    ],
+)
+def test_what_nobody_takes_is_refused(given, message):
+    with pytest.raises(InputError, match=message):
+        TrainingOptions.of(**given)
 
 
 # train.py's own refusals, in one line and before anything is written

@@ -89,6 +89,7 @@ class Colorizer:
         xla: str = "auto",
         decoding: Decoding | None = None,
         working_size: int | None = None,
+        repaint: bool = False,
     ):
         """Use a network.
 
@@ -99,14 +100,19 @@ class Colorizer:
             decoding: how colours are decoded by default; None for T = 0.38 without smoothing.
             working_size: the shorter side in pixels to which larger pictures are reduced, for networks that have a
                 working size; None for the network's own.
+            repaint: whether results get the lightness that the network gives as well, in place of the photograph's; for
+                networks that paint RGB. They show no more than the working size does.
 
         Raises:
-            InputError: for a working size below 32 pixels, or if the network has none.
+            InputError: for a working size below 32 pixels, if the network has none, or if it gives no lightness.
         """
+        if repaint and not objective.gives_lightness:
+            raise InputError("`repaint` is for models that paint red, green and blue (`space` rgb); leave it out")
         if working_size is not None:
             _check_working_size(network, working_size)
         self.working_size = working_size or network.working_size
         self.network, self.objective, self.decoding = network, objective, decoding or Decoding()
+        self.repaint = repaint
         self.bins = objective.bins
         from_lightness = INPUTS[network.takes].from_lightness
         pictures, outputs = (tf.TensorSpec([None, None, None, n]) for n in (1, objective.num_outputs))
@@ -130,7 +136,12 @@ class Colorizer:
 
     @classmethod
     def load(
-        cls, model: str | Path, precision: str = "auto", xla: str = "auto", working_size: int | None = None
+        cls,
+        model: str | Path,
+        precision: str = "auto",
+        xla: str = "auto",
+        working_size: int | None = None,
+        repaint: bool = False,
     ) -> "Colorizer":
         """Load a shipped model by name, or any model directory.
 
@@ -138,14 +149,14 @@ class Colorizer:
             model: the name or directory.
             precision: precision of the convolutions, 'auto', 'float32' or 'bfloat16', see `precision.choose`.
             xla: 'auto', 'on' or 'off', see `precision.use_xla`.
-            working_size: as in `Colorizer`.
+            working_size, repaint: as in `Colorizer`.
 
         Raises:
-            InputError: if there is no such model, it is not whole, or the working size does not fit it.
+            InputError: if there is no such model, it is not whole, or the working size or `repaint` does not fit it.
         """
         network, objective, info = load_model(find_model(str(model)), for_prediction(precision))
         network.freeze()
-        return cls(network, objective, xla, info.decoding, working_size)
+        return cls(network, objective, xla, info.decoding, working_size, repaint)
 
     def colorize(
         self,
@@ -230,7 +241,7 @@ class Colorizer:
             paint = painter(lightness[0].size, dtype)
             batch.clear()  # finished pictures must not stay in memory while the next one is read
             for part in self.tiles(lightness, tile, border(decoding.smoothing)):
-                colored = paint(inside(part.lightness, part.margin), self.colors(part, decoding))
+                colored = paint(*self._painted(part, decoding))
                 for result, pixels in zip(results[part.which], colored, strict=True):
                     result[part.place] = pixels
                     done += 1
@@ -346,6 +357,13 @@ class Colorizer:
         colors = tf.constant(self.bins.means, tf.float32)
         product, missing = conditioned(outputs + log_weights, colors, shift, certainty)
         return self.objective.to_ab(product, T) + missing
+
+    def _painted(self, tile, decoding):
+        """The lightness and the colours of the result."""
+        if not self.repaint:
+            return inside(tile.lightness, tile.margin), self.colors(tile, decoding)
+        lab = self.objective.to_lab(inside(tile.outputs, tile.margin))
+        return lab[..., :1], decoding.strength * lab[..., 1:]
 
     def colors(self, tile: Tile, decoding: Decoding) -> tf.Tensor:
         """Decode a tile, with smoothing and strength.

@@ -124,6 +124,11 @@ def add_computing_options(group):
         metavar="S",
         help="shorter side in pixels of what the network sees, for networks with a working size (default: its own)",
     )
+    group.add_argument(
+        "--repaint",
+        action="store_true",
+        help="also take lightness from a network that paints RGB, for damaged photographs (default: the photograph's)",
+    )
     PRECISION.add_to(group, "precision", default=PRECISION.default)
     XLA.add_to(group, "xla", default=XLA.default)
 
@@ -152,6 +157,8 @@ def main(arguments=None):
     asked = {name: getattr(args, name) for name in ("temperature", "uniform_share", "sweep", "explain")}
     asked |= {"hint": args.hint or None, "hints": args.hints, "suggest": args.suggest}
     info.check_predicts_distribution(asked | {"candidates": args.candidates or None})
+    if args.repaint and info.objective.arguments.get("space") != "rgb":
+        raise InputError("--repaint is for models that paint red, green and blue (train.py --space rgb); leave it out")
     decoding = info.decoding.replace(**given)
     existing = "skip" if args.resume else "replace" if args.overwrite or point else "refuse"
     work = worklist.find(args.inputs, folder, outputs, args.recursive, console.shard_of(args.shard), existing)
@@ -162,7 +169,7 @@ def main(arguments=None):
     from tfcolor.colorizer import Colorizer
     from tfcolor.colorizer.tiles import AUTO_TILE
 
-    colorizer = Colorizer.load(info.folder, args.precision, args.xla, args.working_size)
+    colorizer = Colorizer.load(info.folder, args.precision, args.xla, args.working_size, args.repaint)
     max_pixels = round(args.max_megapixels * 1e6)
     for path, reason in work.failures:
         print(f"cannot colour {console.shown(path)}: {console.shown(reason)}", file=sys.stderr)

@@ -6,6 +6,7 @@ Writes a model directory (runs/<dataset>-<network>-w<window>) that predict.py ta
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tfcolor.data import datasets
@@ -17,7 +18,7 @@ from tfcolor.utils.errors import InputError
 from tfcolor.utils.files import check_folder
 
 OVERFIT_STEPS = 300
-_PLACES = ("data_dir", "pack", "output", "resume", "overwrite", "preset", "list_presets", "overfit")
+_PLACES = ("data_dir", "pack", "output", "resume", "overwrite", "preview_sheet", "preset", "list_presets", "overfit")
 
 
 def parse(arguments: list[str] | None) -> tuple[dict, argparse.Namespace]:
@@ -30,6 +31,12 @@ def parse(arguments: list[str] | None) -> tuple[dict, argparse.Namespace]:
     add("--output", help="model directory (default: runs/<dataset>-<network>-w<window>, or runs/<preset>)")
     add("--resume", action="store_true", help="continue the run in the model directory")
     add("--overwrite", action="store_true", help="replace the run in the model directory")
+    add(
+        "--preview-sheet",
+        action="store_true",
+        help="show what the network learns: photographs that it learns from and unseen ones, coloured every 5 epochs, "
+        "in previews/sheet.png",
+    )
     add = parser.add_argument_group("other ways to train").add_argument
     add("--preset", metavar="NAME", help="run a whole recipe; other options replace its own")
     add("--list-presets", action="store_true", help="list the presets and exit")
@@ -67,8 +74,20 @@ def main(arguments: list[str] | None = None) -> int | None:
     return None
 
 
-def train(given: dict, places: argparse.Namespace, output: Path | None) -> Path | None:
-    """Train a model, and return its folder; return None if it is finished already."""
+def train(
+    given: dict, places: argparse.Namespace, output: Path | None, make_recorder: Callable | None = None
+) -> Path | None:
+    """Train a model.
+
+    Args:
+        given: options of the run by name.
+        places: the other options.
+        output: the folder of the run; None for the usual one.
+        make_recorder: see `experiment.train_model`; None for the recorder that `places` ask for.
+
+    Returns:
+        The folder; None if the run is finished already.
+    """
     options = settle(given)
     name = datasets.check_name(options.data.dataset, places.data_dir)
     run = RunFolder(output or Path("runs") / f"{name}-{options.network.name}-w{options.data.window}")
@@ -93,8 +112,11 @@ def train(given: dict, places: argparse.Namespace, output: Path | None) -> Path 
 
     console.load_tensorflow()
     from tfcolor.training import experiment
+    from tfcolor.training.preview_sheet import recorder_with_sheet
+    from tfcolor.training.recorder import Recorder
 
-    experiment.run(options, run, dataset, bins, places.resume, places.pack)
+    make_recorder = make_recorder or (recorder_with_sheet(dataset) if places.preview_sheet else Recorder)
+    experiment.run(options, run, dataset, bins, places.resume, places.pack, make_recorder)
     return run.folder
 
 
@@ -139,6 +161,7 @@ def check_preset(preset: presets.Preset, given: dict, places: argparse.Namespace
 def overfit(given: dict, places: argparse.Namespace) -> None:
     """Learn a few photographs by heart."""
     unfit = {"--resume": places.resume, "--preset": places.preset}
+    unfit |= {"--preview-sheet": places.preview_sheet}
     unfit |= {"--init": given.get("init"), "--minutes": given.get("minutes")}
     for option, value in unfit.items():
         if value:

@@ -3,6 +3,9 @@
 import numpy as np
 
 MAX_DISTANCE = 150.0  # ab units: the end of the curve (Zhang et al. 2016, section 3.1)
+# Our own choices: sepia and CSS's `saddlebrown`, `sienna`, `peru` and `tan` have hues from 50 to 79 degrees.
+LEAST_CHROMA = 10.0  # ab units: with less, a pixel counts as gray
+BROWN_HUES = (40.0, 80.0)  # degrees, of the hue angle in the ab plane
 
 
 def raw_auc(distances: np.ndarray) -> float:
@@ -45,6 +48,23 @@ def colourfulness(rgb: np.ndarray) -> float:
         0 for gray, about 100 for extremely colourful.
     """
     return _colourfulness(*_opponents(rgb))
+
+
+def brown_pixels(ab: np.ndarray) -> tuple[int, int]:
+    """Count the brown pixels among the coloured ones: what a network paints that averages over possible colours.
+
+    Args:
+        ab: float [..., 2], ab units.
+
+    Returns:
+        The numbers of brown pixels, whose hue angle lies in `BROWN_HUES`, and of coloured pixels, whose chroma is above
+        `LEAST_CHROMA`. All brown pixels are coloured.
+    """
+    a, b = np.moveaxis(ab.astype(np.float64), -1, 0)
+    hue = np.degrees(np.arctan2(b, a))
+    colored = np.hypot(a, b) > LEAST_CHROMA
+    brown = colored & (hue >= BROWN_HUES[0]) & (hue <= BROWN_HUES[1])
+    return int(brown.sum()), int(colored.sum())
 
 
 def absolute_colourfulness(rgb: np.ndarray) -> float:

@@ -28,11 +28,13 @@ class TrainingPass:
 
     seed: int32 [2], a stateless seed of everything random in this step and replica.
     statistics: new values of the network's `statistics`, by name. Layers add them; the caller assigns them.
+    kept: what the loss of one group of variables leaves for the losses of the next, by name; see `LossOfVariables`.
     observe: each convolution calls it with itself, its input and its output.
     """
 
     seed: tf.Tensor
     statistics: dict[str, tf.Tensor] = field(default_factory=dict)
+    kept: dict[str, Any] = field(default_factory=dict)
     observe: Callable[["Convolution", tf.Tensor, tf.Tensor], None] = lambda *_: None
 
 
@@ -68,8 +70,9 @@ class Convolution(tf.Module):
         stride: int = 1,
         dilation: int = 1,
         padding: int = 0,
+        deviation: float | None = None,
     ):
-        """Create the weights: He et al. 2015 (eq. 10), N(0, 2 / fan_in), and zero biases.
+        """Create the weights: by default He et al. 2015 (eq. 10), N(0, 2 / fan_in), and zero biases.
 
         Args:
             channels_in: channels of the input.
@@ -80,10 +83,11 @@ class Convolution(tf.Module):
             kernel_size: side of the filter in pixels.
             stride, dilation, padding: see `ops.convolution.conv2d`; by default the output is two pixels smaller on
                 each axis.
+            deviation: standard deviation of the initial filter; None for He et al.'s.
         """
         super().__init__(name=name)
         shape = [kernel_size, kernel_size, channels_in, channels_out]
-        deviation = (2 / (kernel_size**2 * channels_in)) ** 0.5
+        deviation = deviation or (2 / (kernel_size**2 * channels_in)) ** 0.5
         self._geometry = {"stride": stride, "dilation": dilation, "padding": padding}
         self.filter = tf.Variable(initial_filter(shape, seed, deviation), name="filter")
         self.bias = tf.Variable(tf.zeros([channels_out]), name="bias") if bias else None
@@ -117,10 +121,18 @@ class BatchNorm(tf.Module):
     what a single one would. In prediction they are moving averages.
     """
 
-    def __init__(self, channels: int, name: str):
-        """Start with scale 1 and offset 0; weights and statistics are named `<name>/...`."""
+    def __init__(self, channels: int, name: str, *, epsilon: float = NORM_EPSILON, scale: tf.Tensor | None = None):
+        """Start with offset 0; weights and statistics are named `<name>/...`.
+
+        Args:
+            channels: channels of the input.
+            name: name of the layer.
+            epsilon: added to variances.
+            scale: initial scales, float32 [channels]; None for 1.
+        """
         super().__init__(name=name)
-        self.scale = tf.Variable(tf.ones([channels]), name="scale")
+        self._epsilon = epsilon
+        self.scale = tf.Variable(tf.ones([channels]) if scale is None else scale, name="scale")
         self.offset = tf.Variable(tf.zeros([channels]), name="offset")
         self.mean = tf.Variable(tf.zeros([channels]), trainable=False, name="mean")
         self.variance = tf.Variable(tf.ones([channels]), trainable=False, name="variance")
@@ -145,7 +157,7 @@ class BatchNorm(tf.Module):
         else:
             values = tf.cast(x, tf.float32)
             mean, variance, count = _moments_of_all_replicas(values)
-            y = tf.nn.batch_normalization(values, mean, variance, self.offset, self.scale, NORM_EPSILON)
+            y = tf.nn.batch_normalization(values, mean, variance, self.offset, self.scale, self._epsilon)
             y, variance = tf.cast(y, x.dtype), variance * count / tf.maximum(count - 1, 1)
         training.statistics |= self._averages(mean, variance)
         return y
@@ -155,13 +167,13 @@ class BatchNorm(tf.Module):
         weights = {"scale": self.scale, "offset": self.offset, "mean": mean, "variance": variance}
         images = x if x.shape.rank == 4 else tf.reshape(x, [-1, 1, 1, x.shape[-1]])
         y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=images, **weights, epsilon=NORM_EPSILON, is_training=is_training
+            x=images, **weights, epsilon=self._epsilon, is_training=is_training
         )
         return (y if x.shape.rank == 4 else tf.reshape(y, tf.shape(x))), mean, variance
 
     def as_affine(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Return prediction as a factor and an offset of x: float32 [channels] each."""
-        factor = self.scale * tf.math.rsqrt(self.variance + NORM_EPSILON)
+        factor = self.scale * tf.math.rsqrt(self.variance + self._epsilon)
         return factor, self.offset - self.mean * factor
 
     def _averages(self, mean, variance):
@@ -269,6 +281,15 @@ _ACTIVATIONS = {
     "elu": lambda layer, x, training: elu(x),
     "rrelu": _rrelu,
 }
+
+
+def enlarged(x: tf.Tensor) -> tf.Tensor:
+    """Double the sides of pictures [B, H, W, C] by repeating every pixel."""
+    # XLA has no gradient of a nearest `tf.image.resize`. `tf.repeat` forgets the known sides: `conv2d` decides from
+    # them what is safe in bfloat16, and TFLite needs the channels.
+    batch, height, width = (x.shape[axis] or tf.shape(x)[axis] for axis in range(3))
+    doubled = tf.tile(tf.expand_dims(tf.expand_dims(x, 3), 2), [1, 1, 2, 1, 2, 1])
+    return tf.reshape(doubled, [batch, 2 * height, 2 * width, x.shape[3]])
 
 
 class Network(tf.Module):

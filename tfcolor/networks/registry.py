@@ -5,15 +5,13 @@ this file and add an entry to `NETWORKS`; `docs/extending.md` shows an example.
 """
 
 import importlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tfcolor.ops import ACTIVATION_NAMES
 from tfcolor.utils.errors import InputError
 from tfcolor.utils.options import Choice, Option
-
-NO_ARGUMENTS: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,8 @@ class NetworkSpec:
     multiple: the side of the windows must be a multiple of this.
     options: the arguments of its constructor that a user chooses.
     least_outputs: smallest number of outputs that it can have.
-    side_option: name of the option that takes the place of `smallest_patch`; empty for none.
+    sides: of `patch`, `smallest_patch` and `multiple`, those that depend on the arguments, as a function of them.
+    defaults: options of training, and its objective, whose defaults are others for this network, by name.
     """
 
     class_name: str
@@ -35,26 +34,49 @@ class NetworkSpec:
     multiple: int = 1
     options: Mapping[str, Option] = field(default_factory=dict)
     least_outputs: int = 1
-    side_option: str = ""
+    sides: Callable[[Mapping[str, Any]], Mapping[str, int]] = lambda arguments: {}
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
-    def check_patch(self, name: str, patch: int, arguments: Mapping[str, Any] = NO_ARGUMENTS) -> None:
-        """Raise InputError if the network called `name`, with these arguments, cannot take windows of side `patch`."""
-        smallest = arguments.get(self.side_option, self.smallest_patch)
-        if patch < smallest or patch % self.multiple:
+    def with_sides(self, arguments: Mapping[str, Any]) -> "NetworkSpec":
+        """Return the specification for certain arguments."""
+        return replace(self, **self.sides(arguments))
+
+    def check_patch(self, name: str, patch: int) -> None:
+        """Raise InputError if the network called `name` cannot take windows of side `patch`."""
+        if patch < self.smallest_patch or patch % self.multiple:
             multiple = f" and a multiple of {self.multiple}" if self.multiple > 1 else ""
-            side = f" with {self.side_option} {smallest}" if self.side_option in arguments else ""
-            raise InputError(f"`patch` must be at least {smallest}{multiple} for {name}{side}, got {patch}")
+            raise InputError(f"`patch` must be at least {self.smallest_patch}{multiple} for {name}, got {patch}")
 
 
 ACTIVATION = Option("relu", "activation after each layer except the last", choices=ACTIVATION_NAMES)
 BATCH_NORM = Option(False, "batch normalization before each activation (zhang always has it, after each block)")
 ENCODER = Option("lite0", "pretrained encoder, an EfficientNet", choices=("lite0", "lite1", "lite2"))
-WIDTH = Option(1.0, "factor of the channels (of unet: of its decoder)", holds=lambda x: 0 < x <= 8, rule="in (0, 8]")
-
+WIDTH = Option(
+    1.0,
+    "factor of the channels, of unet: of its decoder",
+    holds=lambda x: 0 < x <= 8,
+    rule="in (0, 8]",
+)
+VECTOR = Option(
+    "logits", "what gamma takes from the classifier: logits of its classes, or features", choices=("logits", "features")
+)
+DEPTH = Option(
+    8,
+    "layers down and layers up; windows have 2^depth pixels, or a multiple",
+    holds=lambda x: 5 <= x <= 9,
+    rule="from 5 to 9",
+)
 SIDE = Option(
     13, "side of the gray patch around a pixel", holds=lambda x: 3 <= x <= 31 and x % 2 == 1, rule="odd, in [3, 31]"
 )
 HIDDEN = Option(100, "number of hidden units", holds=lambda x: 1 <= x <= 1000, rule="in [1, 1000]")
+# Options that discriminators have too, see `objectives.registry`.
+NORM = Option("batch", "normalization of pix2pix and of discriminators", choices=("batch", "instance"))
+ATTENTION = Option(
+    "none", "where self-attention is", choices=("none", "generator", "discriminator", "both"), metavar="WHERE"
+)
+_AUTO_ENCODER = {"objective": "regression", "bound": 128}  # Wallner's
+_ADVERSARIAL = {"objective": "adversarial", "learning_rate": 2e-4, "beta1": 0.5, "beta2": 0.999, "batch_size": 16}
 STRIDE = Option(4, "side of the squares of pixels that share an output", choices=(4, 2))
 
 NETWORKS = {
@@ -80,7 +102,27 @@ NETWORKS = {
         patch=32,
         smallest_patch=13,
         options={"side": SIDE, "hidden": HIDDEN, "activation": ACTIVATION},
-        side_option="side",
+        sides=lambda arguments: {"smallest_patch": arguments["side"]},
+    ),
+    "beta": NetworkSpec(
+        "Beta", patch=128, smallest_patch=32, multiple=8, options={"width": WIDTH}, defaults=_AUTO_ENCODER
+    ),
+    "gamma": NetworkSpec(
+        "Gamma",
+        patch=128,
+        smallest_patch=32,
+        multiple=8,
+        options={"vector": VECTOR, "width": WIDTH},
+        defaults=_AUTO_ENCODER,
+    ),
+    "pix2pix": NetworkSpec(
+        "Pix2Pix",
+        patch=256,
+        smallest_patch=256,
+        multiple=256,
+        options={"depth": DEPTH, "width": WIDTH, "norm": NORM, "attention": ATTENTION},
+        sides=lambda arguments: dict.fromkeys(("patch", "smallest_patch", "multiple"), 2 ** arguments["depth"]),
+        defaults=_ADVERSARIAL,
     ),
 }
 

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfcolor.networks.layers import Activation, BatchNorm, Convolution, Network, TrainingPass
+from tfcolor.networks.layers import Activation, BatchNorm, Convolution, Network, TrainingPass, enlarged
 
 # Block -> channels at width 1, number of 3x3 convolutions, stride of the last of them, dilation of all of them.
 BLOCKS = {
@@ -83,16 +83,7 @@ class Zhang(Network):
         x = tf.cast(lightness / 50 - 1, self.compute_dtype)  # [-1, 1]; bfloat16 rounds L* near 100 to 0.5
         for block, layers in self.blocks.items():
             if block == _UPSAMPLED:
-                x = _enlarged(x)
+                x = enlarged(x)
             for layer in layers:
                 x = layer(x, training)
         return tf.cast(self.last(x, training), tf.float32)
-
-
-def _enlarged(x):
-    """Pictures [B, H, W, C] with every pixel twice in both directions."""
-    # XLA has no gradient of a nearest `tf.image.resize`. `tf.repeat` forgets the known sides: `conv2d` decides from
-    # them what is safe in bfloat16, and TFLite needs the channels.
-    batch, height, width = (x.shape[axis] or tf.shape(x)[axis] for axis in range(3))
-    doubled = tf.tile(tf.expand_dims(tf.expand_dims(x, 3), 2), [1, 1, 2, 1, 2, 1])
-    return tf.reshape(doubled, [batch, 2 * height, 2 * width, x.shape[3]])

@@ -1,6 +1,7 @@
 """The base class of all objectives: targets, losses, and the way from a network's outputs to colours."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -9,31 +10,40 @@ from tfcolor.color.bins import Bins
 from tfcolor.networks.inputs import INPUTS
 from tfcolor.networks.layers import Network, TrainingPass
 
+CLIP_NORM = 1.0  # of all gradients of a group together
+
 
 class Loss(NamedTuple):
     """The loss of a batch, pixel by pixel.
 
     values: float32 [B, ...]; training lowers their mean over the batch on all replicas.
     plain: the same shape, without rebalancing weights, for reports.
+    parts: further tensors of this shape by name, of which the loss is made, for reports.
     """
 
     values: tf.Tensor
     plain: tf.Tensor
+    parts: Mapping[str, tf.Tensor] = MappingProxyType({})
 
 
 class LossOfVariables(NamedTuple):
     """A group of variables, and the loss they are trained to lower.
 
-    The moving averages of batch normalization are kept for the network alone.
-
     name: for reports and checkpoints; empty for the network itself.
     variables: by name.
-    loss: maps a batch from `Objective.batch` and the training pass to its loss.
+    loss: maps a batch from `Objective.batch` and the training pass to its loss. The losses of all groups are computed
+        in their order, in one pass, before any variable changes; so one may use what another has put into
+        `TrainingPass.kept`.
+    statistics: variables by name whose new values the loss puts into `TrainingPass.statistics`; those of the network
+        are known already.
+    clip: the largest norm of the gradients; larger ones are scaled to it. None for any norm.
     """
 
     name: str
     variables: dict[str, tf.Variable]
     loss: Callable[[tuple[tf.Tensor, ...], TrainingPass], Loss]
+    statistics: Mapping[str, tf.Variable] = MappingProxyType({})
+    clip: float | None = CLIP_NORM
 
 
 class Objective:
@@ -43,9 +53,11 @@ class Objective:
     Its constructor takes the colour bins and the options that `registry.OBJECTIVES` lists for it.
 
     predicts_distribution: whether outputs are logits over the bins.
+    gives_lightness: whether outputs hold lightness as well as colours, see `to_lab`.
     """
 
     predicts_distribution = False
+    gives_lightness = False
 
     def __init__(self, bins: Bins):
         """Take the colour bins."""
@@ -85,6 +97,17 @@ class Objective:
             temperature: T in [0, 1] for distributions, see `decoding.annealed_mean`; ignored otherwise.
         """
         raise NotImplementedError
+
+    def to_lab(self, outputs: tf.Tensor) -> tf.Tensor:
+        """Turn outputs float32 [..., num_outputs] into Lab float32 [..., 3], if the network gives lightness as well.
+
+        Raises:
+            ValueError: if it gives none.
+        """
+        raise ValueError("the network gives no lightness")
+
+    def check_side(self, side: int) -> None:
+        """Raise InputError if outputs of this many pixels on a side are too small to train with; none are here."""
 
     def log_weights(self, uniform_share: float | None) -> tf.Tensor:
         """Return what to add to outputs for another lambda, float32 [num_outputs]; zeros if lambda has no meaning."""

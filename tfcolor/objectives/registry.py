@@ -6,9 +6,10 @@ objective, write this file and add an entry to `OBJECTIVES`; `docs/extending.md`
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tfcolor.networks.registry import ATTENTION, NORM, WIDTH
 from tfcolor.utils.options import Choice, Option
 
 
@@ -20,7 +21,7 @@ class ObjectiveSpec:
     predicts_distribution: whether a network predicts how likely each colour is, as T, lambda and candidates require;
         otherwise it predicts one colour for each pixel.
     options: the arguments of its constructor that a user chooses.
-    num_outputs: number of outputs it needs; None for one for each bin.
+    num_outputs: number of outputs it needs, at least; None for one for each bin.
     """
 
     class_name: str
@@ -41,6 +42,9 @@ DOWNSAMPLING = Option(
     "true colours for a network of lower output resolution: mean of a block of pixels, or its upper left pixel",
     choices=("average", "point"),
 )
+BOUND = Option(
+    0, "largest |a| and |b|, which tanh of the outputs approaches; 0 for outputs without bound", choices=(0, 110, 128)
+)
 
 OBJECTIVES = {
     "classification": ObjectiveSpec(
@@ -58,7 +62,32 @@ OBJECTIVES = {
         },
     ),
     "regression": ObjectiveSpec(
-        "Regression", predicts_distribution=False, options={"downsampling": DOWNSAMPLING}, num_outputs=2
+        "Regression",
+        predicts_distribution=False,
+        options={"downsampling": DOWNSAMPLING, "bound": BOUND},
+        num_outputs=2,
+    ),
+    "adversarial": ObjectiveSpec(
+        "Adversarial",
+        predicts_distribution=False,
+        options={
+            "space": Option("lab", "what the network paints: a and b, or red, green and blue", choices=("lab", "rgb")),
+            "bound": replace(BOUND, default=110, choices=(110, 128)),
+            "gan": Option("vanilla", "discriminators' errors: cross-entropy, or squares", choices=("vanilla", "lsgan")),
+            "l1_weight": Option(
+                100.0, "weight of the distance from the true colours", holds=lambda x: 0 <= x <= 1e4, rule="in [0, 1e4]"
+            ),
+            "discriminators": Option(
+                1,
+                "discriminators, each at half of the sides; from 2 on, features are matched",
+                choices=(1, 2, 3),
+            ),
+            "attention": ATTENTION,
+            "norm": NORM,
+            "width": WIDTH,
+            "downsampling": DOWNSAMPLING,
+        },
+        num_outputs=2,
     ),
 }
 

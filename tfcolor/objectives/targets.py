@@ -21,13 +21,18 @@ def output_ab(lab: tf.Tensor, network: type[Network], downsampling: str) -> tf.T
     Returns:
         ab, float32 [B, p, p, 2], p = (P - 2 context) / stride.
     """
+    return output_channels(lab[..., 1:], network, downsampling)
+
+
+def output_channels(pictures: tf.Tensor, network: type[Network], downsampling: str) -> tf.Tensor:
+    """Return channels of pictures, float32 [B, P, P, C], at the resolution of a network's outputs; see `output_ab`."""
     inner, stride = slice(network.context, -network.context or None), network.stride
-    ab = lab[:, inner, inner, 1:]
+    pictures = pictures[:, inner, inner]
     if stride == 1:
-        return ab
+        return pictures
     if downsampling == "point":
-        return ab[:, ::stride, ::stride]
-    return tf.nn.avg_pool2d(ab, stride, stride, "VALID")
+        return pictures[:, ::stride, ::stride]
+    return tf.nn.avg_pool2d(pictures, stride, stride, "VALID")
 
 
 def batch_maker(objective: Objective, network: type[Network]) -> Callable[..., tuple[tf.Tensor, ...]]:

@@ -29,6 +29,7 @@ from tfcolor.objectives.objective import Objective
 from tfcolor.objectives.targets import batch_maker
 from tfcolor.training.distribution import agree, broadcast_from_chief, make_strategy
 from tfcolor.training.loop import train
+from tfcolor.training.optimizers import optimizer_maker
 from tfcolor.training.options import TrainingOptions
 from tfcolor.training.previews import Previews
 from tfcolor.training.recorder import Recorder
@@ -79,10 +80,11 @@ def run(
     bins: Bins | None,
     resume: bool,
     pack: Path | None = None,
+    make_recorder: Callable[..., Recorder] = Recorder,
 ) -> None:
-    """Train a model and write it; arguments as in `prepare`, errors as in `prepare` and `train_model`."""
+    """Train a model and write it; arguments and errors as in `prepare` and `train_model`."""
     experiment = prepare(options, folder, dataset, bins, resume, pack)
-    train_model(experiment)
+    train_model(experiment, make_recorder)
     if cluster.is_chief():
         finish(experiment)
     agree(experiment.trainer.strategy, 0.0)  # wait for the chief to write the model
@@ -117,6 +119,7 @@ def prepare(
     objective = options.objective.make(bins or count_bins(options, dataset))
     config = folder.read_config() if resume else _new_config(options, dataset, strategy)
     trainer = make_trainer(options, objective, strategy, config["precision"])
+    objective.check_side((options.data.patch - 2 * trainer.network.context) // trainer.network.stride)
     state = TrainingState()
     if resume and folder.checkpoint_path.exists():
         state = trainer.restore(folder.checkpoint_path)
@@ -231,7 +234,8 @@ def make_trainer(
     def make():
         network = options.network.make(objective.num_outputs, how.seed, tf.as_dtype(compute_dtype))
         whole_encoder = how.initialization == "scratch"
-        return network, learners_of(objective, network, how.seed, how.encoder_rate, whole_encoder)
+        maker = optimizer_maker(how.optimizer, how.beta1, how.beta2, how.weight_decay)
+        return network, learners_of(objective, network, how.seed, how.encoder_rate, whole_encoder, maker)
 
     try:
         return Trainer(
@@ -241,7 +245,7 @@ def make_trainer(
             xla=precision.use_xla(how.xla),
             seed=how.seed,
             average=how.weight_average,
-            weight_decay=how.weight_decay,
+            weight_decay=0.0 if how.optimizer == "adamw" else how.weight_decay,
         )
     except ValueError as error:
         bins = objective.bins
@@ -329,8 +333,8 @@ def _sample_inputs(options: TrainingOptions, network: Network, dataset: Dataset)
 
 
 def _previews(experiment: Experiment) -> Previews:
-    dataset = experiment.dataset
-    previews = Previews(dataset.split("val").paths, experiment.objective, experiment.trainer.network)
+    dataset, network = experiment.dataset, experiment.trainer.network
+    previews = Previews(dataset.split("val").paths, experiment.objective, network)
     if not len(previews):
         log.warning("%s has no photograph for validation: no previews, no metrics", dataset.name)
     return previews

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from tfcolor.training.optimizers import cosine_with_warmup, warmup
+from tfcolor.training.schedules import cosine_with_warmup, warmup
 from tfcolor.training.state import TrainingState
 from tfcolor.training.trainer import StepResult, Trainer
 
@@ -27,6 +27,9 @@ class Observer:
     def total_steps(self, seconds_per_step: float) -> int:
         """Return the total number of steps; called once if it is unknown, with the measured time of a step."""
         raise NotImplementedError
+
+    def pause(self, state: TrainingState) -> None:
+        """Called at the start, and every 10 steps before any checkpoint. What it does is not training time."""
 
     def report(self, state: TrainingState, numbers: dict[str, float]) -> None:
         """Called every 10 steps with the means of `StepResult.numbers`, `learning_rate` and `seconds_per_step`."""
@@ -79,6 +82,7 @@ def train(
     Raises:
         WorkError: after 10 steps in a row that were not finite.
     """
+    observer.pause(state)
     results, saved_at = [], time.perf_counter()
     reported_at = saved_at
     while total_steps is None or state.step + len(results) < total_steps:
@@ -94,9 +98,10 @@ def train(
         now = time.perf_counter()
         seconds_per_step = (now - reported_at) / len(results)
         state.seconds += now - reported_at
-        reported_at = now
         state.count(results, steps_per_epoch)
         results = []
+        observer.pause(state)
+        reported_at = time.perf_counter()
         if total_steps is None and state.step >= CALIBRATION_STEPS:
             # The checkpoint comes first: the schedule of the steps so far did not depend on the total.
             observer.checkpoint(state)

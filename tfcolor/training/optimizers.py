@@ -1,38 +1,49 @@
-"""Adam; averages of weights; gradient clipping; learning rate schedules."""
+"""Optimizers, averages of weights, and gradient clipping."""
 
-import math
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
-BETA1, BETA2 = 0.9, 0.99  # Zhang et al. 2016, section 3.1
+from tfcolor.training.options import BETA1, BETA2
+
 EPSILON = 1e-8  # Kingma and Ba 2015, algorithm 1
-CUT, PATIENCE = 0.2, 10  # of `Plateau`: the factor of a cut, and the epochs before it
-WARMUP_STEPS = 100  # about 1 / (1 - beta2): before that, Adam's second moments are poor estimates
+_MOMENTUM = 0.9  # of `Momentum`, as in Krizhevsky et al. 2012
+_SMOOTHING = 0.9  # of `RMSprop` (Hinton's lecture 6e, slide 29)
+_ACCUMULATED, _SMALL = 0.1, 1e-7  # the start of Adagrad's sums, and what RMSprop and Adagrad add, as in Keras
 
 
-class Adam(tf.Module):
-    """Adam (Kingma and Ba 2015, algorithm 1) for a set of named weights."""
+class Optimizer(tf.Module):
+    """The base class of optimizers: a set of named weights, and further numbers for each.
 
-    def __init__(self, weights: dict[str, tf.Variable], rates: dict[str, float] | None = None):
-        """Start with zero moments; call it inside the strategy's scope.
+    A subclass names these numbers in `slots`, with their initial value, and updates one weight in `_update_weight`.
+    """
+
+    slots: Mapping[str, float] = {}
+
+    def __init__(self, weights: dict[str, tf.Variable], rates: Mapping[str, float] | None = None):
+        """Create the numbers; call it inside the strategy's scope.
 
         Args:
             weights: by name.
             rates: factors of the learning rate by name; 1 for those that are not there.
         """
-        super().__init__(name="adam")
+        super().__init__(name=type(self).__name__.lower())
         self._weights, self._rates = weights, rates or {}
-        self._means = {name: tf.Variable(tf.zeros_like(weight)) for name, weight in weights.items()}
-        self._squares = {name: tf.Variable(tf.zeros_like(weight)) for name, weight in weights.items()}
+        self._slots = {
+            slot: {name: tf.Variable(tf.fill(weight.shape, start)) for name, weight in weights.items()}
+            for slot, start in self.slots.items()
+        }
         self._updates = tf.Variable(0, dtype=tf.int64)
 
     @property
     def state(self) -> dict[str, tf.Variable]:
         """Everything that a checkpoint must hold, by name."""
-        means = {f"adam/mean/{name}": variable for name, variable in self._means.items()}
-        squares = {f"adam/square/{name}": variable for name, variable in self._squares.items()}
-        return means | squares | {"adam/updates": self._updates}
+        numbers = {
+            f"{self.name}/{slot}/{name}": variable
+            for slot, variables in self._slots.items()
+            for name, variable in variables.items()
+        }
+        return numbers | {f"{self.name}/updates": self._updates}
 
     def apply(self, gradients: dict[str, tf.Tensor], learning_rate: tf.Tensor, accept: tf.Tensor) -> None:
         """Update the weights, or leave everything unchanged if `accept` is false.
@@ -46,22 +57,116 @@ class Adam(tf.Module):
         tf.cond(accept, lambda: self._update(gradients, learning_rate), lambda: None)
 
     def _update(self, gradients, learning_rate):
-        updates = self._updates.assign_add(1)
-        power1, power2 = (tf.pow(beta, tf.cast(updates, tf.float32)) for beta in (BETA1, BETA2))
+        updates = tf.cast(self._updates.assign_add(1), tf.float32)
         for name, weight in self._weights.items():
-            # One pass over memory. Its epsilon is added before the second moment is corrected; in the paper, after.
-            tf.raw_ops.ResourceApplyAdam(
-                var=weight.handle,
-                m=self._means[name].handle,
-                v=self._squares[name].handle,
-                beta1_power=power1,
-                beta2_power=power2,
-                lr=self._rates.get(name, 1.0) * learning_rate,
-                beta1=BETA1,
-                beta2=BETA2,
-                epsilon=EPSILON * tf.sqrt(1 - power2),
-                grad=gradients[name],
-            )
+            slots = {slot: variables[name] for slot, variables in self._slots.items()}
+            self._update_weight(weight, gradients[name], self._rates.get(name, 1.0) * learning_rate, updates, slots)
+
+    def _update_weight(self, weight, gradient, rate, updates, slots):
+        """Update a weight and its numbers; `updates` counts from 1."""
+        raise NotImplementedError
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2015, algorithm 1)."""
+
+    slots = {"mean": 0.0, "square": 0.0}  # noqa: RUF012 (a constant)
+
+    def __init__(
+        self,
+        weights: dict[str, tf.Variable],
+        rates: Mapping[str, float] | None = None,
+        beta1: float = BETA1,
+        beta2: float = BETA2,
+    ):
+        """Take the decays of both moments, in [0, 1); other arguments as in `Optimizer`."""
+        super().__init__(weights, rates)
+        self._betas = beta1, beta2
+
+    def _update_weight(self, weight, gradient, rate, updates, slots):
+        power1, power2 = (tf.pow(beta, updates) for beta in self._betas)
+        # One pass over memory. Its epsilon is added before the second moment is corrected; in the paper, after.
+        tf.raw_ops.ResourceApplyAdam(
+            var=weight.handle,
+            m=slots["mean"].handle,
+            v=slots["square"].handle,
+            beta1_power=power1,
+            beta2_power=power2,
+            lr=rate,
+            beta1=self._betas[0],
+            beta2=self._betas[1],
+            epsilon=EPSILON * tf.sqrt(1 - power2),
+            grad=gradient,
+        )
+
+
+class AdamW(Adam):
+    """Adam, whose filters also shrink by the rate times a factor (Loshchilov and Hutter 2019, algorithm 2)."""
+
+    def __init__(self, weights, rates=None, beta1=BETA1, beta2=BETA2, decay: float = 0.0):
+        """Take the factor d in weight -= rate * d * weight; other arguments as in `Adam`."""
+        super().__init__(weights, rates, beta1, beta2)
+        self._decay = decay
+        self._decayed = {id(weight) for name, weight in weights.items() if name.endswith("/filter")}
+
+    def _update_weight(self, weight, gradient, rate, updates, slots):
+        if id(weight) in self._decayed:
+            weight.assign_sub(rate * self._decay * weight)
+        super()._update_weight(weight, gradient, rate, updates, slots)
+
+
+class Sgd(Optimizer):
+    """Stochastic gradient descent."""
+
+    def _update_weight(self, weight, gradient, rate, updates, slots):
+        weight.assign_sub(rate * gradient)
+
+
+class Momentum(Optimizer):
+    """Gradient descent with momentum (Polyak 1964): v = 0.9 v + gradient, weight -= rate * v."""
+
+    slots = {"velocity": 0.0}  # noqa: RUF012 (a constant)
+
+    def _update_weight(self, weight, gradient, rate, updates, slots):
+        velocity = slots["velocity"].assign(_MOMENTUM * slots["velocity"] + gradient)
+        weight.assign_sub(rate * velocity)
+
+
+class RMSprop(Optimizer):
+    """RMSprop (Hinton's lecture 6e): gradients divided by the root of their mean square over the last steps."""
+
+    slots = {"square": 0.0}  # noqa: RUF012 (a constant)
+
+    def _update_weight(self, weight, gradient, rate, updates, slots):
+        square = slots["square"].assign(_SMOOTHING * slots["square"] + (1 - _SMOOTHING) * gradient**2)
+        weight.assign_sub(rate * gradient * tf.math.rsqrt(square + _SMALL))
+
+
+class Adagrad(Optimizer):
+    """Adagrad (Duchi et al. 2011): gradients divided by the root of the sum of all their squares so far."""
+
+    slots = {"sum": _ACCUMULATED}  # noqa: RUF012 (a constant)
+
+    def _update_weight(self, weight, gradient, rate, updates, slots):
+        total = slots["sum"].assign_add(gradient**2)
+        weight.assign_sub(rate * gradient * tf.math.rsqrt(total + _SMALL))
+
+
+def optimizer_maker(
+    name: str, beta1: float = BETA1, beta2: float = BETA2, decay: float = 0.0
+) -> Callable[[dict[str, tf.Variable], Mapping[str, float]], Optimizer]:
+    """Return a function that creates an optimizer of weights, with factors of their learning rates.
+
+    Args:
+        name: a name in `options.OPTIMIZERS`.
+        beta1, beta2: for 'adam' and 'adamw'.
+        decay: for 'adamw'.
+    """
+    if name == "adam":
+        return lambda weights, rates: Adam(weights, rates, beta1, beta2)
+    if name == "adamw":
+        return lambda weights, rates: AdamW(weights, rates, beta1, beta2, decay)
+    return {"sgd": Sgd, "momentum": Momentum, "rmsprop": RMSprop, "adagrad": Adagrad}[name]
 
 
 class WeightAverage(tf.Module):
@@ -95,60 +200,14 @@ class WeightAverage(tf.Module):
         self._updates.assign_add(tf.cast(accept, tf.int64))
 
 
-def clip_by_norm(gradients: list[tf.Tensor], limit: float) -> tuple[list[tf.Tensor], tf.Tensor]:
-    """Scale gradients so that their global norm is at most `limit` (Pascanu et al. 2013).
+def clip_by_norm(gradients: list[tf.Tensor], limit: float | None) -> tuple[list[tf.Tensor], tf.Tensor]:
+    """Scale gradients so that their global norm is at most `limit` (Pascanu et al. 2013); None for no limit.
 
     Returns:
         The gradients, and their norm before clipping, float32 scalar.
     """
     norm = tf.linalg.global_norm(gradients)
+    if limit is None:
+        return gradients, norm
     scale = limit / tf.maximum(norm, limit)
     return [gradient * scale for gradient in gradients], norm
-
-
-def warmup(step: int) -> float:
-    """Return the factor of the learning rate in the first steps, in (0, 1]."""
-    return min(1.0, (step + 1) / WARMUP_STEPS)
-
-
-@dataclass
-class Plateau:
-    """Cuts the learning rate when the mean loss of an epoch has not fallen for `PATIENCE` epochs.
-
-    factor: the current factor of the learning rate.
-    best: the lowest mean loss of an epoch.
-    stale: epochs since then, or since the last cut.
-    total, steps: the sum of the losses in the current epoch, and their number.
-    """
-
-    factor: float = 1.0
-    best: float = math.inf
-    stale: int = 0
-    total: float = 0.0
-    steps: int = 0
-
-    def add(self, loss: float, steps_per_epoch: int) -> None:
-        """Add the loss of a step."""
-        self.total += loss
-        self.steps += 1
-        if self.steps < steps_per_epoch:
-            return
-        mean, self.total, self.steps = self.total / self.steps, 0.0, 0
-        if mean < self.best:
-            self.best, self.stale = mean, 0
-            return
-        self.stale += 1
-        if self.stale == PATIENCE:
-            self.factor, self.stale = self.factor * CUT, 0
-
-
-def cosine_with_warmup(step: int, total_steps: int | None, peak: float) -> float:
-    """Return the learning rate: half a cosine to zero (Loshchilov and Hutter 2017), with a linear warm-up.
-
-    Args:
-        step: from 0.
-        total_steps: the step at which the rate is zero; None while it is unknown.
-        peak: the highest rate.
-    """
-    decay = 1.0 if total_steps is None else (1 + math.cos(math.pi * min(1.0, step / total_steps))) / 2
-    return peak * warmup(step) * decay

@@ -19,6 +19,8 @@ from tfcolor.utils.options import PRECISION, XLA, Option, as_field, check_all, o
 
 DEFAULT_MINUTES = 15.0
 INITIALIZATIONS = ("he", "xavier", "data", "scratch")
+OPTIMIZERS = ("adam", "adamw", "sgd", "momentum", "rmsprop", "adagrad")
+BETA1, BETA2 = 0.9, 0.99  # of Adam (Zhang et al. 2016, section 3.1)
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,14 @@ class OptimizationOptions:
         64, "windows per step, over all replicas and machines", holds=lambda x: x >= 1, rule="at least 1"
     )
     learning_rate: float = option(
-        1e-3, "peak of Adam's learning rate", holds=lambda x: 0 < x < float("inf"), rule="positive"
+        1e-3, "peak of the learning rate", holds=lambda x: 0 < x < float("inf"), rule="positive"
+    )
+    optimizer: str = option("adam", "how gradients change the weights", choices=OPTIMIZERS)
+    beta1: float = option(
+        BETA1, "decay of the mean gradient (adam, adamw)", holds=lambda x: 0 <= x < 1, rule="in [0, 1)"
+    )
+    beta2: float = option(
+        BETA2, "decay of the mean squared gradient (adam, adamw)", holds=lambda x: 0 <= x < 1, rule="in [0, 1)"
     )
     schedule: str = option(
         "cosine",
@@ -63,7 +72,10 @@ class OptimizationOptions:
         rule="in [0, 1]",
     )
     weight_decay: float = option(
-        0.0, "factor of L2 regularization of the filters, such as 1e-3", holds=lambda x: 0 <= x < 1, rule="in [0, 1)"
+        0.0,
+        "factor of L2 regularization of the filters, such as 1e-3; of adamw, decay apart from the gradients",
+        holds=lambda x: 0 <= x < 1,
+        rule="in [0, 1)",
     )
     weight_average: float = option(
         0.0,
@@ -87,9 +99,10 @@ class OptimizationOptions:
 def _union(known: dict[str, Any]) -> dict[str, Option]:
     """The options of all entries of a registry; the help names the owners of options that not all have."""
     found: dict[str, Option] = {}
+    owners_of = lambda name, entries: [owner for owner, spec in entries.items() if name in spec.options]  # noqa: E731
     for spec in known.values():
         for name, each in spec.options.items():
-            owners = [owner for owner, other in known.items() if name in other.options]
+            owners = owners_of(name, {**NETWORKS, **OBJECTIVES})
             note = "" if len(owners) == len(known) else f" ({', '.join(owners)})"
             found.setdefault(name, replace(each, help=each.help + note))
     return found
@@ -99,7 +112,7 @@ _NETWORK = {"network": Option("valid8", "network to train", choices=tuple(NETWOR
 _OBJECTIVE = {
     "objective": Option(
         "classification",
-        "predict how likely each bin is, or the colour itself with an L2 loss (the paper's baseline)",
+        "predict how likely each bin is; or the colour itself, with an L2 loss, or with discriminators (pix2pix)",
         choices=tuple(OBJECTIVES),
     )
 } | _union(OBJECTIVES)
@@ -123,7 +136,8 @@ class TrainingOptions:
 
     def __post_init__(self):
         """Check the groups against each other, and fill in the default side of the windows."""
-        spec = self.network.spec
+        spec = self.network.spec.with_sides(self.network.arguments)
+        self._check_attention()
         if self.optimization.encoder_rate and "encoder" not in self.network.arguments:
             raise InputError(f"`encoder_rate` is not for {self.network.name}, which has no encoder; leave it out")
         if self.optimization.initialization == "scratch" and "encoder" not in self.network.arguments:
@@ -136,15 +150,22 @@ class TrainingOptions:
             )
         if self.data.patch is None:
             object.__setattr__(self, "data", replace(self.data, patch=spec.patch))
-        spec.check_patch(self.network.name, self.data.patch, self.network.arguments)
+        spec.check_patch(self.network.name, self.data.patch)
+
+    def _check_attention(self) -> None:
+        """Raise InputError if attention is wanted where there is none."""
+        wanted = {**self.objective.arguments, **self.network.arguments}.get("attention", "none")
+        for group, place in ((self.network, "generator"), (self.objective, "discriminator")):
+            if wanted in (place, "both") and "attention" not in group.arguments:
+                raise InputError(f"`attention` {wanted} is not for {group.name}, which has no {place}; choose another")
 
     @classmethod
     def of(cls, **given: Any) -> "TrainingOptions":
         """Sort options into their groups.
 
         Args:
-            given: values by name, see `OPTIONS`; the others get their defaults. An option that the network or the
-                objective does not take may be given, but only with its default.
+            given: values by name, see `OPTIONS`; the others get their defaults, which the network may set. An option
+                that neither the network nor the objective takes may be given, but only with its default.
 
         Raises:
             InputError: for an unknown name or an invalid value.
@@ -152,10 +173,13 @@ class TrainingOptions:
         for name in given:
             if name not in OPTIONS:
                 raise InputError(f"unknown option {name!r}")
+        given = _defaults_of_network(given) | given
+        network, objective = (given.get(key, OPTIONS[key].default) for key in ("network", "objective"))
+        taken = {**NetworkChoice(network).spec.options, **ObjectiveChoice(objective).spec.options}
         return cls(
             DataOptions(**_own(options_of(DataOptions), given)),
-            _choice(NetworkChoice, "network", _NETWORK, given),
-            _choice(ObjectiveChoice, "objective", _OBJECTIVE, given),
+            _choice(NetworkChoice, network, _NETWORK, given, taken),
+            _choice(ObjectiveChoice, objective, _OBJECTIVE, given, taken),
             OptimizationOptions(**_own(options_of(OptimizationOptions), given)),
         )
 
@@ -177,11 +201,18 @@ def _own(options: dict[str, Option], given: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if name in options}
 
 
-def _choice(kind: type, key: str, options: dict[str, Option], given: dict[str, Any]) -> Any:
-    """A network or objective with its given arguments; arguments of others are ignored if they are the default."""
-    name = given.get(key, options[key].default)
+def _defaults_of_network(given: dict[str, Any]) -> dict[str, Any]:
+    """The defaults that the network sets; those of its own objective only if no other is given."""
+    defaults = dict(NetworkChoice(given.get("network", OPTIONS["network"].default)).spec.defaults)
+    if given.get("objective") in (None, defaults.get("objective")):
+        return defaults
+    return {name: value for name, value in defaults.items() if name not in _OBJECTIVE}
+
+
+def _choice(kind: type, name: str, options: dict[str, Option], given: dict[str, Any], taken: dict[str, Option]) -> Any:
+    """A network or objective with its given arguments; arguments that nobody takes are ignored if they are default."""
     own = kind(name).spec.options
-    foreign = {n: v for n, v in _own(options, given).items() if n not in own and n != key}
+    foreign = {n: v for n, v in _own(options, given).items() if n not in taken and n not in ("network", "objective")}
     unfit = {n: v for n, v in foreign.items() if v != options[n].default}
     return kind(name, {n: v for n, v in given.items() if n in own} | unfit)
 
@@ -194,10 +225,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "objective": _OBJECTIVE,
         "optimisation": options_of(OptimizationOptions),
     }
+    added: set[str] = set()  # some options belong to networks and to objectives
     for title, options in groups.items():
         group = parser.add_argument_group(title)
-        for name, each in options.items():
+        for name in [name for name in options if name not in added]:
+            others = [f"{spec.defaults[name]} for {key}" for key, spec in NETWORKS.items() if name in spec.defaults]
+            note = f" ({', '.join(others)})" if others else ""
+            each = replace(options[name], help=options[name].help + note)
             each.add_to(group, name, "--lambda" if name == "uniform_share" else None)
+            added.add(name)
 
 
 def settle(given: dict[str, Any]) -> TrainingOptions:

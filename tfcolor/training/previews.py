@@ -21,7 +21,7 @@ class Previews:
 
     def __init__(self, paths: list[Path], objective: Objective, network: Network):
         """Read a few of the photographs, spread over all paths; unreadable and tiny ones are left out."""
-        self._objective, self._photos = objective, []
+        self.objective, self._photos = objective, []
         spread = paths[:: max(1, len(paths) // _MAX_PHOTOS)]
         for _, photo in read_photos(spread):
             if isinstance(photo, Photo) and min(photo.rgb.shape[:2]) > 4 * max(network.context, 8):
@@ -42,28 +42,40 @@ class Previews:
             A sheet uint8 [H, W, 3] with the rows truth, gray and prediction; and the means over the photographs of
             `loss`, `plain_loss` (without rebalancing weights) and `raw_auc` (at T = 1, in per cent).
         """
-        columns, numbers = zip(*(self._look_at(network, rgb) for rgb in self._photos), strict=True)
+        columns, numbers = zip(*(look_at(network, self.objective, rgb) for rgb in self._photos), strict=True)
         rows = [[(caption, column[caption]) for column in columns] for caption in columns[0]]
         return sheet(rows), {name: float(np.mean([n[name] for n in numbers])) for name in numbers[0]}
 
-    def _look_at(self, network, rgb):
-        objective, context = self._objective, network.context
-        inputs, *targets = objective.batch(levels_to_lab(tf.constant(rgb[None])), network)
-        outputs = network(inputs)
-        loss = objective.pixel_loss(outputs, *targets)
-        rgb = rgb[context:-context, context:-context] if context else rgb
-        truth = levels_to_lab(tf.constant(rgb))
-        outputs = tf.image.resize(outputs, truth.shape[:2], "bilinear")  # changes nothing at a stride of 1
-        mean, vivid = (objective.to_ab(outputs, temperature)[0] for temperature in (1.0, _TEMPERATURE))
-        numbers = {
-            "loss": float(tf.reduce_mean(loss.values)),
-            "plain_loss": float(tf.reduce_mean(loss.plain)),
-            "raw_auc": raw_auc(tf.norm(mean - truth[..., 1:], axis=-1).numpy()),
-        }
-        caption = f"prediction, T = {_TEMPERATURE}" if objective.predicts_distribution else "prediction"
-        pictures = {
-            "truth": rgb,
-            "gray": grayed(tf.constant(rgb)).numpy(),
-            caption: visible(tf.concat([truth[..., :1], vivid], -1)).numpy(),
-        }
-        return pictures, numbers
+
+def look_at(network: Network, objective: Objective, rgb: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """Colour a photograph with a network in training.
+
+    Args:
+        network: the network.
+        objective: what it is trained for.
+        rgb: uint8 [H, W, 3], sRGB; both sides are multiples of the network's `multiple`.
+
+    Returns:
+        Truth, gray and prediction by caption, uint8 [h, w, 3] each, without the network's context at the sides; and
+        the numbers of `Previews.look`.
+    """
+    context = network.context
+    inputs, *targets = objective.batch(levels_to_lab(tf.constant(rgb[None])), network)
+    outputs = network(inputs)
+    loss = objective.pixel_loss(outputs, *targets)
+    rgb = rgb[context:-context, context:-context] if context else rgb
+    truth = levels_to_lab(tf.constant(rgb))
+    outputs = tf.image.resize(outputs, truth.shape[:2], "bilinear")  # changes nothing at a stride of 1
+    mean, vivid = (objective.to_ab(outputs, temperature)[0] for temperature in (1.0, _TEMPERATURE))
+    numbers = {
+        "loss": float(tf.reduce_mean(loss.values)),
+        "plain_loss": float(tf.reduce_mean(loss.plain)),
+        "raw_auc": raw_auc(tf.norm(mean - truth[..., 1:], axis=-1).numpy()),
+    }
+    caption = f"prediction, T = {_TEMPERATURE}" if objective.predicts_distribution else "prediction"
+    pictures = {
+        "truth": rgb,
+        "gray": grayed(tf.constant(rgb)).numpy(),
+        caption: visible(tf.concat([truth[..., :1], vivid], -1)).numpy(),
+    }
+    return pictures, numbers

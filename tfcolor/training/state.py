@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfcolor.training.optimizers import Plateau
+from tfcolor.training.schedules import Plateau
 from tfcolor.utils.errors import WorkError
 
 if TYPE_CHECKING:

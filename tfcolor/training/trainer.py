@@ -10,32 +10,40 @@ import tensorflow as tf
 
 from tfcolor.models.directory import assign_all
 from tfcolor.networks.layers import Network, TrainingPass
-from tfcolor.objectives.objective import Loss, Objective
-from tfcolor.training.optimizers import Adam, WeightAverage, clip_by_norm
+from tfcolor.objectives.objective import LossOfVariables, Objective
+from tfcolor.training.optimizers import Adam, Optimizer, WeightAverage, clip_by_norm
 from tfcolor.training.state import TrainingState
 from tfcolor.utils.files import read_npz, write_npz
 
-CLIP_NORM = 1.0
 _STEP_SEED = 1  # second part of the seed: initial weights use 0
 
 
-class Learner(NamedTuple):
-    """A group of variables with its optimizer, and the loss they are trained to lower.
+MakeOptimizer = Callable[[dict[str, tf.Variable], dict[str, float]], Optimizer]
 
-    name: for reports and checkpoints; empty for the network itself.
-    variables: by name.
+
+class Learner(NamedTuple):
+    """A group of variables with its optimizer.
+
+    group: their name, loss and statistics; its variables are those that learn.
     optimizer: the optimizer of these variables.
-    loss: maps a batch and the training pass to its loss.
     """
 
-    name: str
-    variables: dict[str, tf.Variable]
-    optimizer: Adam
-    loss: Callable[[tuple[tf.Tensor, ...], TrainingPass], Loss]
+    group: LossOfVariables
+    optimizer: Optimizer
+
+    @property
+    def prefix(self) -> str:
+        """What names of reports and checkpoints begin with."""
+        return f"{self.group.name}/" if self.group.name else ""
 
 
 def learners_of(
-    objective: Objective, network: Network, seed: int = 0, encoder_rate: float = 0.0, whole_encoder: bool = False
+    objective: Objective,
+    network: Network,
+    seed: int = 0,
+    encoder_rate: float = 0.0,
+    whole_encoder: bool = False,
+    make_optimizer: MakeOptimizer = Adam,
 ) -> list[Learner]:
     """Give each group of variables of an objective its own optimizer; call it inside the strategy's scope.
 
@@ -45,15 +53,15 @@ def learners_of(
         seed: seed of variables that the objective creates.
         encoder_rate: factor of the learning rate for the network's encoder, if it has one; 0 leaves it unchanged.
         whole_encoder: whether its `fixed` weights learn as well; else they are left unchanged in any case.
+        make_optimizer: creates the optimizer of variables, with the factors of their learning rates.
     """
     encoder = network.encoder.weights if network.encoder else {}
     fixed = network.encoder.fixed if network.encoder and not whole_encoder else set()
-    groups = objective.losses(network, seed)
     learners = []
-    for name, variables, loss in groups:
-        rates = {key: encoder_rate * (key not in fixed) if key in encoder else 1.0 for key in variables}
-        trained = {key: variable for key, variable in variables.items() if rates[key]}
-        learners.append(Learner(name, trained, Adam(trained, rates), loss))
+    for group in objective.losses(network, seed):
+        rates = {key: encoder_rate * (key not in fixed) if key in encoder else 1.0 for key in group.variables}
+        trained = {key: variable for key, variable in group.variables.items() if rates[key]}
+        learners.append(Learner(group._replace(variables=trained), make_optimizer(trained, rates)))
     return learners
 
 
@@ -61,8 +69,8 @@ def learners_of(
 class StepResult:
     """The result of a step, equal on all replicas: scalars that stay on the device until they are read.
 
-    numbers: `loss` and `plain_loss`, the means over the batch with and without rebalancing weights, and
-        `gradient_norm` before clipping; `<name>/loss` and so on for learners with a name.
+    numbers: `loss` and `plain_loss`, the means over the batch with and without rebalancing weights, the parts of the
+        loss, and `gradient_norm` before clipping; `<name>/loss` and so on for learners with a name.
     is_finite: false if the step was skipped, with all variables unchanged.
     """
 
@@ -107,8 +115,11 @@ class Trainer:
         with strategy.scope():
             self.network, self._learners = make()
             self._average = WeightAverage(self.network.weights, average) if average else None
+        self._statistics = dict(self.network.statistics)
+        for learner in self._learners:
+            self._statistics |= learner.group.statistics
         self._compute = self._losses_and_gradients
-        if xla and not (self.network.statistics and strategy.num_replicas_in_sync > 1):
+        if xla and not (self._statistics and strategy.num_replicas_in_sync > 1):
             # Compiled inside a replica, never around `strategy.run`.
             self._compute = tf.function(self._losses_and_gradients, jit_compile=True, autograph=False)
 
@@ -116,11 +127,12 @@ class Trainer:
     def state(self) -> dict[str, tf.Variable]:
         """All variables that a checkpoint must hold, by name."""
         state = {f"weights/{name}": weight for name, weight in self.network.saved.items()}
-        for learner in self._learners:
-            prefix = f"{learner.name}/" if learner.name else ""
-            if learner.name:
-                state |= {f"{prefix}weights/{name}": weight for name, weight in learner.variables.items()}
-            state |= {prefix + name: variable for name, variable in learner.optimizer.state.items()}
+        for group, optimizer in self._learners:
+            prefix = f"{group.name}/" if group.name else ""
+            if group.name:
+                own = {**group.variables, **group.statistics}
+                state |= {f"{prefix}weights/{name}": variable for name, variable in own.items()}
+            state |= {prefix + name: variable for name, variable in optimizer.state.items()}
         return state | (self._average.state if self._average else {})
 
     def step(self, batch: tuple, learning_rate: float, step: int) -> StepResult:
@@ -147,17 +159,16 @@ class Trainer:
         # Summed by hand: each replica then updates its own copy of the variables with the same numbers.
         computed = replica.all_reduce("SUM", computed)
         numbers, updates, is_finite = {}, [], tf.constant(True)
-        for learner, (loss, plain_loss, gradients) in zip(self._learners, computed, strict=True):
-            gradients, norm = clip_by_norm(gradients, CLIP_NORM)
-            is_finite &= tf.math.is_finite(norm) & tf.math.is_finite(loss)
-            updates.append(self._decayed(dict(zip(learner.variables, gradients, strict=True)), learner))
-            prefix = f"{learner.name}/" if learner.name else ""
-            numbers |= {f"{prefix}loss": loss, f"{prefix}plain_loss": plain_loss, f"{prefix}gradient_norm": norm}
+        for learner, (losses, gradients) in zip(self._learners, computed, strict=True):
+            gradients, norm = clip_by_norm(gradients, learner.group.clip)
+            is_finite &= tf.math.is_finite(norm) & tf.math.is_finite(losses["loss"])
+            updates.append(self._decayed(dict(zip(learner.group.variables, gradients, strict=True)), learner))
+            numbers |= {learner.prefix + name: value for name, value in (losses | {"gradient_norm": norm}).items()}
         for learner, gradients in zip(self._learners, updates, strict=True):
             learner.optimizer.apply(gradients, learning_rate, is_finite)
         if self._average:
             self._average.update(is_finite)
-        for name, variable in self.network.statistics.items():
+        for name, variable in self._statistics.items():
             variable.assign(tf.where(is_finite, statistics[name], variable))
         return numbers, is_finite
 
@@ -165,7 +176,7 @@ class Trainer:
         """The gradients plus the gradient of the L2 term, which is added after clipping, as in Caffe."""
         if not self._weight_decay:
             return gradients
-        decays = {n: self._weight_decay * w for n, w in learner.variables.items() if n.endswith("/filter")}
+        decays = {n: self._weight_decay * w for n, w in learner.group.variables.items() if n.endswith("/filter")}
         return {name: gradient + decays.get(name, 0.0) for name, gradient in gradients.items()}
 
     def replica_seed(self, step: tf.Tensor) -> tf.Tensor:
@@ -174,21 +185,23 @@ class Trainer:
         return tf.random.fold_in(tf.random.fold_in(self._seed, step), replica)
 
     def _losses_and_gradients(self, seed, *batch):
-        """This replica's share of both losses and of the gradients, for each learner; and the new statistics.
+        """This replica's share of the losses and of the gradients, for each learner; and the new statistics.
 
         Everything is computed before any variable changes.
         """
-        computed, statistics = [], {}
-        for learner in self._learners:
-            training = TrainingPass(seed)
-            with tf.GradientTape() as tape:
-                loss = learner.loss(batch, training)
-                total = self._global_batch * np.prod(loss.values.shape[1:], dtype=int)
-                value = tf.reduce_sum(loss.values) / total
-            gradients = tape.gradient(value, list(learner.variables.values()))
-            computed.append((value, tf.reduce_sum(loss.plain) / total, gradients))
-            statistics = training.statistics | statistics  # the first pass, of the network itself, takes precedence
-        return computed, statistics
+        training, computed = TrainingPass(seed), []
+        with tf.GradientTape(persistent=True) as tape:  # a later loss may begin with what an earlier one has kept
+            losses = [self._shares(learner.group.loss(batch, training)) for learner in self._learners]
+        for learner, shares in zip(self._learners, losses, strict=True):
+            gradients = tape.gradient(shares["loss"], list(learner.group.variables.values()))
+            computed.append((shares, gradients))
+        return computed, training.statistics
+
+    def _shares(self, loss):
+        """This replica's share of a loss, the plain loss and the parts, by name."""
+        total = self._global_batch * np.prod(loss.values.shape[1:], dtype=int)
+        values = {"loss": loss.values, "plain_loss": loss.plain, **loss.parts}
+        return {name: tf.reduce_sum(value) / total for name, value in values.items()}
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the values of `state` in this process."""
