@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from benchmarks.studies import ablation, activations, encoders, mnist, processes, working_size
+from benchmarks.studies import ablation, activations, codebooks, encoders, mnist, processes, working_size
 from benchmarks.studies.mnist import Digits
 from benchmarks.studies.options import RunOptions
 from tests.made import write_model
@@ -102,6 +102,29 @@ def test_encoders(forest_data, tmp_path, monkeypatch, one_process, capsys):
     assert "zhang313" in capsys.readouterr().out
     monkeypatch.setattr(processes, "ProcessPoolExecutor", None)
     assert run(encoders.main, *arguments) == 0  # nothing is missing
+
+
+def test_codebooks(forest_data, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(codebooks, "UNITS", (4, 25))
+    monkeypatch.setattr(codebooks, "WINDOWS", (44, 11))
+    arguments = ["--dataset", "forest", "--data-dir", forest_data, "--output", tmp_path]
+    assert run(codebooks.main, *arguments) == 0
+    found = results(tmp_path)["forest-test"]
+    assert found.keys() == {f"{kind}-{units}" for kind in ("som", "kmeans") for units in (4, 25)} | {
+        "cells-44",
+        "cells-11",
+    }
+    for kind, few, many in (("som", 4, 25), ("kmeans", 4, 25), ("cells", 44, 11)):
+        coarse, fine = (found[f"{kind}-{number}"] for number in (few, many))
+        assert coarse["mean"] > fine["mean"] > 0 and coarse["rms"] > fine["rms"] >= fine["mean"]
+        assert 80 < coarse["raw_auc"] < fine["raw_auc"] < 100
+        # The colours of a codebook are distances up to 150: 1 - mean / 150.
+        assert coarse["raw_auc"] == pytest.approx(100 * (1 - coarse["mean"] / 150), abs=0.1)
+        assert 0 <= fine["near_gray"] <= 1
+    assert (tmp_path / "forest-test.png").exists()
+    monkeypatch.setattr(codebooks, "measured", None)
+    assert run(codebooks.main, *arguments) == 0  # nothing is missing
+    assert "k-means" in capsys.readouterr().out
 
 
 def test_working_sizes(forest_data, tmp_path, capsys):

@@ -85,7 +85,7 @@ def test_every_key_is_documented_and_the_sums_are_1(analyze, photo_folder, tmp_p
     analyze("--dataset", photo_folder, "--split", "all", "--output", "out", *options)
     arrays, summary = read(tmp_path / "out")
     documented = re.findall(r"^(\w+(?:, \w+)*): ", inspect.getdoc(Bins), re.MULTILINE)
-    keys = {key for line in documented for key in line.split(", ")} - {"uniform_share"} | {"lambda"}
+    keys = {key for line in documented for key in line.split(", ")} - {"uniform_share", "codebook"} | {"lambda"}
     assert arrays.keys() == keys and len(keys) == 16
     assert arrays["prior"].sum() == pytest.approx(1, abs=1e-9)
     assert (arrays["prior"] * arrays["weights"]).sum() == pytest.approx(1, abs=1e-9)
@@ -108,6 +108,23 @@ def test_the_report_says_what_the_file_says(analyze, photo_folder, tmp_path):
     assert table["mean ab error, bin means"] == f"{summary['mean_error_with_means']:.2f}"
     commonest = arrays["prior"].argmax()
     np.testing.assert_allclose(summary["commonest"][0]["ab"], arrays["means"][commonest], atol=0.051)
+
+
+@pytest.mark.parametrize("codebook", ["som", "kmeans"])
+def test_a_codebook_of_units_instead_of_cells(analyze, photo_folder, tmp_path, codebook):
+    outcome = analyze("--dataset", photo_folder, "--split", "all", "--codebook", codebook, "--units", 9)
+    assert outcome.status == 0
+    folder = tmp_path / "bins" / f"photographs-{codebook}9"
+    assert names(folder) == FILES
+    arrays, summary = read(folder)
+    assert (arrays["codebook"], summary["codebook"], summary["num_bins"]) == (codebook, codebook, 9)
+    ab = lab_of(photo_folder)[:, 1:]
+    distances = np.linalg.norm(ab[:, None] - arrays["centres"], axis=-1)
+    assert summary["mean_error_with_centres"] == pytest.approx(distances.min(axis=1).mean(), abs=0.02)
+    np.testing.assert_allclose(arrays["prior"], np.bincount(distances.argmin(axis=1), minlength=9) / len(ab), atol=0.01)
+    near = (np.linalg.norm(arrays["centres"], axis=1) <= 10).sum()
+    assert summary["near_gray"] == near
+    assert f"9, {near} within 10 ab units of gray" in outcome.out
 
 
 def test_the_samples_from_the_shell(tmp_path):
@@ -176,6 +193,12 @@ def test_a_folder_of_broken_files_alone_is_an_error(analyze, photo_folder, tmp_p
         (["--lambda", "nan"], r"--lambda must be in \[0, 1\], got nan"),
         (["--smoothing", "-1"], "--smoothing must be .*, got -1"),
         (["--min-count", "0"], "--min-count must be at least 1, got 0"),
+        (["--codebook", "som", "--units", "5"], "--units of a self-organising map must be a square number .*got 5"),
+        (["--codebook", "kmeans", "--units", "1"], r"--units must be in \[2, 400\], got 1"),
+        (["--codebook", "som", "--window", "5"], "--window is for --codebook cells, not som; leave it out"),
+        (["--codebook", "kmeans", "--min-count", "3"], "--min-count is for --codebook cells, not kmeans; leave it out"),
+        (["--codebook", "som", "--seed", "1"], "--seed is for --codebook kmeans, not som; leave it out"),
+        (["--units", "9"], "--units is for --codebook som or kmeans, not cells; leave it out"),
         (["--dataset", "forrest"], "unknown dataset 'forrest'.* scenes, coast, forest, .* samples"),
         (["--dataset", "empty"], "no images in folder 'empty'"),
         (["--split", "test"], "photographs: none of its 6 photographs is in split test"),

@@ -7,8 +7,9 @@ from PIL import Image
 from skimage.color import lab2rgb
 
 from tfcolor.color.bins import cell_of, cells_per_axis, centre_of, count_bins
+from tfcolor.color.codebooks import count_units
 from tfcolor.color.lab import bin_colors
-from tfcolor.data.plots import plot_bins, plot_density
+from tfcolor.data.plots import plot_bins, plot_codebook, plot_density
 from tfcolor.data.scan import Scan
 
 # All exist in sRGB at L* = 50, and no two of them are mirror images on any axis.
@@ -100,3 +101,24 @@ def test_a_plot_that_fails_leaves_the_old_one(tmp_path, monkeypatch):
         plot_density(Scan(COLORS, np.full(5, 10), 1), "five colours", path)
     assert path.read_bytes() == b"the old plot"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("codebook", ["som", "kmeans"])
+def test_units_are_painted_where_they_are(codebook, tmp_path):
+    centres = COLORS[[0, 1, 2, 4]]
+    bins = count_units(codebook, centres, centres, np.array([1, 2, 3, 4]), uniform_share=0.5, **ORIGIN)
+    plot_codebook(bins, "four units", tmp_path / "bins.png")
+    with Image.open(tmp_path / "bins.png") as image:
+        rgb = np.asarray(image.convert("RGB")).astype(int)
+    expected = 255 * lab2rgb(np.concatenate([np.full([4, 1], 60.0), centres], axis=1))
+    places = [np.argwhere(np.abs(rgb - color).max(axis=-1) <= 2) for color in expected]
+    if codebook == "som":  # the map on the left half, row by row
+        places, on_map = ([p[(p[:, 1] > rgb.shape[1] / 2) == right] for p in places] for right in (True, False))
+        rows, columns = (np.array([p[:, axis].mean() for p in on_map]) for axis in (0, 1))
+        assert max(rows[:2]) < min(rows[2:]) and max(columns[::2]) < min(columns[1::2])
+        assert all(len(p) > 10_000 for p in on_map)
+    assert all(50 < len(p) < 10_000 for p in places)
+    order = [np.argsort([p[:, axis].mean() for p in places]) for axis in (1, 0)]
+    np.testing.assert_array_equal(order[0], centres[:, 0].argsort())  # a to the right
+    np.testing.assert_array_equal(order[1], (-centres[:, 1]).argsort())  # b upwards
+    assert len(places[3]) > len(places[0])  # more pixels

@@ -1,10 +1,12 @@
 """The colour bins: square cells of the ab plane, with their statistics in a dataset.
 
-They are the cells that occur in it, or the 313 of Zhang et al., whether these occur or not.
+They are the cells that occur in it, or the 313 of Zhang et al., whether these occur or not. Or they are no cells, but
+points with the colours that are nearest to each: see `codebooks`.
 
 No TensorFlow, so that commands can check a bins file before it loads.
 """
 
+import math
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -17,10 +19,11 @@ from tfcolor.color.zhang_bins import SMOOTHING as ZHANG_SMOOTHING
 from tfcolor.color.zhang_bins import WINDOW as LATTICE_WINDOW
 from tfcolor.color.zhang_bins import lattice_cells
 from tfcolor.utils.errors import InputError
-from tfcolor.utils.files import read_npz, write_npz
+from tfcolor.utils.files import check_names, read_npz, write_npz
 
 EXTENT = 110  # the plane is [-110, 110) on both axes; sRGB spans [-86.2, 98.2] x [-107.9, 94.5]
 FORMAT_VERSION = 1
+CELLS, SOM, KMEANS = CODEBOOKS = ("cells", "som", "kmeans")
 
 
 @dataclass(frozen=True)
@@ -28,13 +31,14 @@ class Bins:
     """The bins of the ab plane and their counts in a dataset. Written as `bins.npz`.
 
     Cell (i, j) holds a in [-extent + i * window, -extent + (i + 1) * window), and b likewise with j.
-    Every field is a key of the file; `uniform_share` is written as `lambda`.
+    Every field is a key of the file; `uniform_share` is written as `lambda`. Only `codebook` is left out for cells, as
+    in files written before there were others.
 
     window: side of a cell in ab units.
     extent: half the side of the plane: 110, or 115 for the 313 bins, whose centres are multiples of 10.
     counts: int64 [n, n], pixels in each cell, n = 2 extent / window; a along the first axis.
-    cells: int64 [Q, 2], the cells (i, j) that are bins, in row-major order.
-    centres: float64 [Q, 2], their geometric centres, ab units.
+    cells: int64 [Q, 2], the cells (i, j) that are bins, in row-major order; of points, those that they lie in.
+    centres: float64 [Q, 2], their geometric centres, ab units; or the points, those of a map row by row.
     means: float64 [Q, 2], the mean ab of the pixels in each; the centre if there are none.
     prior: float64 [Q], the distribution p~ over the bins, sum 1.
     weights: float64 [Q], the rebalancing weights, sum(prior * weights) = 1.
@@ -44,6 +48,7 @@ class Bins:
     dataset, split: the photographs that were counted.
     num_images, num_pixels: numbers of photographs and pixels that were counted.
     format_version: version of the file's format.
+    codebook: 'cells'; or what the points are: 'som' for a self-organising map, 'kmeans'.
     """
 
     window: int
@@ -62,11 +67,24 @@ class Bins:
     num_pixels: int
     extent: int = EXTENT
     format_version: int = FORMAT_VERSION
+    codebook: str = CELLS
 
     @property
     def num_bins(self) -> int:
         """Q, the number of bins."""
         return len(self.cells)
+
+    @property
+    def spacing(self) -> float:
+        """The distance between neighbouring centres, ab units: `window` for cells.
+
+        For points it is the distance from a pixel's point to the point nearest to that, averaged over all pixels.
+        """
+        if self.codebook == CELLS:
+            return self.window
+        gaps = np.linalg.norm(self.centres[:, None] - self.centres, axis=-1)
+        gaps[gaps == 0] = np.inf  # from a point to itself
+        return float(self.prior @ gaps.min(axis=1))
 
     def reweighted(self, uniform_share: float) -> "Bins":
         """Return the same bins with the rebalancing weights of another lambda."""
@@ -75,7 +93,8 @@ class Bins:
 
     def save(self, path: Path) -> None:
         """Write the bins as .npz, without pickles."""
-        write_npz(path, {_KEYS[f.name]: getattr(self, f.name) for f in fields(self)})
+        left_out = {"codebook"} if self.codebook == CELLS else set()
+        write_npz(path, {_KEYS[f.name]: getattr(self, f.name) for f in fields(self) if f.name not in left_out})
 
     @classmethod
     def load(cls, path: Path) -> "Bins":
@@ -84,7 +103,8 @@ class Bins:
         Raises:
             InputError: the file is missing, broken, of another version, or inconsistent.
         """
-        arrays = read_npz(path, set(_KEYS.values()))
+        arrays = {"codebook": np.array(CELLS)} | read_npz(path)
+        check_names(path, arrays, set(_KEYS.values()))
         # 0-d arrays become Python numbers and strings again.
         values = {name: arrays[key] if arrays[key].ndim else arrays[key].item() for name, key in _KEYS.items()}
         version = arrays["format_version"].tolist()
@@ -116,6 +136,10 @@ class Bins:
                 raise ValueError(f"{name} must be finite numbers {shape}, got {array.dtype} {array.shape}")
         if self.cells.dtype.kind != "i" or self.cells.min() < 0 or self.cells.max() >= n:
             raise ValueError(f"cells must be whole numbers from 0 to {n - 1}")
+        if self.codebook not in CODEBOOKS:
+            raise ValueError(f"codebook must be one of {', '.join(CODEBOOKS)}, got {self.codebook!r}")
+        if self.codebook == SOM and math.isqrt(q) ** 2 != q:
+            raise ValueError(f"a self-organising map must have a square number of units, got {q}")
 
 
 _KEYS = {f.name: {"uniform_share": "lambda"}.get(f.name, f.name) for f in fields(Bins)}

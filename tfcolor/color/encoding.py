@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfcolor.color.bins import Bins, cell_of, cells_per_axis, centre_of
+from tfcolor.color.bins import CELLS, Bins, cell_of, cells_per_axis, centre_of
 
 SOFT_NEIGHBOURS = 5  # Zhang et al. 2016, section 2.1
 _PARTS = 2  # of a cell's side: a quarter of a cell has fewer candidates for the nearest bins than the whole
@@ -20,11 +20,11 @@ class Encoder:
         """Find the candidates of each quarter.
 
         Args:
-            bins: the bins; distances are measured to their geometric centres.
+            bins: the bins; distances are measured to their centres.
             neighbours: k; 1 is the hard encoding: the bin of a pixel's own cell, or the nearest one if
-                its cell is not a bin.
+                its cell is not a bin, or if the bins are no cells.
         """
-        self.window, self.extent = bins.window, bins.extent
+        self.window, self.extent, self.sigma = bins.window, bins.extent, bins.spacing / 2
         self.neighbours = min(neighbours, bins.num_bins)
         candidates = _candidates(bins, self.neighbours)
         self._candidates = tf.constant(candidates, tf.int32)  # [quarters, C]
@@ -38,7 +38,8 @@ class Encoder:
 
         Returns:
             indices int32 [..., k], nearest bin first; and shares float32 [..., k] with sum 1, a Gaussian
-            of the distance with sigma = window / 2.
+            of the distance. Its sigma is half the distance between neighbouring centres, `Bins.spacing`: 5 for the
+            paper's bins, which are 10 apart (Zhang et al. 2016, section 2.1).
         """
         n = _PARTS * cells_per_axis(self.window, self.extent)
         part = tf.cast(tf.floor((ab + self.extent) / (self.window / _PARTS)), tf.int32)
@@ -49,8 +50,7 @@ class Encoder:
         # Of equal distances top_k takes the first: the pixel's own cell, by `floor`.
         nearest, place = tf.math.top_k(-squares, self.neighbours)
         indices = tf.gather(tf.gather(self._candidates, part), place, batch_dims=place.shape.rank - 1)
-        sigma = self.window / 2
-        return indices, tf.nn.softmax(nearest / (2 * sigma**2))
+        return indices, tf.nn.softmax(nearest / (2 * self.sigma**2))
 
 
 def _candidates(bins: Bins, neighbours: int) -> np.ndarray:
@@ -78,11 +78,16 @@ def quantised(ab: np.ndarray, bins: Bins) -> np.ndarray:
 
 def bins_of(ab: np.ndarray, bins: Bins) -> np.ndarray:
     """Find the bin of each colour, or the nearest if its cell has none: ab float [..., 2] -> int [...]."""
+    if bins.codebook != CELLS:
+        return _tree(bins).query(ab)[1]
     return nearest_bins(bins)[tuple(np.moveaxis(cell_of(ab, bins.window, bins.extent), -1, 0))]
 
 
 def nearest_bins(bins: Bins) -> np.ndarray:
-    """For each cell of the plane, find its own bin, or the one with the nearest centre if it has none: int [n, n]."""
+    """For each cell of the plane, find its own bin, or the one with the nearest centre if it has none: int [n, n].
+
+    Only for bins that are cells.
+    """
     n = cells_per_axis(bins.window, bins.extent)
     cells = np.stack(np.meshgrid(range(n), range(n), indexing="ij"), axis=-1)
     return _tree(bins).query(centre_of(cells, bins.window, bins.extent))[1]

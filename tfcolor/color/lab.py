@@ -249,8 +249,8 @@ def _times(matrix, planes):
 BIN_LIGHTNESS = 50.0  # L* of painted bins; colours outside sRGB lose chroma there
 
 
-def bin_colors(ab: np.ndarray) -> np.ndarray:
-    """Return the sRGB colours, uint8 [..., 3], of ab values [..., 2] at L* = 50."""
-    lightness = np.full([*ab.shape[:-1], 1], BIN_LIGHTNESS)
+def bin_colors(ab: np.ndarray, lightness: float = BIN_LIGHTNESS) -> np.ndarray:
+    """Return the sRGB colours, uint8 [..., 3], of ab values [..., 2] at one L*."""
+    lightness = np.full([*ab.shape[:-1], 1], lightness)
     lab = tf.constant(np.concatenate([lightness, ab], axis=-1), tf.float32)
     return visible(lab).numpy()

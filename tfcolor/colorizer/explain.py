@@ -82,9 +82,9 @@ def _plot_distribution(axes: Axes, colorizer: Colorizer, logits: tf.Tensor, temp
     else:
         shares = np.eye(bins.num_bins)[int(tf.argmax(logits))]
     for centre, share, rgb in zip(bins.centres, shares, bin_colors(bins.centres), strict=True):
-        axes.add_patch(Rectangle(centre - bins.window / 2, bins.window, bins.window, fill=False, edgecolor="0.9"))
+        axes.add_patch(Rectangle(centre - bins.spacing / 2, bins.spacing, bins.spacing, fill=False, edgecolor="0.9"))
         if share >= _SHOWN_SHARE:
-            side = bins.window * np.sqrt(share / shares.max())
+            side = bins.spacing * np.sqrt(share / shares.max())
             axes.add_patch(
                 Rectangle(centre - side / 2, side, side, facecolor=rgb / 255, edgecolor="0.3", linewidth=0.5)
             )

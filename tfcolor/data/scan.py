@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfcolor.color.bins import Bins, count_bins
+from tfcolor.color.codebooks import fit_codebook
 from tfcolor.color.encoding import Encoder
 from tfcolor.color.lab import levels_to_lab
 from tfcolor.data.color_counts import ColorCounts
@@ -42,9 +43,15 @@ class Scan:
 
     def bins(self, window: int, dataset: str, split: str, **options: float) -> Bins:
         """Count the colours in cells and make bins; `options` go to `bins.count_bins`."""
+        return count_bins(self.ab, self.pixels, window, **options, **self._origin(dataset, split))
+
+    def codebook(self, codebook: str, units: int, dataset: str, split: str, **options: float) -> Bins:
+        """Fit a map or k-means to the colours; `options` go to `codebooks.fit_codebook`."""
+        return fit_codebook(codebook, self.ab, self.pixels, units, **options, **self._origin(dataset, split))
+
+    def _origin(self, dataset, split):
         origin = {"dataset": dataset, "split": split}
-        origin |= {"num_images": self.num_images, "num_pixels": int(self.pixels.sum())}
-        return count_bins(self.ab, self.pixels, window, **options, **origin)
+        return origin | {"num_images": self.num_images, "num_pixels": int(self.pixels.sum())}
 
 
 def scan(paths: Iterable[Path], on_image: Callable[[int], None] = lambda done: None) -> Scan:

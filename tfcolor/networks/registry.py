@@ -66,6 +66,10 @@ DEPTH = Option(
     holds=lambda x: 5 <= x <= 9,
     rule="from 5 to 9",
 )
+SIDE = Option(
+    13, "side of the gray patch around a pixel", holds=lambda x: 3 <= x <= 31 and x % 2 == 1, rule="odd, in [3, 31]"
+)
+HIDDEN = Option(100, "number of hidden units", holds=lambda x: 1 <= x <= 1000, rule="in [1, 1000]")
 # Options that discriminators have too, see `objectives.registry`.
 NORM = Option("batch", "normalization of pix2pix and of discriminators", choices=("batch", "instance"))
 ATTENTION = Option(
@@ -92,6 +96,13 @@ NETWORKS = {
     ),
     "zhang": NetworkSpec(
         "Zhang", patch=176, smallest_patch=32, multiple=8, options={"activation": ACTIVATION, "width": WIDTH}
+    ),
+    "patch_mlp": NetworkSpec(
+        "PatchMLP",
+        patch=32,
+        smallest_patch=13,
+        options={"side": SIDE, "hidden": HIDDEN, "activation": ACTIVATION},
+        sides=lambda arguments: {"smallest_patch": arguments["side"]},
     ),
     "beta": NetworkSpec(
         "Beta", patch=128, smallest_patch=32, multiple=8, options={"width": WIDTH}, defaults=_AUTO_ENCODER

@@ -67,7 +67,8 @@ def overfit(options: TrainingOptions, paths: list[Path], bins: Bins, folder: Pat
 
 def _batch(options: TrainingOptions, objective: Objective, paths: list[Path]) -> tuple[tuple[tf.Tensor, ...], float]:
     """A batch of the middles of the photographs, and the lowest possible loss."""
-    network, windows = options.network.make(objective.num_outputs), Windows(paths, options.data.patch)
+    network = make_trainer(options, objective, tf.distribute.get_strategy(), "float32").network
+    windows = Windows(paths, options.data.patch)
     rgb = np.stack([windows.cut(index, np.float32([0.5, 0.5])) for index in range(len(paths))])
     batch = batch_maker(objective, network)(tf.constant(rgb))
     return batch, objective.least_loss(*batch[1:])

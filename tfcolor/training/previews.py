@@ -19,7 +19,7 @@ _TEMPERATURE = 0.38  # T of the pictures (Zhang et al. 2016)
 class Previews:
     """A few photographs that a network colours during training."""
 
-    def __init__(self, paths: list[Path], objective: Objective, network: type[Network]):
+    def __init__(self, paths: list[Path], objective: Objective, network: Network):
         """Read a few of the photographs, spread over all paths; unreadable and tiny ones are left out."""
         self.objective, self._photos = objective, []
         spread = paths[:: max(1, len(paths) // _MAX_PHOTOS)]
