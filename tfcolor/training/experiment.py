@@ -249,9 +249,12 @@ def make_trainer(
         )
     except ValueError as error:
         bins = objective.bins
+        at, remedy = f" at window {bins.window}", "a smaller `window` or photographs with more colours"
+        if bins.codebook != "cells":
+            at, remedy = "", "a codebook of more units"
         raise InputError(
-            f"{bins.dataset} has {bins.num_bins} colour bins at window {bins.window}, which {options.network.name} "
-            f"cannot take ({error}); use a smaller `window` or photographs with more colours"
+            f"{bins.dataset} has {bins.num_bins} colour bins{at}, which {options.network.name} cannot take ({error}); "
+            f"use {remedy}"
         ) from error
 
 
