@@ -106,29 +106,22 @@ class Spreading:
             members: [K, h w], the shares of the cells in each of K groups of hints; rows sum to 1.
             ab: float32 [K, 2], the colours of the groups, ab units.
         """
+        near = self._neighbourhood.follow(members)  # [cells, K]
+        following = NEIGHBOURHOOD * near + SIMILARITY * self._alike(members)
+        between = members @ following + _NOISE * np.eye(len(ab))
         mean, deviation = members @ self._mean, (members @ self._deviation)[:, None]
-        differences = ((ab - mean) / deviation).ravel()
         colorful, at_hints = self._mean / self._deviation[:, None], mean / deviation
-        covariance = self._covariance(members, colorful, at_hints)
-        between = (members @ covariance.reshape(len(colorful), -1)).reshape(2 * len(ab), -1)
-        between += _NOISE * np.eye(len(between))
-        covariance = covariance.reshape(-1, len(between))
-        shift = covariance @ np.linalg.solve(between, differences)
-        explained = (covariance * np.linalg.solve(between, covariance.T).T).sum(axis=1).reshape(-1, 2)
-        certainty = explained.mean(axis=1) / (1 + COLORFULNESS * (colorful**2).mean(axis=1))
+
+        # The covariance of a and b at group i with a and b at group k, [2 K, 2 K].
+        strength = COLORFULNESS * np.einsum("ik,ia,kb->iakb", members @ near, at_hints, at_hints)
+        joint = np.kron(between, np.eye(2)) + strength.reshape(2 * len(ab), -1)
+        weights = np.linalg.solve(joint, ((ab - mean) / deviation).ravel()).reshape(-1, 2)
+
+        factor = COLORFULNESS * near @ (at_hints * weights).sum(axis=1)
+        shift = following @ weights + colorful * factor[:, None]
+        certainty = (following * np.linalg.solve(between, following.T).T).sum(axis=1)  # but for colourfulness
         certainty = np.clip(certainty, 0, _MOST_CERTAIN).reshape(self._shape)
         return HintField(shift.reshape(*self._shape, 2).astype(np.float32), certainty.astype(np.float32))
-
-    def _covariance(self, members, colorful, at_hints):
-        """The covariance of the field between cells and groups of hints, [cells, 2, K, 2], of a and b at both.
-
-        colorful, at_hints: the predicted ab of cells and groups in standard deviations, [cells, 2] and [K, 2].
-        """
-        near, alike = self._neighbourhood.follow(members), self._alike(members)
-        covariance = COLORFULNESS * np.einsum("ik,ia,kb->iakb", near, colorful, at_hints)
-        for axis in (0, 1):
-            covariance[:, axis, :, axis] += near * NEIGHBOURHOOD + alike * SIMILARITY
-        return covariance
 
     def correlation(self, members: sp.csr_matrix) -> np.ndarray:
         """Return the correlation of the field between each cell and each group of cells: float [cells, groups]."""
