@@ -3,10 +3,13 @@
 A hint says how far its colour is from the predicted one, in standard deviations of the prediction. This difference is
 a random field over the picture. Its correlation between two cells has two parts: one of neighbourhood, from the weights
 of Levin, Lischinski and Weiss (2004) with a leak, so that it fades with distance and does not cross edges; and one of
-similarity, for surfaces elsewhere whose predicted colours are the same. The field at all cells is then estimated from
-the hints by Gaussian process regression (Rasmussen and Williams 2006, eq. 2.25 and 2.26).
+similarity, for surfaces elsewhere whose predicted colours are the same. Along surfaces, hints also tell how colourful
+they are: the differences have a further part, a multiple of the predicted ab that fades like the neighbourhood. The
+field at all cells is then estimated from the hints by Gaussian process regression (Rasmussen and Williams 2006, eq.
+2.25 and 2.26).
 
-The constants were fitted to 88 validation photographs of all kinds; `python -m tfcolor evaluate --hints` measures them.
+The constants were fitted to 88 validation photographs of all kinds, colourfulness to 102;
+`python -m tfcolor evaluate --hints` measures them.
 """
 
 from dataclasses import dataclass
@@ -18,6 +21,7 @@ from scipy.sparse.linalg import splu
 _STEP = 5.0  # L*: sigma of the Gaussian that makes weights of the differences of neighbours
 _LEAST_WEIGHT = 1e-5  # of neighbours across an edge, so that the system stays regular
 NEIGHBOURHOOD, SIMILARITY = 0.7, 0.3  # shares of the two parts of the correlation
+COLORFULNESS = 0.2  # variance of the factor by which predicted ab are wrong along a surface
 _ALIKE = 0.23  # sigma of the Gaussian of the Hellinger distance between predictions
 EDGE = 20.0  # L*: surfaces that differ by more do not follow each other's hints
 _NOISE = 0.01  # share of the variance that no hint explains, not even at its own cell
@@ -103,17 +107,28 @@ class Spreading:
             members: [K, h w], the shares of the cells in each of K groups of hints; rows sum to 1.
             ab: float32 [K, 2], the colours of the groups, ab units.
         """
-        following = self.correlation(members)  # [cells, K]
+        near = self._neighbourhood.follow(members)  # [cells, K]
+        following = NEIGHBOURHOOD * near + SIMILARITY * self._alike(members)
         between = members @ following + _NOISE * np.eye(len(ab))
-        differences = (ab - members @ self._mean) / (members @ self._deviation)[:, None]
-        shift = following @ np.linalg.solve(between, differences)
-        certainty = (following * np.linalg.solve(between, following.T).T).sum(axis=1)
+        mean, deviation = members @ self._mean, (members @ self._deviation)[:, None]
+        colorful, at_hints = self._mean / self._deviation[:, None], mean / deviation
+
+        # The covariance of a and b at group i with a and b at group k, [2 K, 2 K].
+        strength = COLORFULNESS * np.einsum("ik,ia,kb->iakb", members @ near, at_hints, at_hints)
+        joint = np.kron(between, np.eye(2)) + strength.reshape(2 * len(ab), -1)
+        weights = np.linalg.solve(joint, ((ab - mean) / deviation).ravel()).reshape(-1, 2)
+
+        factor = COLORFULNESS * near @ (at_hints * weights).sum(axis=1)
+        shift = following @ weights + colorful * factor[:, None]
+        certainty = (following * np.linalg.solve(between, following.T).T).sum(axis=1)  # but for colourfulness
         certainty = np.clip(certainty, 0, _MOST_CERTAIN).reshape(self._shape)
         return HintField(shift.reshape(*self._shape, 2).astype(np.float32), certainty.astype(np.float32))
 
     def correlation(self, members: sp.csr_matrix) -> np.ndarray:
         """Return the correlation of the field between each cell and each group of cells: float [cells, groups]."""
+        return NEIGHBOURHOOD * self._neighbourhood.follow(members) + SIMILARITY * self._alike(members)
+
+    def _alike(self, members):
         distance = 1 - self._roots @ (members @ self._roots).T  # the square of Hellinger's
         alike = np.exp(-np.maximum(distance, 0) / (2 * _ALIKE**2))
-        alike *= np.maximum(0, 1 - abs(self._lightness[:, None] - members @ self._lightness) / EDGE)
-        return NEIGHBOURHOOD * self._neighbourhood.follow(members) + SIMILARITY * alike
+        return alike * np.maximum(0, 1 - abs(self._lightness[:, None] - members @ self._lightness) / EDGE)
