@@ -1,4 +1,4 @@
-"""Measure how fast tfcolor is: python -m benchmarks scan|train|pack|ops|predict|zhang|unet|hints|start|growth|all
+"""Measure how fast tfcolor is: python -m benchmarks PART
 
 Prints tables, and writes benchmarks/results/<part>.json; growth also draws docs/growth-*.png. It needs the rivals:
 pip install -r benchmarks/rivals/requirements.txt
@@ -15,7 +15,7 @@ from tfcolor.utils import console
 from tfcolor.utils.errors import InputError
 from tfcolor.utils.files import make_folder, replacing
 
-PARTS = ("scan", "train", "pack", "ops", "predict", "zhang", "unet", "hints", "start")
+PARTS = ("scan", "train", "pack", "ops", "predict", "zhang", "unet", "pix2pix", "hints", "start")
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -85,7 +85,7 @@ def step_rate(window: int, num_bins: int, colored: int, repeats: int) -> float:
     of_window = (window - 2 * Valid8.context) ** 2
     batch_size = max(1, colored // of_window)
     bins, dtype = material.bins(num_bins), best_dtype()
-    trainer = make_trainer(lambda: Valid8(num_bins, compute_dtype=dtype), bins, batch_size)
+    trainer = make_trainer(lambda: Valid8(num_bins, compute_dtype=dtype), Classification(bins), batch_size)
     rng = np.random.default_rng(0)
     rgb = tf.constant(rng.integers(0, 256, [batch_size, window, window, 3]), tf.uint8)
     batch = batch_maker(Classification(bins), Valid8)(rgb)

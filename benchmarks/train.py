@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -17,6 +18,7 @@ from tfcolor.data.windows import Windows
 from tfcolor.networks.layers import Network
 from tfcolor.networks.valid8 import Valid8
 from tfcolor.objectives.classification import Classification
+from tfcolor.objectives.objective import Objective
 from tfcolor.objectives.targets import batch_maker
 from tfcolor.training.experiment import prepare, train_model
 from tfcolor.training.loop import REPORT_STEPS
@@ -53,14 +55,12 @@ def best_dtype() -> tf.DType:
     return precision.choose("auto", lambda: precision.bfloat16_gain(training=True))
 
 
-def make_trainer(
-    make_network: Callable[[], Network], bins: Bins, batch_size: int, encoder_rate: float = 0.0
-) -> Trainer:
-    """Make our step for a network that classifies colours; see `learners_of` for `encoder_rate`."""
+def make_trainer(make_network: Callable[[], Network], objective: Objective, batch_size: int, **options: Any) -> Trainer:
+    """Make our step for a network and an objective, with options of `learners_of`."""
 
     def make():
         network = make_network()
-        return network, learners_of(Classification(bins), network, encoder_rate=encoder_rate)
+        return network, learners_of(objective, network, **options)
 
     return Trainer(make, batch_size, tf.distribute.get_strategy())
 
@@ -154,7 +154,7 @@ def rival_rows(windows: Windows, bins: Bins, batch_size: int, scale: Scale) -> l
     batch = next(iter(batches(windows, bins, "hard", batch_size)))
     pixels = batch_size * COLORED
     dtype, num_bins = best_dtype(), bins.num_bins
-    trainer = make_trainer(lambda: Valid8(num_bins, compute_dtype=dtype), bins, batch_size)
+    trainer = make_trainer(lambda: Valid8(num_bins, compute_dtype=dtype), Classification(bins), batch_size)
     network = Valid8(num_bins)
     keras = keras_model.build(network, bins, RATE)
     examples = keras_model.examples(tf.data.Dataset.from_tensors(batch))

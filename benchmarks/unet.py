@@ -12,6 +12,7 @@ from benchmarks.rivals import has_torch
 from benchmarks.train import RATE, best_dtype, make_trainer
 from benchmarks.zhang import made_batch
 from tfcolor.networks.unet import UNet
+from tfcolor.objectives.classification import Classification
 from tfcolor.ops.depthwise import depthwise_conv2d
 
 ENCODER, NUM_BINS, SIDE = "lite2", 313, 256
@@ -118,7 +119,8 @@ def training_rows(scale: Scale, encoder_is: str, bar: str | None = None) -> list
     lightness, *targets = made_batch(patch, batch_size)  # as many targets a side as for a U-Net
     batch, dtype, tuned = (lightness / 100, *targets), best_dtype(), encoder_is == "tuned"
     make_network = lambda: UNet(NUM_BINS, encoder, width, compute_dtype=dtype)  # noqa: E731
-    trainer = make_trainer(make_network, material.bins(NUM_BINS), batch_size, encoder_rate=float(tuned))
+    objective = Classification(material.bins(NUM_BINS))
+    trainer = make_trainer(make_network, objective, batch_size, encoder_rate=float(tuned))
     rivals = {}
     if has_torch():
         copied = UNet(NUM_BINS, encoder, width)

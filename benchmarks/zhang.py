@@ -12,6 +12,7 @@ from benchmarks.rivals import has_torch
 from benchmarks.train import RATE, best_dtype, loop_and_step, make_trainer
 from tfcolor.data.packs import write_pack
 from tfcolor.networks.zhang import BLOCKS, Zhang
+from tfcolor.objectives.classification import Classification
 from tfcolor.training.loop import REPORT_STEPS
 from tfcolor.training.options import TrainingOptions
 
@@ -97,7 +98,7 @@ def training_rows(scale: Scale) -> list[Row]:
     matrix_side = scale.of(full=4096, quick=4096, tiny=64)
     batch = made_batch(patch, batch_size)
     make_network = lambda: Zhang(NUM_BINS, width=width, compute_dtype=dtype)  # noqa: E731
-    trainer = make_trainer(make_network, material.bins(NUM_BINS), batch_size)
+    trainer = make_trainer(make_network, Classification(material.bins(NUM_BINS)), batch_size)
     square = tf.cast(tf.random.stateless_uniform([matrix_side] * 2, [0, 0], -1, 1), dtype)
     rival = "PyTorch bfloat16 channels_last"
     contestants = {"ours": lambda: trainer.step(batch, RATE, 0).loss.numpy()}

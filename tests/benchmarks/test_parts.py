@@ -17,8 +17,8 @@ from benchmarks.rivals import has_torch
 from tfcolor.utils import console
 
 WITH_PROCESSES = ("growth", "predict", "scan", "start")
-WITHOUT_PROCESSES = ("ops", "pack", "train", "unet", "zhang")
-_SLOW = ("growth", "train", "unet", "zhang")  # they trace several training steps
+WITHOUT_PROCESSES = ("ops", "pack", "pix2pix", "train", "unet", "zhang")
+_SLOW = ("growth", "pix2pix", "train", "unet", "zhang")  # they trace several training steps
 
 
 def marked(parts):

@@ -82,8 +82,19 @@ class PatchGan(tf.Module):
         for k, block in enumerate(self._blocks):
             for layer in block:
                 x = layer(x, training)
-            x = tf.nn.leaky_relu(x, _SLOPE)
+            x = _leaky_relu(x)
             if k == 1 and self._attention:
                 x = self._attention(x, training)
             features.append(x)
         return tf.cast(self._last(x, training), tf.float32), features
+
+
+@tf.custom_gradient
+def _leaky_relu(x):
+    """A leaky ReLU whose gradient is told by the result, which has the sign of x.
+
+    TensorFlow (2.21, CPU) merges a convolution, its bias and this. If the gradient needed x, which is then gone, all
+    merging would be given up, with an error in the log.
+    """
+    y = tf.nn.leaky_relu(x, _SLOPE)
+    return y, lambda by_y: tf.raw_ops.LeakyReluGrad(gradients=by_y, features=y, alpha=_SLOPE)
