@@ -93,15 +93,16 @@ def test_surfaces_follow_a_hint(cat):
     assert toward[150, 140] < -30 and toward[170, 120] < -10
 
 
-def test_a_colour_does_not_cross_an_edge(general):
-    """A step of 20 L* between two plain halves."""
+@pytest.mark.parametrize("shift", [0, 1, 2, 3])
+def test_a_colour_does_not_cross_an_edge(general, shift):
+    """A step of 20 L* between two plain halves, at the border of the network's cells or within them."""
     lightness = np.full([128, 192], 45, np.float32)
-    lightness[:, 96:] = 65
+    lightness[:, 96 + shift :] = 65
     opened = OpenedPhotograph(general, lightness, np.uint8, 256)
     before, after = (opened.predict_ab(hints, Decoding(0.5)) for hints in ((), [(40, 64, "#c02020")]))
     change = np.linalg.norm(after - before, axis=-1)
     assert change[:, 20:80].mean() > 20
-    assert change[:, 102:].max() < 3
+    assert change[:, 102 + shift :].max() < 3
 
 
 def test_the_order_of_hints_does_not_matter(cat):

@@ -24,6 +24,7 @@ NEIGHBOURHOOD, SIMILARITY = 0.7, 0.3  # shares of the two parts of the correlati
 COLORFULNESS = 0.2  # variance of the factor by which predicted ab are wrong along a surface
 _ALIKE = 0.23  # sigma of the Gaussian of the Hellinger distance between predictions
 EDGE = 20.0  # L*: surfaces that differ by more do not follow each other's hints
+_NEARLY, _PART = 0.9, 0.2  # of an edge: what counts as one, and the least step that is a part of one
 _NOISE = 0.01  # share of the variance that no hint explains, not even at its own cell
 _MOST_CERTAIN = 0.98  # of the variance; less keeps the logits of the product finite
 
@@ -51,9 +52,7 @@ class Neighbourhood:
             leak: conductance of each cell to no colour at all; None for a reach of the shorter side.
         """
         leak = 1 / min(lightness.shape) ** 2 if leak is None else leak
-        first, second, weights = _edges(lightness)
-        steps = lightness.ravel()[first] - lightness.ravel()[second]
-        weights *= np.exp(-(steps**2) / (2 * _STEP**2)) + _LEAST_WEIGHT
+        first, second, weights = _links(lightness)
         count = lightness.size
         links = sp.coo_matrix((weights, (first, second)), (count, count)).tocsr()
         links = links + links.T
@@ -71,17 +70,26 @@ class Neighbourhood:
         return found / (members.multiply(found.T)).sum(axis=1).A1
 
 
-def _edges(lightness):
-    """The pairs of neighbouring cells, eight for each, and weights that fall with their distance."""
-    cells = np.arange(lightness.size).reshape(lightness.shape)
-    pairs = [
-        (cells[:, :-1], cells[:, 1:], 1.0),
-        (cells[:-1], cells[1:], 1.0),
-        (cells[:-1, :-1], cells[1:, 1:], 0.5**0.5),
-        (cells[:-1, 1:], cells[1:, :-1], 0.5**0.5),
-    ]
-    first, second = (np.concatenate([pair[k].ravel() for pair in pairs]) for k in (0, 1))
-    return first, second, np.concatenate([np.full(pair[0].size, pair[2]) for pair in pairs])
+def _links(lightness):
+    """The pairs of neighbouring cells, eight for each, and weights that fall with their distance and their step in L*.
+
+    An edge may lie within a cell, whose lightness is then between those of both sides. So a step counts as an edge if
+    it is part of one that is an edge together with the next cell.
+    """
+    height, width = lightness.shape
+    cells, found = np.arange(lightness.size).reshape(lightness.shape), []
+    for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        first = cells[: height - down, max(0, -right) : width - max(0, right)].ravel()
+        rows, columns = np.divmod(first, width)
+        before, here, there, after = (
+            lightness[np.clip(rows + k * down, 0, height - 1), np.clip(columns + k * right, 0, width - 1)]
+            for k in (-1, 0, 1, 2)
+        )
+        step, far = abs(there - here), np.maximum(abs(there - before), abs(after - here))
+        is_edge = (far > _NEARLY * EDGE) & (step > _PART * far)
+        weights = np.where(is_edge, 0, np.exp(-(step**2) / (2 * _STEP**2))) + _LEAST_WEIGHT
+        found.append((first, first + down * width + right, weights / np.hypot(down, right)))
+    return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
 
 class Spreading:

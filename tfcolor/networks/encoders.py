@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfcolor.networks.layers import TrainingPass, initial_filter
+from tfcolor.networks.layers import TrainingPass, initial_filter, with_bias
 from tfcolor.networks.pretrained import read_weights
 from tfcolor.ops.convolution import conv2d
 from tfcolor.ops.depthwise import depthwise_conv2d
@@ -110,7 +110,7 @@ class ScaledConvolution(tf.Module):
         """Convolve x [B, H, W, channels_in] in its own dtype -> [B, H / stride, W / stride, channels_out]."""
         is_frozen = training is None and self._constants
         filters, bias = map(tf.constant, self._constants) if is_frozen else (self.filter * self.scale, self.bias)
-        return tf.nn.bias_add(self._convolve(x, filters), tf.cast(bias, x.dtype))
+        return with_bias(self._convolve(x, filters), bias, training)
 
     def _convolve(self, x, filters):
         if self._depthwise:

@@ -53,6 +53,15 @@ def initial_filter(shape: list[int], seed: tf.Tensor, deviation: float) -> tf.Te
     return tf.random.stateless_normal(shape, seed, stddev=deviation) if _draws.get() else tf.zeros(shape)
 
 
+def with_bias(x: tf.Tensor, bias: tf.Tensor, training: TrainingPass | None) -> tf.Tensor:
+    """Add a bias [C] to x [..., C], in the dtype of x."""
+    bias = tf.cast(bias, x.dtype)
+    if training is None:
+        return tf.nn.bias_add(x, bias)  # which TensorFlow merges with a convolution before it
+    # On a CPU, the gradient of `bias_add` in bfloat16 sums in bfloat16, and stops growing at 256 times its terms.
+    return x + bias
+
+
 class Convolution(tf.Module):
     """A convolution, by default 3x3 and VALID with a bias."""
 
@@ -108,7 +117,7 @@ class Convolution(tf.Module):
         is_frozen = training is None and self._constants
         filters, *bias = map(tf.constant, self._constants) if is_frozen else self.weights.values()
         y = conv2d(x, filters, **self._geometry)
-        y = tf.nn.bias_add(y, tf.cast(*bias, y.dtype)) if bias else y
+        y = with_bias(y, *bias, training) if bias else y
         if training is not None:
             training.observe(self, x, y)
         return y

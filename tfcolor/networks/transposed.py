@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfcolor.networks.layers import TrainingPass, initial_filter
+from tfcolor.networks.layers import TrainingPass, initial_filter, with_bias
 from tfcolor.ops.convolution import conv2d_transpose
 
 
@@ -35,5 +35,4 @@ class TransposedConvolution(tf.Module):
     def __call__(self, x: tf.Tensor, training: TrainingPass | None = None) -> tf.Tensor:
         """Enlarge x [B, H, W, channels_in] in its own dtype -> [B, 2 H, 2 W, channels_out]."""
         y = conv2d_transpose(x, self.filter)
-        # Not `bias_add`: its gradient in bfloat16 sums in bfloat16 on a CPU, and stops growing at 256 times its terms.
-        return y if self.bias is None else y + tf.cast(self.bias, y.dtype)
+        return y if self.bias is None else with_bias(y, self.bias, training)
