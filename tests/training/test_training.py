@@ -87,18 +87,36 @@ def uninterrupted(photos_folder, tmp_path_factory):
     return run
 
 
-@pytest.mark.slow
-def test_a_killed_run_resumes_to_bit_identical_weights(photos_folder, uninterrupted, tmp_path):
-    run = tmp_path / "killed"
-    process = start(command(photos_folder, run, "--steps", 160))
+def kill_and_resume(photos_folder, run, *options):
+    """Kill a run after its first checkpoint, and let it go on to its end."""
+    process = start(command(photos_folder, run, *options))
     deadline = time.monotonic() + 120
     while not (run / "checkpoint.npz").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not (run / "model.json").exists(), "the run was over before it could be killed"
-    output = finish(start([*command(photos_folder, run), "--resume"]))
+    output = finish(start([*command(photos_folder, run, *options), "--resume"]))
     assert "from step 0" not in output
+
+
+# Batch normalization, dropout and self-attention of both networks, with an optimizer each.
+ADVERSARIAL = ["--network", "pix2pix", "--depth", "6", "--width", "0.0625", "--patch", "64", "--attention", "both"]
+
+
+@pytest.mark.slow
+def test_a_killed_adversarial_run_resumes_to_bit_identical_weights(photos_folder, tmp_path):
+    finish(start(command(photos_folder, tmp_path / "whole", *ADVERSARIAL, "--steps", 120)))
+    kill_and_resume(photos_folder, tmp_path / "killed", *ADVERSARIAL, "--steps", 120)
+    resumed, reference = weights_of(tmp_path / "killed"), weights_of(tmp_path / "whole")
+    for name, weight in reference.items():
+        np.testing.assert_array_equal(resumed[name], weight, err_msg=name)
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes_to_bit_identical_weights(photos_folder, uninterrupted, tmp_path):
+    run = tmp_path / "killed"
+    kill_and_resume(photos_folder, run, "--steps", 160)
     resumed, reference = weights_of(run), weights_of(uninterrupted)
     assert resumed.keys() == reference.keys()
     for name, weight in reference.items():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from tfcolor.color.lab import grayed, levels_to_lab, visible
 from tfcolor.evaluation.metrics import raw_auc
@@ -25,9 +26,7 @@ class Previews:
         spread = paths[:: max(1, len(paths) // _MAX_PHOTOS)]
         for _, photo in read_photos(spread):
             if isinstance(photo, Photo) and min(photo.rgb.shape[:2]) > 4 * max(network.context, 8):
-                rgb = reduced(photo.rgb)
-                height, width = (side // network.multiple * network.multiple for side in rgb.shape[:2])
-                self._photos.append(rgb[:height, :width])
+                self._photos.append(_cut(reduced(photo.rgb), network.multiple))
             if len(self._photos) == _MAX_PHOTOS:
                 break
 
@@ -45,6 +44,16 @@ class Previews:
         columns, numbers = zip(*(look_at(network, self.objective, rgb) for rgb in self._photos), strict=True)
         rows = [[(caption, column[caption]) for column in columns] for caption in columns[0]]
         return sheet(rows), {name: float(np.mean([n[name] for n in numbers])) for name in numbers[0]}
+
+
+def _cut(rgb, multiple):
+    """Cut a picture to sides that are multiples; a smaller one is enlarged first."""
+    scale = multiple / min(rgb.shape[:2])
+    if scale > 1:
+        height, width = (max(multiple, round(scale * side)) for side in rgb.shape[:2])
+        rgb = np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BICUBIC))
+    height, width = (side // multiple * multiple for side in rgb.shape[:2])
+    return rgb[:height, :width]
 
 
 def look_at(network: Network, objective: Objective, rgb: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, float]]:
