@@ -1,10 +1,12 @@
 """Compare whole systems: networks and objectives of several sources, trained for the same time on the same photographs.
 
+python -m benchmarks.studies.systems --dataset photos speed     measure how long their steps take
 python -m benchmarks.studies.systems --dataset photos           do the missing runs, then report
 python -m benchmarks.studies.systems --dataset photos report    report the saved results
 
-The runs take all cores, one after the other; let nothing else run, since speed decides how much a system learns. They
-are measured on test photographs. The report prints tables, and writes tables.md and sheet.png into the output folder.
+The runs take all cores, one after the other. How many steps a system may take in the given minutes is measured first,
+in about a minute each; let nothing else run meanwhile. The models are measured on test photographs. The report prints
+tables, and writes tables.md and sheet.png into the output folder.
 """
 
 import argparse
@@ -15,6 +17,7 @@ from typing import Any
 
 from benchmarks.studies import encoders
 from benchmarks.studies.processes import file_name, run_in_processes
+from benchmarks.studies.speed import SpeedRun, measure_speed, steps_in
 from benchmarks.studies.subset import thinned
 from benchmarks.studies.training import as_arguments, trained
 from tfcolor.data import datasets
@@ -42,6 +45,7 @@ SYSTEMS: dict[str, dict[str, Any]] = {
     "zhang": {"network": "zhang", "width": 0.25, **SCENE},
     "default": encoders.BASE | SCENE,
 }
+_NOT_DECISIVE = ("data", "output", "seconds_per_photo")  # fields of a run that do not change what it learns
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,9 @@ class SystemRun:
 
     data: the dataset, as `train.py` takes it.
     fingerprint: of its training photographs.
+    minutes: of training, on a machine where nothing else runs.
+    steps: how many steps that is.
+    seconds_per_photo: time to colour a test photograph, measured before.
     photos: test photographs to measure, at most.
     """
 
@@ -58,6 +65,8 @@ class SystemRun:
     data: str
     fingerprint: str
     minutes: float
+    steps: int
+    seconds_per_photo: float
     photos: int
     output: Path
 
@@ -74,7 +83,7 @@ class SystemRun:
     @property
     def settings(self) -> dict:
         """What the result depends on."""
-        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("data", "output")}
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NOT_DECISIVE}
         return {"study": "systems", **own, "options": SYSTEMS[self.system]}
 
 
@@ -99,7 +108,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = console.Parser(__doc__)
     parser.prog = "python -m benchmarks.studies.systems"
     add = parser.add_argument
-    add("action", nargs="?", default="run", choices=("run", "report"), help="default: run")
+    add("action", nargs="?", default="run", choices=("run", "speed", "report"), help="default: run")
     add("--minutes", type=float, default=20.0, help="minutes of training for each run (default: 20)")
     add("--photos", type=int, default=300, help="test photographs to measure, at most (default: 300)")
     add("--seeds", type=int, default=1, help="runs of each system (default: 1)")
@@ -116,14 +125,22 @@ def main(arguments: list[str] | None = None) -> None:
     args = parse(arguments)
     chosen = chosen_systems(args.only)
     make_folder(args.output)
-    if args.action == "run":
+    if args.action != "report":
         for system in chosen:  # a wrong option must not appear after hours
             TrainingOptions.of(**known_options(SYSTEMS[system]))
         dataset = datasets.find(args.dataset, args.data_dir)
         check_splits(dataset)
         dataset, data = thinned(dataset, args.dataset, args.limit, args.output / "data")
+        speeds = measured_speeds(chosen, data, args)
+    if args.action == "speed":
+        return
+    if args.action == "run":
         runs = [
-            SystemRun(system, seed, data, dataset.split("train").fingerprint(), args.minutes, args.photos, args.output)
+            SystemRun(
+                *(system, seed, data, dataset.split("train").fingerprint(), args.minutes),
+                *(steps_in(args.minutes, speeds[system]["seconds_per_step"]), speeds[system]["seconds_per_photo"]),
+                *(args.photos, args.output),
+            )
             for seed in range(args.seeds)
             for system in chosen
         ]
@@ -131,6 +148,19 @@ def main(arguments: list[str] | None = None) -> None:
     from benchmarks.studies.systems_report import report
 
     report(args.output, list(SYSTEMS), args.pictures)
+
+
+def measured_speeds(systems: list[str], data: str, args: argparse.Namespace) -> dict[str, dict[str, float]]:
+    """Return `seconds_per_step` and `seconds_per_photo` of systems; those that are missing are measured."""
+    make_folder(args.output / "speed")
+    runs = []
+    for system in systems:
+        options = dict(SYSTEMS[system])
+        if options.get("bins") == SOM:
+            options["bins"] = str(som_bins(data, args.data_dir, args.output / "som"))
+        runs.append(SpeedRun(system, options, data, args.output / "speed"))
+    run_in_processes("measuring speed", runs, 1, measure_speed, args.data_dir, all_cores=True)
+    return {run.name: read_json(run.path) for run in runs}
 
 
 def chosen_systems(only: str | None) -> list[str]:
@@ -161,13 +191,14 @@ def do(run: SystemRun, data_dir: str | None) -> str:
 
     dataset = datasets.find(run.data, data_dir)
     folder = run.path.with_suffix("")
-    options = SYSTEMS[run.system] | {"dataset": run.data, "data_dir": data_dir, "minutes": run.minutes}
+    options = SYSTEMS[run.system] | {"dataset": run.data, "data_dir": data_dir, "steps": run.steps}
     if options.get("bins") == SOM:
         options["bins"] = som_bins(run.data, data_dir, run.output / "som")
     model = trained(options | {"seed": run.seed}, folder)
     make_folder(run.output / "pictures")
     save_pictures(folder, dataset, run.output / "pictures" / f"{run.name}.npz")
     measured = describe(folder, dataset, run.photos, run.output / "data")
+    measured["seconds_per_photo"] = run.seconds_per_photo
     write_json(run.path, run.settings | training_of(model) | measured)
     return ", ".join(f"raw AuC {numbers['raw_auc']:.2f} %" for numbers in measured["measured"].values())
 

@@ -130,8 +130,8 @@ def made_result(folder, system, seed=0, minutes=2.0, **changed):
     metrics = dict.fromkeys(("raw_auc", "bounded_auc", "psnr", "ciede2000"), 80.0 + seed)
     metrics |= {"colourfulness": 30.0, "true_colourfulness": 34.5, "brown": 60.0, "true_brown": 25.0}
     metrics |= {"colored": 40.0, "true_colored": 50.0}
-    result = SystemRun(system, seed, "photos", "abc", minutes, 300, folder)
-    content = result.settings | {"steps": 100, "samples": 1600, "batch_size": 16, "seconds": 120.0}
+    result = SystemRun(system, seed, "photos", "abc", minutes, 100, 0.125, 300, folder)
+    content = result.settings | {"samples": 1600, "batch_size": 16, "seconds": 120.0}
     content |= {"parameters": 1_234_567, "photographs": 280, "seconds_per_photo": 0.125, "gray": metrics}
     T = ("0.38", "1") if system == "zhang" else ("",)
     result.path.write_text(json.dumps(content | {"measured": dict.fromkeys(T, metrics)} | changed))
@@ -216,9 +216,11 @@ class TestCommand:
         assert run(systems.main, *arguments) == 0
         found = {path.stem: json.loads(path.read_text()) for path in tmp_path.glob("*.json")}
         assert found.keys() == {"valid8-0", "regression-0"}
-        for result in found.values():
-            assert (result["steps"], result["samples"]) == (20, 40)
-            assert result["parameters"] > 0
+        for name, result in found.items():
+            speed = json.loads((tmp_path / "speed" / f"{name.removesuffix('-0')}.json").read_text())
+            assert result["steps"] == max(1, round(0.06 / speed["seconds_per_step"]))
+            assert result["samples"] == 2 * result["steps"] and result["parameters"] > 0
+            assert result["seconds_per_photo"] == speed["seconds_per_photo"] > 0
         assert (tmp_path / "sheet.png").exists()
         monkeypatch.setattr(systems, "do", None)
         assert run(systems.main, *arguments) == 0  # nothing is missing
