@@ -110,6 +110,7 @@ def changed(page, before):
 
 
 def click(page, x, y):
+    page.locator(".surface").scroll_into_view_if_needed()
     box = page.locator(".surface").bounding_box()
     page.mouse.click(box["x"] + box["width"] * (x + 0.5) / 280, box["y"] + box["height"] * (y + 0.5) / 200)
     page.locator(".swatches button").first.wait_for()
@@ -171,6 +172,40 @@ def test_sliders_undo_and_the_line_between_gray_and_colour(page, photo):
     page.get_by_role("button", name="Undo").click()
     assert changed(page, third) == second
     assert page.get_by_text("No hints yet.").is_visible()
+
+
+def test_candidates_and_an_explanation_are_shown(page, photo):
+    choose(page, photo)
+    before = shown(page)
+    page.get_by_text("Other colourings").click()
+    page.get_by_role("button", name="candidates").click()
+    page.locator("#candidates img").first.wait_for()
+    alternatives = page.locator("#candidates img").evaluate_all("images => images.map(image => image.alt)")
+    assert len(alternatives) == len({*alternatives}) >= 2
+    page.get_by_label("candidate 2", exact=True).check()
+    other = changed(page, before)
+    page.get_by_label("with hints", exact=True).check()
+    assert changed(page, other) == before
+    click(page, 100, 80)
+    page.get_by_text("Why these colours?").click()
+    page.get_by_role("button", name="Explain the chosen place").click()
+    page.get_by_role("img", name="What the network predicts at 100,80").wait_for()
+
+
+def test_hints_and_sliders_need_no_mouse(page, photo):
+    choose(page, photo)
+    before = shown(page)
+    for label, value in (("X", "140"), ("Y", "100")):
+        page.get_by_label(label, exact=True).focus()
+        page.keyboard.press("Control+A")
+        page.keyboard.type(value)
+    page.get_by_role("button", name="Add the hint").focus()
+    page.keyboard.press("Enter")
+    page.get_by_text(" at 140,100").wait_for()
+    gray = changed(page, before)
+    page.get_by_label(re.compile("range slider for Strength")).focus()
+    page.keyboard.press("ArrowLeft")
+    assert changed(page, gray) != before
 
 
 def test_mistakes_are_messages(page, photo, tmp_path):
