@@ -4,9 +4,9 @@ python -m benchmarks.studies.systems --dataset photos speed     measure how long
 python -m benchmarks.studies.systems --dataset photos           do the missing runs, then report
 python -m benchmarks.studies.systems --dataset photos report    report the saved results
 
-The runs take all cores, one after the other. How many steps a system may take in the given minutes is measured first,
-in about a minute each; let nothing else run meanwhile. The models are measured on test photographs. The report prints
-tables, and writes tables.md and sheet.png into the output folder.
+How many steps a system may take in the given minutes of all cores is measured first, in about a minute each; let nothing
+else run meanwhile. The runs themselves may then be disturbed, and several may run at a time. The models are measured on
+test photographs. The report prints tables, and writes tables.md and sheet.png into the output folder.
 """
 
 import argparse
@@ -56,6 +56,7 @@ class SystemRun:
     fingerprint: of its training photographs.
     minutes: of training, on a machine where nothing else runs.
     steps: how many steps that is.
+    precision: of the convolutions, as it was chosen then.
     seconds_per_photo: time to colour a test photograph, measured before.
     photos: test photographs to measure, at most.
     """
@@ -66,6 +67,7 @@ class SystemRun:
     fingerprint: str
     minutes: float
     steps: int
+    precision: str
     seconds_per_photo: float
     photos: int
     output: Path
@@ -98,7 +100,7 @@ def add_options(parser: argparse.ArgumentParser, output: str) -> None:
 
 def check(args: argparse.Namespace) -> None:
     """Raise InputError for numbers that are not positive."""
-    for name in ("limit", "minutes", "photos", "seeds"):
+    for name in ("limit", "minutes", "photos", "seeds", "workers"):
         if not getattr(args, name, 1) > 0:
             raise InputError(f"--{name} must be above 0, got {getattr(args, name)}")
 
@@ -111,6 +113,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("action", nargs="?", default="run", choices=("run", "speed", "report"), help="default: run")
     add("--minutes", type=float, default=20.0, help="minutes of training for each run (default: 20)")
     add("--photos", type=int, default=300, help="test photographs to measure, at most (default: 300)")
+    add("--workers", type=int, default=1, help="runs at a time, each on one core if there are several (default: 1)")
     add("--seeds", type=int, default=1, help="runs of each system (default: 1)")
     add("--only", metavar="NAMES", help="systems to run, with commas between (default: all)")
     add("--pictures", type=Path, metavar="FILE", help="also write a sheet of scikit-image's photographs, a JPEG")
@@ -138,20 +141,20 @@ def main(arguments: list[str] | None = None) -> None:
         runs = [
             SystemRun(
                 *(system, seed, data, dataset.split("train").fingerprint(), args.minutes),
-                *(steps_in(args.minutes, speeds[system]["seconds_per_step"]), speeds[system]["seconds_per_photo"]),
-                *(args.photos, args.output),
+                *(steps_in(args.minutes, speeds[system]["seconds_per_step"]), speeds[system]["precision"]),
+                *(speeds[system]["seconds_per_photo"], args.photos, args.output),
             )
             for seed in range(args.seeds)
             for system in chosen
         ]
-        run_in_processes("training", runs, 1, do, args.data_dir, all_cores=True)
+        run_in_processes("training", runs, args.workers, do, args.data_dir, all_cores=args.workers == 1)
     from benchmarks.studies.systems_report import report
 
     report(args.output, list(SYSTEMS), args.pictures)
 
 
 def measured_speeds(systems: list[str], data: str, args: argparse.Namespace) -> dict[str, dict[str, float]]:
-    """Return `seconds_per_step` and `seconds_per_photo` of systems; those that are missing are measured."""
+    """Return `seconds_per_step`, `seconds_per_photo` and `precision` of systems; what is missing is measured."""
     make_folder(args.output / "speed")
     runs = []
     for system in systems:
@@ -192,6 +195,7 @@ def do(run: SystemRun, data_dir: str | None) -> str:
     dataset = datasets.find(run.data, data_dir)
     folder = run.path.with_suffix("")
     options = SYSTEMS[run.system] | {"dataset": run.data, "data_dir": data_dir, "steps": run.steps}
+    options |= {"precision": run.precision}
     if options.get("bins") == SOM:
         options["bins"] = som_bins(run.data, data_dir, run.output / "som")
     model = trained(options | {"seed": run.seed}, folder)
