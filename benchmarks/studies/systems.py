@@ -4,9 +4,9 @@ python -m benchmarks.studies.systems --dataset photos speed     measure how long
 python -m benchmarks.studies.systems --dataset photos           do the missing runs, then report
 python -m benchmarks.studies.systems --dataset photos report    report the saved results
 
-How many steps a system may take in the given minutes of all cores is measured first, in about a minute each; let nothing
-else run meanwhile. The runs themselves may then be disturbed, and several may run at a time. The models are measured on
-test photographs. The report prints tables, and writes tables.md and sheet.png into the output folder.
+How many steps a system may take in the given minutes of all cores is measured first, in half a minute each; let nothing
+else run meanwhile. The runs themselves may then be disturbed, and several may run at a time. The models are measured
+on test photographs. The report prints tables, and writes tables.md and sheet.png into the output folder.
 """
 
 import argparse
