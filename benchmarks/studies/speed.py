@@ -84,7 +84,7 @@ def measure_speed(run: SpeedRun, data_dir: str | None) -> str:
         colorizer.predict_ab(lightness)
         times.append(time.perf_counter() - started)
     found = {"seconds_per_step": float(np.median(seconds[1:])), "seconds_per_photo": float(np.median(times))}
-    write_json(run.path, run.settings | found | {"precision": parts.config["precision"]})
+    write_json(run.path, run.settings | found)
     return f"{found['seconds_per_step']:.3f} s a step, {found['seconds_per_photo']:.3f} s a photograph"
 
 

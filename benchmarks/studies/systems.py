@@ -27,7 +27,8 @@ from tfcolor.utils.errors import InputError
 from tfcolor.utils.files import make_folder, read_json, write_json
 
 WINDOW = 128  # pixels: the side of training windows
-SCENE = {"patch": WINDOW, "zoom": 1.5, "batch_size": 16}  # for networks that see whole scenes
+EQUAL = {"precision": "bfloat16"}  # for all: measured anew each time, it might differ
+SCENE = {"patch": WINDOW, "zoom": 1.5, "batch_size": 16, **EQUAL}  # for networks that see whole scenes
 PIX2PIX = {"network": "pix2pix", "width": 0.25, "depth": 7, **SCENE}
 SOM_UNITS = 16
 SOM = "som"  # stands for the file of a self-organizing map of the training photographs' colours
@@ -39,9 +40,9 @@ SYSTEMS: dict[str, dict[str, Any]] = {
     "pix2pix RGB": PIX2PIX | {"space": "rgb"},
     "pix2pix multi-scale": PIX2PIX | {"discriminators": 3},
     "pix2pix attention": PIX2PIX | {"attention": "both"},
-    "patch_mlp": {"network": "patch_mlp", "bins": SOM},
+    "patch_mlp": {"network": "patch_mlp", "bins": SOM, **EQUAL},
     "regression": {"network": "zhang", "width": 0.25, "objective": "regression", **SCENE},
-    "valid8": {"network": "valid8"},
+    "valid8": {"network": "valid8", **EQUAL},
     "zhang": {"network": "zhang", "width": 0.25, **SCENE},
     "default": encoders.BASE | SCENE,
 }
@@ -56,7 +57,6 @@ class SystemRun:
     fingerprint: of its training photographs.
     minutes: of training, on a machine where nothing else runs.
     steps: how many steps that is.
-    precision: of the convolutions, as it was chosen then.
     seconds_per_photo: time to colour a test photograph, measured before.
     photos: test photographs to measure, at most.
     """
@@ -67,7 +67,6 @@ class SystemRun:
     fingerprint: str
     minutes: float
     steps: int
-    precision: str
     seconds_per_photo: float
     photos: int
     output: Path
@@ -141,8 +140,8 @@ def main(arguments: list[str] | None = None) -> None:
         runs = [
             SystemRun(
                 *(system, seed, data, dataset.split("train").fingerprint(), args.minutes),
-                *(steps_in(args.minutes, speeds[system]["seconds_per_step"]), speeds[system]["precision"]),
-                *(speeds[system]["seconds_per_photo"], args.photos, args.output),
+                *(steps_in(args.minutes, speeds[system]["seconds_per_step"]), speeds[system]["seconds_per_photo"]),
+                *(args.photos, args.output),
             )
             for seed in range(args.seeds)
             for system in chosen
@@ -154,7 +153,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def measured_speeds(systems: list[str], data: str, args: argparse.Namespace) -> dict[str, dict[str, float]]:
-    """Return `seconds_per_step`, `seconds_per_photo` and `precision` of systems; what is missing is measured."""
+    """Return `seconds_per_step` and `seconds_per_photo` of systems; what is missing is measured."""
     make_folder(args.output / "speed")
     runs = []
     for system in systems:
@@ -195,7 +194,6 @@ def do(run: SystemRun, data_dir: str | None) -> str:
     dataset = datasets.find(run.data, data_dir)
     folder = run.path.with_suffix("")
     options = SYSTEMS[run.system] | {"dataset": run.data, "data_dir": data_dir, "steps": run.steps}
-    options |= {"precision": run.precision}
     if options.get("bins") == SOM:
         options["bins"] = som_bins(run.data, data_dir, run.output / "som")
     model = trained(options | {"seed": run.seed}, folder)

@@ -130,7 +130,7 @@ def made_result(folder, system, seed=0, minutes=2.0, **changed):
     metrics = dict.fromkeys(("raw_auc", "bounded_auc", "psnr", "ciede2000"), 80.0 + seed)
     metrics |= {"colourfulness": 30.0, "true_colourfulness": 34.5, "brown": 60.0, "true_brown": 25.0}
     metrics |= {"colored": 40.0, "true_colored": 50.0}
-    result = SystemRun(system, seed, "photos", "abc", minutes, 100, "float32", 0.125, 300, folder)
+    result = SystemRun(system, seed, "photos", "abc", minutes, 100, 0.125, 300, folder)
     content = result.settings | {"samples": 1600, "batch_size": 16, "seconds": 120.0}
     content |= {"parameters": 1_234_567, "photographs": 280, "seconds_per_photo": 0.125, "gray": metrics}
     T = ("0.38", "1") if system == "zhang" else ("",)
