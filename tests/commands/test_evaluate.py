@@ -281,7 +281,8 @@ def test_a_classifier_compares_coloured_and_true_pictures(run, tmp_path, classif
     assert parts == pytest.approx(distances, rel=1e-6)
 
 
-def test_a_classifier_on_which_the_model_is_built_is_refused(run, tmp_path):
-    model = write_model(tmp_path / "unet", "unet", encoder="lite0")
+@pytest.mark.parametrize(("network", "options"), [("unet", {"encoder": "lite0"}), ("gamma", {"width": 1 / 16})])
+def test_a_classifier_on_which_the_model_is_built_is_refused(run, tmp_path, network, options):
+    model = write_model(tmp_path / network, network, **options)
     status, _, err = run("--model", model, "--classifier", "lite0")
     assert status == 2 and "--classifier must not be lite0" in err

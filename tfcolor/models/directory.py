@@ -46,7 +46,7 @@ class ModelInfo:
     @property
     def encoders(self) -> set[str]:
         """Kinds of the pretrained encoders that the model uses."""
-        return {self.network.arguments["encoder"]} if "encoder" in self.network.arguments else set()
+        return {self.network.arguments.get("encoder"), self.network.spec.classifier} - {None}
 
     @property
     def gives_lightness(self) -> bool:

@@ -26,6 +26,7 @@ class NetworkSpec:
     least_outputs: smallest number of outputs that it can have.
     sides: of `patch`, `smallest_patch` and `multiple`, those that depend on the arguments, as a function of them.
     defaults: options of training, and its objective, whose defaults are others for this network, by name.
+    classifier: kind of the pretrained classifier that it asks, if it has one.
     """
 
     class_name: str
@@ -36,6 +37,7 @@ class NetworkSpec:
     least_outputs: int = 1
     sides: Callable[[Mapping[str, Any]], Mapping[str, int]] = lambda arguments: {}
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    classifier: str | None = None
 
     def with_sides(self, arguments: Mapping[str, Any]) -> "NetworkSpec":
         """Return the specification for certain arguments."""
@@ -73,7 +75,9 @@ HIDDEN = Option(100, "number of hidden units", holds=lambda x: 1 <= x <= 1000, r
 # Options that discriminators have too, see `objectives.registry`.
 NORM = Option("batch", "normalization of pix2pix and of discriminators", choices=("batch", "instance"))
 ATTENTION = Option(
-    "none", "where self-attention is", choices=("none", "generator", "discriminator", "both"), metavar="WHERE"
+    "none",
+    "where self-attention is; the generator is the network",
+    choices=("none", "generator", "discriminator", "both"),
 )
 _AUTO_ENCODER = {"objective": "regression", "bound": 128}  # Wallner's
 _ADVERSARIAL = {"objective": "adversarial", "learning_rate": 2e-4, "beta1": 0.5, "beta2": 0.999, "batch_size": 16}
@@ -114,6 +118,7 @@ NETWORKS = {
         multiple=8,
         options={"vector": VECTOR, "width": WIDTH},
         defaults=_AUTO_ENCODER,
+        classifier="lite0",
     ),
     "pix2pix": NetworkSpec(
         "Pix2Pix",
