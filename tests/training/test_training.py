@@ -641,6 +641,7 @@ def test_a_network_that_is_wired_right_learns_a_photograph_by_heart(photos_folde
         (["--overfit", 99], "has 12 photographs for training, not 99"),
         (["--overfit", 1, "--resume"], "give --overfit or --resume, not both"),
         (["--overfit", 1, "--minutes", 1], "give --overfit or --minutes, not both"),
+        (["--overfit", 1, "--network", "patch_mlp", "--objective", "adversarial"], "at least 24 pixels a side"),
     ],
 )
 def test_what_overfitting_cannot_do_is_refused(photos_folder, tmp_path, capsys, options, message):

@@ -76,8 +76,8 @@ class Adversarial(Objective):
         least = SMALLEST_SIDE * 2 ** (self._count - 1)
         if side < least:
             raise InputError(
-                f"`discriminators` {self._count} need outputs of at least {least} pixels a side, and windows of this "
-                f"`patch` give {side}; take a larger `patch`"
+                f"adversarial training with `discriminators` {self._count} takes outputs of at least {least} pixels a "
+                f"side, and windows of this `patch` give {side}; take a larger `patch`"
             )
 
     def targets(self, lab: tf.Tensor, network: type[Network]) -> tuple[tf.Tensor, ...]:

@@ -43,7 +43,10 @@ DOWNSAMPLING = Option(
     choices=("average", "point"),
 )
 BOUND = Option(
-    0, "largest |a| and |b|, which tanh of the outputs approaches; 0 for outputs without bound", choices=(0, 110, 128)
+    0,
+    "largest |a| and |b|, which tanh of the outputs approaches; 0 for outputs without bound; adversarial has one, "
+    "110 unless given",
+    choices=(0, 110, 128),
 )
 
 OBJECTIVES = {
@@ -103,6 +106,13 @@ class ObjectiveChoice(Choice):
 
     kind = "objective"
     known = OBJECTIVES
+
+    @property
+    def outputs(self) -> tuple[Any, ...]:
+        """What outputs stand for: where two objectives agree, one can go on with the last layer of the other."""
+        if "bound" not in self.arguments:
+            return (self.name,)
+        return self.arguments.get("space", "lab"), self.arguments["bound"]
 
     def make(self, bins: Any) -> Any:
         """Create the objective for these colour bins; imports TensorFlow."""

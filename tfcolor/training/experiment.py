@@ -119,7 +119,6 @@ def prepare(
     objective = options.objective.make(bins or count_bins(options, dataset))
     config = folder.read_config() if resume else _new_config(options, dataset, strategy)
     trainer = make_trainer(options, objective, strategy, config["precision"])
-    objective.check_side((options.data.patch - 2 * trainer.network.context) // trainer.network.stride)
     state = TrainingState()
     if resume and folder.checkpoint_path.exists():
         state = trainer.restore(folder.checkpoint_path)
@@ -225,7 +224,8 @@ def make_trainer(
     """Create the network of a run and its optimizers on a strategy.
 
     Raises:
-        InputError: if the batch size is not a multiple of the number of replicas, or the network needs more bins.
+        InputError: if the batch size is not a multiple of the number of replicas, the network needs more bins, or the
+            windows are too small for the objective.
     """
     how, replicas = options.optimization, strategy.num_replicas_in_sync
     if how.batch_size % replicas:
@@ -238,7 +238,7 @@ def make_trainer(
         return network, learners_of(objective, network, how.seed, how.encoder_rate, whole_encoder, maker)
 
     try:
-        return Trainer(
+        trainer = Trainer(
             make,
             how.batch_size,
             strategy,
@@ -256,6 +256,8 @@ def make_trainer(
             f"{bins.dataset} has {bins.num_bins} colour bins{at}, which {options.network.name} cannot take ({error}); "
             f"use {remedy}"
         ) from error
+    objective.check_side((options.data.patch - 2 * trainer.network.context) // trainer.network.stride)
+    return trainer
 
 
 def _window_source(options: TrainingOptions, dataset: Dataset, folder: Path | None) -> WindowSource:
@@ -299,12 +301,12 @@ def _new_config(options: TrainingOptions, dataset: Dataset, strategy: tf.distrib
 def _start_from(trainer: Trainer, options: TrainingOptions) -> None:
     """Start from the weights of a model with the same network, but a new optimizer.
 
-    If that model was trained for another objective, the last layer keeps its own initial weights.
+    If that model's outputs stand for something else, the last layer keeps its own initial weights.
     """
     folder = find_model(options.optimization.init)
     path, network = folder / "weights.npz", trainer.network
     arrays = read_weights(path)
-    if read_info(folder).objective.name != options.objective.name:
+    if read_info(folder).objective.outputs != options.objective.outputs:
         arrays |= {name: weight.numpy() for name, weight in network.last.weights.items()}
     check_names(path, arrays, set(network.saved))
     trainer.set_weights(arrays, path)
