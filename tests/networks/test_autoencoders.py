@@ -70,8 +70,6 @@ class TestTheClassifier:
         vectors = np.concatenate([network.encoder(gray) for gray in grays])
         spread = vectors - vectors.mean(axis=0)
         assert np.linalg.norm(spread, axis=1).min() > 0.3 * np.linalg.norm(vectors, axis=1).max()
-        outputs = [network(tf.fill([1, 32, 32, 1], 50.0) + 0 * gray[0, 0, 0, 0]) for gray in grays]
-        assert np.abs(outputs[0] - outputs[1]).max() == 0  # equal pictures have equal vectors
 
     @needs_weights
     def test_it_knows_what_a_cat_and_a_cup_are(self):

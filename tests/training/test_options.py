@@ -124,6 +124,14 @@ def test_an_option_of_one_network_says_so_in_its_help():
     assert OPTIONS["width"].help.endswith("(unet, zhang, beta, gamma, pix2pix, adversarial)")
 
 
+def test_the_help_tells_choices_and_the_defaults_of_networks():
+    shown = argparse.ArgumentParser()
+    add_options(shown)
+    shown = " ".join(shown.format_help().split())
+    assert "--attention {none,generator,discriminator,both}" in shown
+    assert "(regression for beta and gamma, adversarial for pix2pix) (default: classification)" in shown
+
+
 def test_only_the_options_given_are_there():
     """Resuming compares what was given; a default is not given."""
     assert parsed() == {}
@@ -296,7 +304,7 @@ def test_what_network_and_discriminators_share_goes_to_both():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"network": "unet", "objective": "adversarial", "attention": "both"}, "not for unet, which has no generator"),
+        ({"network": "unet", "objective": "adversarial", "attention": "both"}, "unet, which has no self-attention"),
         ({"network": "pix2pix", "objective": "regression", "attention": "discriminator"}, "has no discriminator"),
         ({"network": "valid8", "attention": "both"}, "`attention` is not for valid8"),
         ({"network": "pix2pix", "depth": 7, "patch": 64}, "at least 128 and a multiple of 128 for pix2pix"),

@@ -138,10 +138,12 @@ class TrainingOptions:
         """Check the groups against each other, and fill in the default side of the windows."""
         spec = self.network.spec.with_sides(self.network.arguments)
         self._check_attention()
-        if self.optimization.encoder_rate and "encoder" not in self.network.arguments:
-            raise InputError(f"`encoder_rate` is not for {self.network.name}, which has no encoder; leave it out")
-        if self.optimization.initialization == "scratch" and "encoder" not in self.network.arguments:
-            raise InputError(f"`initialization` scratch is not for {self.network.name}, which has no encoder; take he")
+        if "encoder" not in self.network.arguments:
+            lacking = f"is not for {self.network.name}, which has no encoder to train"
+            if self.optimization.encoder_rate:
+                raise InputError(f"`encoder_rate` {lacking}; leave it out")
+            if self.optimization.initialization == "scratch":
+                raise InputError(f"`initialization` scratch {lacking}; take he")
         outputs = self.objective.spec.num_outputs
         if outputs is not None and outputs < spec.least_outputs:
             raise InputError(
@@ -155,9 +157,12 @@ class TrainingOptions:
     def _check_attention(self) -> None:
         """Raise InputError if attention is wanted where there is none."""
         wanted = {**self.objective.arguments, **self.network.arguments}.get("attention", "none")
-        for group, place in ((self.network, "generator"), (self.objective, "discriminator")):
+        places = (("generator", self.network, "self-attention"), ("discriminator", self.objective, "discriminator"))
+        for place, group, lacking in places:
             if wanted in (place, "both") and "attention" not in group.arguments:
-                raise InputError(f"`attention` {wanted} is not for {group.name}, which has no {place}; choose another")
+                raise InputError(
+                    f"`attention` {wanted} is not for {group.name}, which has no {lacking}; choose another"
+                )
 
     @classmethod
     def of(cls, **given: Any) -> "TrainingOptions":
@@ -229,11 +234,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     for title, options in groups.items():
         group = parser.add_argument_group(title)
         for name in [name for name in options if name not in added]:
-            others = [f"{spec.defaults[name]} for {key}" for key, spec in NETWORKS.items() if name in spec.defaults]
-            note = f" ({', '.join(others)})" if others else ""
-            each = replace(options[name], help=options[name].help + note)
+            each = replace(options[name], help=options[name].help + _other_defaults(name))
             each.add_to(group, name, "--lambda" if name == "uniform_share" else None)
             added.add(name)
+
+
+def _other_defaults(name: str) -> str:
+    """The defaults that networks set, for the help of an option: ' (regression for beta and gamma)'."""
+    owners: dict[Any, list[str]] = {}
+    for network, spec in NETWORKS.items():
+        if name in spec.defaults:
+            owners.setdefault(spec.defaults[name], []).append(network)
+    parts = [f"{value} for {' and '.join(networks)}" for value, networks in owners.items()]
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def settle(given: dict[str, Any]) -> TrainingOptions:
