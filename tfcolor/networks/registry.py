@@ -55,7 +55,7 @@ BATCH_NORM = Option(False, "batch normalization before each activation (zhang al
 ENCODER = Option("lite0", "pretrained encoder, an EfficientNet", choices=("lite0", "lite1", "lite2"))
 WIDTH = Option(
     1.0,
-    "factor of the channels, of unet: of its decoder",
+    "factor of the channels; for unet, of its decoder's",
     holds=lambda x: 0 < x <= 8,
     rule="in (0, 8]",
 )

@@ -58,7 +58,8 @@ def overfit(options: TrainingOptions, paths: list[Path], bins: Bins, folder: Pat
         for (rate, schedule), curve in curves.items()
     ]
     print_table(
-        f"{len(paths)} photograph(s), {steps} steps; the entropy of the targets is {least:.3f}",
+        f"{len(paths)} photograph(s), {steps} steps"
+        + (f"; the entropy of the targets is {least:.3f}" if least else ""),
         ["learning rate", "reduction", "first loss", "last loss"],
         rows,
     )
@@ -85,7 +86,7 @@ def _plot(curves: dict[tuple[float, str], list[float]], least: float, num_photos
             axes.axhline(least, color="0.5", linestyle=":", label="entropy of the targets")
         axes.set(title=f"learning rate {SCHEDULES[schedule]}", xlabel="step", yscale="log")
         axes.grid(alpha=0.3, which="both")
-    axes_of["constant"].set_ylabel("loss, nats, mean of ten steps")
+    axes_of["constant"].set_ylabel(f"loss, {'nats, ' if least else ''}mean of ten steps")
     axes_of["constant"].legend(title="learning rate")
     figure.suptitle(f"A network learns {num_photos} photograph{'s' if num_photos > 1 else ''} by heart")
     save_figure(figure, path)
