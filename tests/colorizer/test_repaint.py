@@ -13,7 +13,9 @@ from tfcolor.objectives.registry import ObjectiveChoice
 from tfcolor.utils import console
 from tfcolor.utils.errors import InputError
 
-GRAY = np.random.default_rng(0).integers(0, 256, [40, 56, 1], np.uint8).repeat(3, axis=2)
+GRAY = (
+    np.random.default_rng(0).integers(0, 256, [32, 56, 1], np.uint8).repeat(3, axis=2)
+)  # the shorter side is seen whole
 SMALL = {"depth": 5, "width": 1 / 16}
 
 
@@ -28,8 +30,8 @@ def test_lightness_stays_unless_it_is_repainted(rgb_model):
     lightness = lambda rgb: levels_to_lightness(tf.constant(rgb)).numpy()  # noqa: E731
     np.testing.assert_allclose(lightness(kept), lightness(GRAY), atol=1)
     colorizer = Colorizer.load(rgb_model)
-    padded = np.pad(lightness(GRAY), ((0, 24), (0, 8)), "symmetric")[None, ..., None]
-    painted = (np.tanh(colorizer.network(tf.constant(padded)))[0, :40, :56] + 1) / 2
+    padded = np.pad(lightness(GRAY), ((0, 0), (0, 8)), "symmetric")[None, ..., None]
+    painted = (np.tanh(colorizer.network(tf.constant(padded)))[0, :32, :56] + 1) / 2
     np.testing.assert_allclose(repainted, 255 * painted, atol=1.5)
     assert np.abs(lightness(repainted) - lightness(GRAY)).max() > 20
 

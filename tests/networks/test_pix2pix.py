@@ -49,6 +49,18 @@ class TestGenerator:
         assert lowest[0].shape == [1, 1, 1, 64]
         assert np.abs(lowest[0] - lowest[1]).max() > 1e-3 * np.abs(lowest[0]).max() > 0
 
+    def test_weights_that_training_never_reaches_are_zero(self):
+        """At 2^depth pixels the lowest filters see 2x2 places; every other weight must get a gradient."""
+        network = Pix2Pix(2, depth=5, width=1 / 8)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(network(lightness(32, 2), training_pass()) ** 2)
+        filters = {name: weight for name, weight in network.weights.items() if name.endswith("/filter")}
+        for name, gradient in tape.gradient(loss, filters).items():
+            reached = np.abs(gradient).max(axis=(2, 3)) > 0
+            zero = np.abs(filters[name]).max(axis=(2, 3)) == 0
+            assert (reached ^ zero).all(), name
+            assert zero.sum() == (12 if name in ("down5/filter", "up5/filter") else 0), name
+
     def test_dropout_draws_anew_in_each_step_and_never_in_prediction(self):
         network, x = Pix2Pix(2, depth=6, width=1 / 16), lightness(64)
         first, again, other = (network(x, training_pass(seed)) for seed in (1, 1, 2))

@@ -17,9 +17,12 @@ class Pix2Pix(Network):
 
     On the way down, `depth` 4x4 convolutions of stride 2 halve the sides. On the way up, as many transposed
     convolutions double them, each on the features before it and those of the same size from the way down. Every
-    layer but the first, the lowest and the last is normalized. All is as in the authors' PyTorch code, with three
+    layer but the first, the lowest and the last is normalized. All is as in the authors' PyTorch code, with four
     choices of ours: batch normalization uses moving averages in prediction and dropout is left out there, so that a
-    photograph has one result; and a lower depth leaves out layers of 512 channels, first those with dropout.
+    photograph has one result; a lower depth leaves out layers of 512 channels, first those with dropout; no bias comes
+    before a normalization, nor in the first and the lowest layer; and some weights start at zero, see `_zero_outside`.
+
+    It predicts at the size that leaves a single place in the middle, 2^depth pixels on the shorter side.
     """
 
     multiple = 256  # 2^depth
@@ -48,7 +51,7 @@ class Pix2Pix(Network):
             compute_dtype: dtype of the convolutions, float32 or bfloat16; variables stay float32.
         """
         super().__init__(name="pix2pix")
-        self.compute_dtype, self.multiple = compute_dtype, 2**depth
+        self.compute_dtype, self.multiple, self.working_size = compute_dtype, 2**depth, 2**depth
         seeds = (tf.random.fold_in([seed, 0], k) for k in range(1, 100))
         channels = [max(1, round(min(_CHANNELS * 2**k, _MOST_CHANNELS) * width)) for k in range(depth)]
         geometry = {"kernel_size": 4, "stride": 2, "padding": 1, "deviation": DEVIATION, "bias": False}
@@ -64,6 +67,8 @@ class Pix2Pix(Network):
             name, wide = f"up{k + 1}", channels[k] * (1 if k == depth - 1 else 2)
             convolution = TransposedConvolution(wide, channels[k - 1], next(seeds), name, False, DEVIATION)
             self._up.append([convolution, make_norm(norm, channels[k - 1], next(seeds), name)])
+        for lowest in (self._down[-1][0], self._up[0][0]):
+            _zero_outside(lowest.filter)
         self._num_dropout = max(0, depth - 5)
         self._attention = None
         if attention in ("generator", "both"):
@@ -92,6 +97,15 @@ class Pix2Pix(Network):
                 x = self._attention(x, training)
             x = tf.concat([x, skips.pop()], axis=-1)
         return tf.cast(self.last(tf.nn.relu(x), training), tf.float32)
+
+
+def _zero_outside(filters):
+    """Set the outer weights of a 4x4 filter to zero.
+
+    In windows of 2^depth pixels, the lowest filters see 2x2 places or make 2x2 of one. Their outer weights meet nothing
+    but padding, and so never learn. In longer pictures they would disturb all colours with what they began with.
+    """
+    filters.assign(tf.pad(filters[1:3, 1:3], [[1, 1], [1, 1], [0, 0], [0, 0]]))
 
 
 def _dropped(x, seed):
