@@ -52,3 +52,10 @@ def test_other_models_cannot_repaint(tmp_path, capsys):
     arguments = [tmp_path / "a.png", "--model", model, "--repaint", "--output", tmp_path / "out"]
     assert console.run(lambda: colorize.main([str(argument) for argument in arguments])) == 2
     assert "--repaint is for models that paint" in capsys.readouterr().err
+
+
+def test_repainting_does_not_smooth(rgb_model, tmp_path, capsys):
+    Image.fromarray(GRAY).save(tmp_path / "a.png")
+    arguments = [tmp_path / "a.png", "--model", rgb_model, "--repaint", "--chroma-smoothing", 4]
+    assert console.run(lambda: colorize.main([str(argument) for argument in arguments])) == 2
+    assert "give --repaint or --chroma-smoothing, not both" in capsys.readouterr().err

@@ -309,6 +309,7 @@ def test_what_network_and_discriminators_share_goes_to_both():
         ({"network": "valid8", "attention": "both"}, "`attention` is not for valid8"),
         ({"network": "pix2pix", "depth": 7, "patch": 64}, "at least 128 and a multiple of 128 for pix2pix"),
         ({"network": "beta", "gan": "lsgan"}, "`gan` is not for"),
+        ({"network": "pix2pix", "initialization": "xavier"}, "`initialization` is not for pix2pix"),
     ],
 )
 def test_what_nobody_takes_is_refused(given, message):

@@ -160,6 +160,8 @@ def main(arguments=None):
     info.check_predicts_distribution(asked | {"candidates": args.candidates or None})
     if args.repaint and not info.gives_lightness:
         raise InputError("--repaint is for models that paint red, green and blue (train.py --space rgb); leave it out")
+    if args.repaint and args.smoothing:
+        raise InputError("give --repaint or --chroma-smoothing, not both: colours are repainted as they are")
     decoding = info.decoding.replace(**given)
     existing = "skip" if args.resume else "replace" if args.overwrite or point else "refuse"
     work = worklist.find(args.inputs, folder, outputs, args.recursive, console.shard_of(args.shard), existing)

@@ -15,7 +15,8 @@ class Beta(Network):
 
     Twelve 3x3 convolutions, each but the last with a ReLU: down to an eighth of the sides and up to a half. The
     original enlarges its output once more, by repeating every pixel; with the mean colours of the blocks as targets the
-    gradients are the same. It also takes L* as it is; here it is scaled to [-1, 1].
+    gradients are the same. It also takes L* as it is, and starts from Glorot's weights; here L* is scaled to [-1, 1],
+    and the weights are He's.
     """
 
     stride = 2

@@ -24,7 +24,7 @@ class Gamma(Network):
 
     Eight 3x3 convolutions, down to an eighth of the sides; a 1x1 convolution of their features and the classifier's
     vector, the same at each place; and five 3x3 convolutions up to a half of the sides. Each but the last has a ReLU.
-    As in `beta`, the original's last enlargement is left out, and L* is scaled to [-1, 1].
+    As in `beta`, the original's last enlargement is left out, L* is scaled to [-1, 1], and the weights are He's.
     """
 
     stride = 2

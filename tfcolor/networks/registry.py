@@ -25,6 +25,7 @@ class NetworkSpec:
     options: the arguments of its constructor that a user chooses.
     least_outputs: smallest number of outputs that it can have.
     sides: of `patch`, `smallest_patch` and `multiple`, those that depend on the arguments, as a function of them.
+    own_weights: whether its initial weights are a part of its definition.
     defaults: options of training, and its objective, whose defaults are others for this network, by name.
     classifier: kind of the pretrained classifier that it asks, if it has one.
     """
@@ -36,6 +37,7 @@ class NetworkSpec:
     options: Mapping[str, Option] = field(default_factory=dict)
     least_outputs: int = 1
     sides: Callable[[Mapping[str, Any]], Mapping[str, int]] = lambda arguments: {}
+    own_weights: bool = False
     defaults: Mapping[str, Any] = field(default_factory=dict)
     classifier: str | None = None
 
@@ -127,6 +129,7 @@ NETWORKS = {
         multiple=256,
         options={"depth": DEPTH, "width": WIDTH, "norm": NORM, "attention": ATTENTION},
         sides=lambda arguments: dict.fromkeys(("patch", "smallest_patch", "multiple"), 2 ** arguments["depth"]),
+        own_weights=True,
         defaults=_ADVERSARIAL,
     ),
 }

@@ -144,6 +144,8 @@ class TrainingOptions:
                 raise InputError(f"`encoder_rate` {lacking}; leave it out")
             if self.optimization.initialization == "scratch":
                 raise InputError(f"`initialization` scratch {lacking}; take he")
+        if self.optimization.initialization in ("xavier", "data") and spec.own_weights:
+            raise InputError(f"`initialization` is not for {self.network.name}, which has initial weights of its own")
         outputs = self.objective.spec.num_outputs
         if outputs is not None and outputs < spec.least_outputs:
             raise InputError(

@@ -8,4 +8,4 @@ minutes on two cores of a server from 2023 with AVX512-BF16. docs/systems.md say
 beside the other systems.
 """
 
-STAGES = [{"dataset": "photos", "network": "gamma", "patch": 128, "zoom": 1.5, "batch_size": 64, "minutes": 20.0}]
+STAGES = [{"dataset": "photos", "network": "gamma", "patch": 128, "zoom": 1.5, "batch_size": 16, "minutes": 20.0}]
