@@ -135,7 +135,7 @@ def workplace(tmp_path, monkeypatch) -> Path:
         photograph(tmp_path / "data" / SCENES_FOLDER / f"forest_made{number}.jpg", number)
         photograph(tmp_path / "data" / SCENES_FOLDER / f"coast_made{number}.jpg", number + 40)
         photograph(tmp_path / "my-photos" / f"{number}.jpg", number + 80)
-    names = ("photo.jpg", "old-photo.jpg", "old/a.jpg", "old/deep/b.jpg", "album/c.png", "scans/d.tif")
+    names = ("photo.jpg", "old-photo.jpg", "faded.jpg", "old/a.jpg", "old/deep/b.jpg", "album/c.png", "scans/d.tif")
     for number, name in enumerate(names):
         photograph(tmp_path / name, number + 120)
     for name in ("camera", "astronaut"):

@@ -110,9 +110,10 @@ def changed(page, before):
 
 
 def click(page, x, y):
-    page.locator(".surface").scroll_into_view_if_needed()
-    box = page.locator(".surface").bounding_box()
-    page.mouse.click(box["x"] + box["width"] * (x + 0.5) / 280, box["y"] + box["height"] * (y + 0.5) / 200)
+    surface = page.locator(".surface")
+    box = surface.bounding_box()
+    # Waits until the surface has come to rest: a click meant for it must not hit a slider.
+    surface.click(position={"x": box["width"] * (x + 0.5) / 280, "y": box["height"] * (y + 0.5) / 200})
     page.locator(".swatches button").first.wait_for()
 
 

