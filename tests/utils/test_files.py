@@ -152,3 +152,11 @@ def test_strips_give_the_result_of_the_whole(shape):
     np.testing.assert_array_equal(by_rows(function, picture, other), np.stack([picture, picture ^ other], axis=-1))
     assert sum(heights) == shape[0]
     assert max(heights) * shape[1] <= max(2**20, shape[1])
+
+
+@pytest.mark.parametrize("read", [files.read_json, files.read_npz])
+def test_a_folder_in_place_of_a_file_is_said_in_words(read, tmp_path):
+    with pytest.raises(InputError) as raised:
+        read(tmp_path)
+    message = str(raised.value)
+    assert message.startswith(f"{tmp_path} cannot be read: ") and "Errno" not in message  # words depend on the system

@@ -5,7 +5,7 @@ SciPy's own k-means has no weights.
 
 import numpy as np
 
-STARTS = 4  # of which the best is taken
+STARTS = 4  # the best of them is kept
 MOST_STEPS = 300
 _TOLERANCE = 1e-3  # ab units: when no centre moves further, they have settled
 

@@ -8,7 +8,7 @@ they are: the differences have a further part, a multiple of the predicted ab th
 field at all cells is then estimated from the hints by Gaussian process regression (Rasmussen and Williams 2006, eq.
 2.25 and 2.26).
 
-The constants were fitted to 88 validation photographs of all kinds, colourfulness to 102;
+The constants were fitted to about 100 validation photographs of all kinds, colourfulness to 102;
 `python -m tfcolor evaluate --hints` measures them.
 """
 
@@ -128,7 +128,7 @@ class Spreading:
 
         factor = COLORFULNESS * near @ (at_hints * weights).sum(axis=1)
         shift = following @ weights + colorful * factor[:, None]
-        certainty = (following * np.linalg.solve(between, following.T).T).sum(axis=1)  # but for colourfulness
+        certainty = (following * np.linalg.solve(between, following.T).T).sum(axis=1)  # colourfulness left out
         certainty = np.clip(certainty, 0, _MOST_CERTAIN).reshape(self._shape)
         return HintField(shift.reshape(*self._shape, 2).astype(np.float32), certainty.astype(np.float32))
 

@@ -164,7 +164,7 @@ def read_routed(folder: Path) -> RoutedInfo:
 
 
 def _is_plain_name(name: Any) -> bool:
-    """Whether a name is that of a folder and leads nowhere else: a directory may come from a stranger."""
+    """Whether a name is a folder's name without a path; the directory may come from a stranger."""
     return isinstance(name, str) and name not in ("", ".", "..") and not {"/", "\\", "\0"} & {*name}
 
 

@@ -18,7 +18,7 @@ class Loss(NamedTuple):
 
     values: float32 [B, ...]; training lowers their mean over the batch on all replicas.
     plain: the same shape, without rebalancing weights, for reports.
-    parts: further tensors of this shape by name, of which the loss is made, for reports.
+    parts: the terms of the loss by name, tensors of the same shape, for reports.
     """
 
     values: tf.Tensor

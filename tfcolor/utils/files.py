@@ -175,7 +175,7 @@ def check_names(path: Path, content: dict[str, np.ndarray], keys: set[str]) -> N
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+    return (getattr(error, "strerror", None) or str(error)).partition("\n")[0]
 
 
 def check_folder(path: Path) -> None:
