@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
+from skimage.color import deltaE_ciede2000
 
 from tfcolor.color.decoding_options import Decoding
 from tfcolor.colorizer.colorizer import Colorizer
@@ -21,6 +22,7 @@ from tfcolor.utils.files import make_folder, read_npz, write_npz
 from tfcolor.utils.sheets import reduced
 
 TEMPERATURES = (0.38, 1.0)  # of networks that predict distributions: the default of all models, and the mean
+REPAINTED = "repainted"  # of networks that paint RGB: their pictures with a lightness of their own
 SHOWN = 8  # test photographs on the sheet
 SIDE = 160  # pixels: of the squares on sheets
 SAMPLE_SIDE = 288  # pixels: the longer side of scikit-image's photographs, near the size of training photographs
@@ -34,8 +36,17 @@ class Sums:
         self._pairs: dict[str, np.ndarray] = {}
 
     def add(self, truth: Truth, ab: np.ndarray, weights: PixelWeights) -> None:
-        """Add a photograph with predicted ab, float32 [H, W, 2]."""
-        pairs = measure_colors(truth, ab, painted(truth.lightness, ab), weights)
+        """Add a photograph with predicted ab, float32 [H, W, 2], and the lightness of the truth."""
+        self._add(truth, ab, measure_colors(truth, ab, painted(truth.lightness, ab), weights))
+
+    def add_picture(self, truth: Truth, rgb: np.ndarray, weights: PixelWeights) -> None:
+        """Add a photograph with a predicted picture, uint8 [H, W, 3], which has a lightness of its own."""
+        lab, true_lab = lab_of(rgb), np.concatenate([truth.lightness[..., None], truth.ab], axis=-1)
+        pairs = measure_colors(truth, lab[..., 1:], rgb, weights)
+        pairs["ciede2000"] = (deltaE_ciede2000(true_lab, lab).sum(), truth.lightness.size)
+        self._add(truth, lab[..., 1:], pairs)
+
+    def _add(self, truth, ab, pairs):
         for prefix, colors in (("", ab), ("true_", truth.ab)):
             brown, colored = brown_pixels(colors)
             pairs |= {f"{prefix}brown": (brown, colored), f"{prefix}colored": (colored, truth.lightness.size)}
@@ -63,12 +74,14 @@ def describe(folder: Path, dataset: Dataset, photos: int, cache: Path) -> dict[s
 
     Returns:
         `parameters`; `photographs`; `seconds_per_photo`, the median time to predict the colours of one photograph; the
-        metrics of gray pictures as `gray`; and `measured`: those of the model by T, or by '' for one colour a pixel.
+        metrics of gray pictures as `gray`; and `measured`: those of the model by T, or by '' for one colour a pixel,
+        and by 'repainted' with its own lightness if it paints RGB.
     """
     colorizer, weights = Colorizer.load(folder), pixel_weights(dataset, cache)
     decodings = decodings_of(colorizer)
     own, *others = decodings.values()
-    sums, gray, seconds = {name: Sums() for name in decodings}, Sums(), []
+    sums, repainted, gray, seconds = {name: Sums() for name in decodings}, Sums(), Sums(), []
+    painter = Colorizer.load(folder, repaint=True) if colorizer.objective.gives_lightness else None
     for _, truth in tracked_truths("measuring", dataset.some_of("test", photos)):
         gray.add(truth, np.zeros_like(truth.ab), weights)
         started = time.perf_counter()
@@ -77,6 +90,10 @@ def describe(folder: Path, dataset: Dataset, photos: int, cache: Path) -> dict[s
         colors = [first, *(colorizer.predict_many(truth.lightness, others) if others else [])]
         for each, ab in zip(sums.values(), colors, strict=True):
             each.add(truth, ab, weights)
+        if painter:
+            repainted.add_picture(truth, painter.colorize(truth.rgb), weights)
+    if painter:
+        sums[REPAINTED] = repainted
     return {
         "parameters": int(sum(np.prod(weight.shape) for weight in colorizer.network.weights.values())),
         "photographs": len(seconds),

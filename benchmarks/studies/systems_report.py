@@ -70,7 +70,7 @@ def colors_tables(groups: Groups) -> list[Table]:
     entries = {"gray": [first["gray"]]}
     for name, runs in groups.items():
         for T in runs[0]["measured"]:
-            entries[f"{name}, T = {T}" if T else name] = [run["measured"][T] for run in runs]
+            entries[entry_name(name, T)] = [run["measured"][T] for run in runs]
     accuracy, vividness = (
         [[name, *cells(columns, metrics)] for name, metrics in entries.items()] for columns in (ACCURACY, VIVIDNESS)
     )
@@ -82,6 +82,13 @@ def colors_tables(groups: Groups) -> list[Table]:
         (title, ["system", *ACCURACY], accuracy),
         (f"The same photographs: {notes}", ["system", *VIVIDNESS], vividness),
     ]
+
+
+def entry_name(system: str, measured: str) -> str:
+    """What the row of a system is called; `measured` is a key of `measured` as `systems_measuring.describe` has it."""
+    if measured == "repainted":
+        return f"{system}, its own lightness"
+    return f"{system}, T = {measured}" if measured else system
 
 
 def cells(columns: dict[str, Column], metrics: list[dict[str, float]]) -> list[str]:

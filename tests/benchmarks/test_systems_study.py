@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio
 
 from benchmarks.studies import systems, systems_measuring, systems_report
@@ -15,6 +16,7 @@ from benchmarks.studies.training import as_arguments
 from tests.made import write_model
 from tfcolor.data import datasets
 from tfcolor.evaluation.measuring import PixelWeights, Truth, lab_of
+from tfcolor.objectives.registry import ObjectiveChoice
 from tfcolor.utils import console
 from tfcolor.utils.errors import InputError
 from tfcolor.utils.files import write_npz
@@ -95,6 +97,26 @@ class TestMeasuring:
         pictures = [systems_measuring.painted(truth.lightness, ab) for ab in (brown, 0 * brown)]
         expected = np.mean([peak_signal_noise_ratio(rgb, picture) for picture in pictures])
         assert found["psnr"] == pytest.approx(expected)
+
+    def test_pictures_with_a_lightness_of_their_own(self):
+        rgb, other = RNG.integers(0, 256, (2, 16, 20, 3), dtype=np.uint8)
+        lab, other_lab = lab_of(rgb), lab_of(other)
+        truth, weights = Truth(rgb, lab[..., 0], lab[..., 1:]), PixelWeights(np.ones([22, 22]), np.ones([22, 22]))
+        sums = systems_measuring.Sums()
+        sums.add_picture(truth, other, weights)
+        found = sums.to_json()
+        assert found["psnr"] == pytest.approx(peak_signal_noise_ratio(rgb, other))
+        assert found["ciede2000"] == pytest.approx(deltaE_ciede2000(rgb2lab(rgb), rgb2lab(other)).mean(), rel=1e-3)
+        assert found["raw_auc"] == pytest.approx(
+            100 * (1 - np.linalg.norm(other_lab[..., 1:] - lab[..., 1:], axis=-1).clip(0, 150).mean() / 150)
+        )
+
+    def test_painters_of_rgb_are_measured_both_ways(self, photographs, tmp_path):
+        objective = ObjectiveChoice("adversarial", {"space": "rgb"})
+        model = write_model(tmp_path / "model", "pix2pix", objective=objective, width=1 / 16, depth=5)
+        found = systems_measuring.describe(model, datasets.find(str(photographs)), 2, tmp_path / "cache")["measured"]
+        assert list(found) == ["", "repainted"]
+        assert found[""]["ciede2000"] < found["repainted"]["ciede2000"]  # the lightness of an untrained network
 
     @pytest.mark.parametrize("objective", ["classification", "regression"])
     def test_models_are_described(self, photographs, tmp_path, objective):
