@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 # From the lowest floor to the highest: a module imports from its own package or from one below it.
 FLOORS = (
     *("utils", "ops", "color", "photographs", "networks", "data", "objectives"),
-    *("models", "colorizer", "evaluation", "training", "commands"),
+    *("models", "colorizer", "films", "evaluation", "training", "commands"),
 )
 # What commands need before they know that their arguments are right: importing TensorFlow takes seconds.
 WITHOUT_TENSORFLOW = (

@@ -102,7 +102,7 @@ def true_colors(colorizer: Any, lightness: np.ndarray, ab: np.ndarray) -> tuple[
     padded = tuple(slice(0, -(-side // network.multiple) * network.multiple) for side in sides)
     seen = cut_with_context(np.stack(planes, axis=-1)[None], padded, 0)
     cells = tf.nn.avg_pool2d(tf.constant(seen), network.stride, network.stride, "VALID")
-    source = ReducedOutputs(lambda x: cells, network, lightness[None], size)
+    source = ReducedOutputs.predicted(lambda x: cells, network, lightness[None], size)
     whole = tuple(slice(0, side) for side in lightness.shape)
     given = tf.constant(lightness[None, ..., None])
     filtered = source.colors("true", lambda x: x, given, whole, 0, slice(None))

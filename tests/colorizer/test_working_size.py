@@ -48,7 +48,7 @@ def test_the_shorter_side_is_reduced_to_the_working_size_and_panoramas_further(s
 
 def test_outputs_in_the_middle_of_cells_are_those_of_the_network(colorizer):
     lightness = picture(64, 96)
-    source = ReducedOutputs(colorizer._forward, colorizer.network, lightness[None], 64)
+    source = ReducedOutputs.predicted(colorizer._forward, colorizer.network, lightness[None], 64)
     found = source.at((slice(0, 64), slice(0, 96)))[0]
     expected = colorizer.network(INPUTS["gray"].from_lightness(tf.constant(lightness[None, ..., None])))[0]
     rows, columns = (np.arange(count) * 4 + 1.5 for count in (16, 24))  # the middles, between two pixels
@@ -102,7 +102,7 @@ def test_colours_follow_edges_of_lightness():
         stride, multiple = 4, 32
 
     outputs = tf.constant(np.stack([40 * (2 * cells - 1), 0 * cells], axis=-1)[None], tf.float32)
-    source = ReducedOutputs(lambda x: outputs, Network, lightness[None], 64)
+    source = ReducedOutputs.predicted(lambda x: outputs, Network, lightness[None], 64)
     place = (slice(0, 256), slice(0, 256))
     ab = source.colors("key", lambda x: x, tf.constant(lightness[None, ..., None]), place, 0, slice(None))[0].numpy()
     blurred = source.at(place)[0].numpy()

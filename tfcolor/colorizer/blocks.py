@@ -1,5 +1,6 @@
 """Square blocks of pixels: their mean predictions, and values of blocks brought back to pixels."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,15 +28,23 @@ def mean_shares(
     Returns:
         float32 [ceil(H / block), ceil(W / block), Q].
     """
+    return block_means(colorizer, lightness, block, lambda outputs: tf.nn.softmax(outputs + log_weights), tile)
+
+
+def block_means(
+    colorizer: "Colorizer", lightness: np.ndarray, block: int, values: Callable[[tf.Tensor], tf.Tensor], tile: int
+) -> np.ndarray:
+    """Compute the means over blocks of `values` of the outputs, which keep their shape; as `mean_shares`."""
+    channels = colorizer.objective.num_outputs
     height, width = (-(-side // block) for side in lightness.shape)
-    sums = np.zeros([height * width, colorizer.bins.num_bins], np.float32)
+    sums = np.zeros([height * width, channels], np.float32)
     counts = np.zeros(height * width, np.float32)
     for part in colorizer.tiles(lightness[None], tile):
         rows, columns = (np.arange(side.start, side.stop) // block for side in part.place)
         blocks = (rows[:, None] * width + columns).ravel()
         first, last = blocks.min(), blocks.max() + 1
-        shares = tf.reshape(tf.nn.softmax(part.outputs + log_weights), [-1, colorizer.bins.num_bins])
-        sums[first:last] += tf.math.unsorted_segment_sum(shares, blocks - first, last - first).numpy()
+        found = tf.reshape(values(part.outputs), [-1, channels])
+        sums[first:last] += tf.math.unsorted_segment_sum(found, blocks - first, last - first).numpy()
         counts += np.bincount(blocks, minlength=len(counts))
     return (sums / counts[:, None]).reshape(height, width, -1)
 

@@ -121,6 +121,11 @@ class Colorizer:
         graph = functools.partial(tf.function, autograph=False)
         compiled = functools.partial(graph, jit_compile=use_xla(xla) or None)
         self._forward = compiled(lambda x: network(from_lightness(x)), input_signature=[pictures])
+        if network.has_features:
+            self._features = compiled(
+                lambda x: tf.cast(network.features(from_lightness(x)), tf.float32), input_signature=[pictures]
+            )
+            self._outputs_of = compiled(network.outputs_of)
         self._decode = compiled(
             lambda x, log_weights, T: objective.to_ab(x + log_weights, T), input_signature=[outputs, weights, number]
         )
@@ -297,13 +302,31 @@ class Colorizer:
                 ab[part.place] = self.colors(part, decoding)[0]
         return found
 
-    def tiles(self, lightness: np.ndarray, tile: int = AUTO_TILE, margin: int = 0) -> Iterator[Tile]:
+    def features(self, lightness: np.ndarray) -> tf.Tensor:
+        """Return what the outputs are made of, each by a linear map; the outputs themselves if there is nothing else.
+
+        Args:
+            lightness: float32 [B, H, W, 1], L* in [0, 100], with sides that the network takes.
+
+        Returns:
+            float32 [B, H/stride, W/stride, C].
+        """
+        return self._features(lightness) if self.network.has_features else self._forward(lightness)
+
+    def outputs_of(self, features: tf.Tensor) -> tf.Tensor:
+        """Return the outputs, float32 [B, h, w, num_outputs], that belong to `features`, or to means of them."""
+        return self._outputs_of(features) if self.network.has_features else features
+
+    def tiles(
+        self, lightness: np.ndarray, tile: int = AUTO_TILE, margin: int = 0, source: ReducedOutputs | None = None
+    ) -> Iterator[Tile]:
         """Run the network over pictures of one size.
 
         Args:
             lightness: float32 [B, H, W], L* in [0, 100].
             tile: largest side of the tiles in pixels, at least 1.
             margin: pixels around each tile to predict as well, for smoothing.
+            source: outputs for these pictures that are there already; None to run the network.
 
         Yields:
             The tiles, row by row.
@@ -314,8 +337,10 @@ class Colorizer:
         _check_lightness(lightness)
         _check_tile(tile)
         lightness, network = lightness.astype(np.float32, copy=False), self.network
-        if self.working_size:
-            whole = ReducedOutputs(self._forward, network, lightness, self.working_size)
+        if source is not None:
+            whole = source
+        elif self.working_size:
+            whole = ReducedOutputs.predicted(self._forward, network, lightness, self.working_size)
             if pixelwise.is_large(lightness.size):
                 give_back()  # the network's features take as much memory as a large picture
         else:
@@ -326,11 +351,13 @@ class Colorizer:
                 context = cut_with_context(lightness, place, network.context + margin)
                 yield Tile(slice(None), place, self._forward(context[..., None]), around, margin)
                 continue
-            count = max(1, _BATCH_PIXELS // (around.shape[1] * around.shape[2]))
+            is_reduced = isinstance(whole, ReducedOutputs)
+            most_pixels = _BATCH_PIXELS * (network.stride if is_reduced else 1)
+            count = max(1, most_pixels // (around.shape[1] * around.shape[2]))
             for first in range(0, len(lightness), count):
                 which = slice(first, first + count)
-                source = whole if self.working_size else whole.at(place, margin, which)
-                yield Tile(which, place, source, around[which], margin)
+                outputs = whole if is_reduced else whole.at(place, margin, which)
+                yield Tile(which, place, outputs, around[which], margin)
 
     def decode(self, tile: Tile, temperature: float, uniform_share: float | None = None) -> tf.Tensor:
         """Decode a tile and its margin, without smoothing.

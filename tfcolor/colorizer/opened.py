@@ -71,7 +71,14 @@ class OpenedPhotograph:
     It may be used by one thread at a time.
     """
 
-    def __init__(self, colorizer: "Colorizer", lightness: np.ndarray, dtype: type, tile: int):
+    def __init__(
+        self,
+        colorizer: "Colorizer",
+        lightness: np.ndarray,
+        dtype: type,
+        tile: int,
+        source: ReducedOutputs | None = None,
+    ):
         """Run the network.
 
         Args:
@@ -79,8 +86,9 @@ class OpenedPhotograph:
             lightness: float32 [H, W], L* in [0, 100].
             dtype: type of the results, uint8 or uint16.
             tile: largest side of the tiles in pixels.
+            source: outputs that are there already, so that the network need not run.
         """
-        self.lightness = lightness
+        self.lightness, self._given = lightness, source
         self._colorizer, self._dtype, self._tile = colorizer, dtype, tile
         self._tiles: tuple[int, list[Tile]] | None = None  # a margin, and the tiles with it
         self._fields: tuple[Any, HintField | None] = (None, None)  # what hints and lambda the last field was for
@@ -194,8 +202,9 @@ class OpenedPhotograph:
         """The tiles with at least this margin; kept if they are not too large."""
         if self._tiles and self._tiles[0] == margin:
             return self._tiles[1]
-        parts = self._colorizer.tiles(self.lightness[None], self._tile, margin)
-        if self._colorizer.working_size or self.lightness.size * self._colorizer.objective.num_outputs <= _MOST_KEPT:
+        parts = self._colorizer.tiles(self.lightness[None], self._tile, margin, self._given)
+        is_reduced = self._given or self._colorizer.working_size
+        if is_reduced or self.lightness.size * self._colorizer.objective.num_outputs <= _MOST_KEPT:
             parts = list(parts)
             self._tiles = margin, parts
         return parts
@@ -235,7 +244,8 @@ class OpenedPhotograph:
     @cached_property
     def _source(self) -> ReducedOutputs | None:
         """The outputs at the working size, of networks that have one."""
-        return self._tiles[1][0].source if self._colorizer.working_size else None
+        source = self._tiles[1][0].source if self._tiles else None
+        return source if isinstance(source, ReducedOutputs) else None
 
     @property
     def _block(self) -> int:

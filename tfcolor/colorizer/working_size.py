@@ -34,6 +34,13 @@ def reduced_sides(height: int, width: int, size: int) -> tuple[int, int]:
     return max(1, round(scale * height)), max(1, round(scale * width))
 
 
+def reduced_pictures(lightness: np.ndarray, sides: tuple[int, int], multiple: int) -> np.ndarray:
+    """Reduce pictures float32 [B, H, W] to some sides, extended by mirror images to multiples: [B, h, w, 1]."""
+    small = np.stack([reduced(picture, sides) for picture in lightness])
+    padded = tuple(slice(0, -(-side // multiple) * multiple) for side in sides)
+    return cut_with_context(small, padded, 0)[..., None]
+
+
 class ReducedOutputs:
     """The outputs for pictures of one size, predicted at the working size.
 
@@ -42,7 +49,26 @@ class ReducedOutputs:
     cell: height and width of a cell in pixels of the pictures.
     """
 
-    def __init__(self, predict: Callable[[np.ndarray], tf.Tensor], network: Network, lightness: np.ndarray, size: int):
+    def __init__(
+        self, outputs: tf.Tensor, guide: tf.Tensor, stride: int, reduced: tuple[int, int], sides: tuple[int, int]
+    ):
+        """Take outputs that are there already.
+
+        Args:
+            outputs: float32 [B, h, w, C].
+            guide: the mean L* of the cells, float32 [B, h, w, 1].
+            stride: side of a cell in pixels of the reduced pictures.
+            reduced: height and width of the reduced pictures, without what was added to them.
+            sides: height and width of the pictures whose pixels get colours.
+        """
+        self.outputs, self.guide, self._sides = outputs, guide, sides
+        self.cell = [stride * length / side for length, side in zip(sides, reduced, strict=True)]
+        self._lines: dict[Hashable, tf.Tensor] = {}
+
+    @classmethod
+    def predicted(
+        cls, predict: Callable[[np.ndarray], tf.Tensor], network: Network, lightness: np.ndarray, size: int
+    ) -> "ReducedOutputs":
         """Predict.
 
         Args:
@@ -52,15 +78,10 @@ class ReducedOutputs:
             lightness: float32 [B, H, W], L* in [0, 100].
             size: the working size in pixels, see `reduced_sides`.
         """
-        self._sides = lightness.shape[1:]
-        sides = reduced_sides(*self._sides, size)
-        small = np.stack([reduced(picture, sides) for picture in lightness])
-        padded = tuple(slice(0, -(-side // network.multiple) * network.multiple) for side in sides)
-        seen = cut_with_context(small, padded, 0)[..., None]
-        self.outputs = predict(seen)
-        self.cell = [network.stride * length / side for length, side in zip(self._sides, sides, strict=True)]
-        self.guide = tf.nn.avg_pool2d(tf.constant(seen), network.stride, network.stride, "VALID")
-        self._lines: dict[Hashable, tf.Tensor] = {}
+        sides = reduced_sides(*lightness.shape[1:], size)
+        seen = reduced_pictures(lightness, sides, network.multiple)
+        guide = tf.nn.avg_pool2d(tf.constant(seen), network.stride, network.stride, "VALID")
+        return cls(predict(seen), guide, network.stride, sides, lightness.shape[1:])
 
     def at(self, place: Place, margin: int = 0, which: slice = slice(None)) -> tf.Tensor:
         """Return the outputs for pixels, interpolated linearly between the centres of cells.
@@ -98,8 +119,7 @@ class ReducedOutputs:
         if key not in self._lines:
             if len(self._lines) == _MOST_LINES:  # of a picture that stays open
                 self._lines.clear()
-            ab, guide = (_extended(x, border(RADIUS)) for x in (decode(self.outputs), self.guide))
-            self._lines[key] = tf.concat(lines(ab, guide, RADIUS), axis=-1)
+            self._lines[key] = _fitted(decode(self.outputs), self.guide)
         slope, offset = tf.split(self._interpolated(self._lines[key][which], place, margin), 2, axis=1)
         ab = slope * (lightness[:, None, ..., 0] - MIDDLE) + offset
         return tf.stack(tf.unstack(ab, axis=1), axis=-1)
@@ -121,9 +141,19 @@ class ReducedOutputs:
         return start, np.float32(np.maximum(0, 1 - distance))
 
 
+@tf.function(
+    input_signature=[tf.TensorSpec([None, None, None, 2]), tf.TensorSpec([None, None, None, 1])], autograph=False
+)
+def _fitted(ab: tf.Tensor, guide: tf.Tensor) -> tf.Tensor:
+    """Fit lines from lightness to colour: slopes and offsets, float32 [B, h, w, 4]."""
+    ab, guide = (_extended(x, border(RADIUS)) for x in (ab, guide))
+    return tf.concat(lines(ab, guide, RADIUS), axis=-1)
+
+
 def _extended(x: tf.Tensor, width: int) -> tf.Tensor:
     """Extend pictures [B, H, W, C] by their mirror images."""
-    rows, columns = (mirrored(np.arange(-width, side + width), side) for side in x.shape[1:3])
+    sides = (tf.shape(x)[axis] for axis in (1, 2))
+    rows, columns = (mirrored(tf.range(-width, side + width), side) for side in sides)
     return tf.gather(tf.gather(x, rows, axis=1), columns, axis=2)
 
 

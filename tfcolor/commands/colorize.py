@@ -1,4 +1,4 @@
-"""Colour photographs: python predict.py photo.jpg
+"""Colour photographs and films: python predict.py photo.jpg
 
 Takes files, folders and globs. Results have the same name and format, and go to the folder colorized. Without any
 file, it colours the photographs that come with scikit-image, as a demo.
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tfcolor import DEFAULT_MODEL
 from tfcolor.color.decoding_options import Decoding
+from tfcolor.films.options import CRF, WEIGHT, FilmOptions
 from tfcolor.photographs.formats import FORMATS
 from tfcolor.utils import console
 from tfcolor.utils.errors import InputError
@@ -23,6 +24,7 @@ EXAMPLES = {
     "photo.jpg --sweep 1,0.7,0.38": "a sheet of several T",
     "photo.jpg --candidates 4": "four different colourings",
     'photo.jpg --hint "120,80,#2b4f81"': "the colour at one pixel is known",
+    "film.mp4": "a film",
     "huge/ --recursive --shard 2/8 --resume": "the second of eight shares",
 }
 
@@ -35,6 +37,7 @@ def parse(arguments):
     add_file_options(parser.add_argument_group("files"))
     add_hints(parser.add_argument_group("hints"))
     add_looks(parser.add_argument_group("looking"))
+    add_film_options(parser.add_argument_group("films"))
     add_computing_options(parser.add_argument_group("computing"))
     return parser.parse_args(arguments)
 
@@ -47,7 +50,7 @@ def own_decoding():
 
 def add_common_options(parser, own):
     add = parser.add_argument
-    add("inputs", nargs="*", metavar="FILE", help="photographs, folders of them, or globs")
+    add("inputs", nargs="*", metavar="FILE", help="photographs, films, folders of them, or globs")
     add("--output", default="colorized", metavar="DIR", help="folder for the results (default: colorized)")
     add("--recursive", action="store_true", help="search folders to any depth, and keep their tree")
     existing = parser.add_mutually_exclusive_group()
@@ -97,7 +100,8 @@ def add_hints(group):
         default=[],
         dest="hint",
         metavar="X,Y,COLOUR",
-        help="the colour of a pixel, #2b4f81 or gray; things like it follow (may be repeated)",
+        help="the colour of a pixel, #2b4f81 or gray; things like it follow (may be repeated); in films from a time on "
+        "with 12.5s, in front",
     )
     add("--hints", metavar="FILE", help="hints: opaque strokes in a PNG, or lines FILE,X,Y,COLOUR in a CSV")
     add("--suggest", metavar="X,Y", help="print the likely colours of this pixel, and where a hint would help most")
@@ -109,6 +113,19 @@ def add_looks(group):
     add("--sweep", metavar="T,T,...", help="write a sheet with these temperatures instead of the result")
     add("--candidates", type=int, default=0, metavar="K", help="write K different plausible colourings instead")
     add("--explain", metavar="X,Y", help="plot the prediction at this pixel instead, and how sure the network is")
+
+
+def add_film_options(group):
+    add = group.add_argument
+    add("--crf", type=int, default=CRF, metavar="N", help=f"quality, from 0 (best) to 51 (default: {CRF})")
+    add("--lossless", action="store_true", help="keep every level of luma, in large files")
+    add(
+        "--steadiness",
+        type=float,
+        default=WEIGHT,
+        metavar="W",
+        help=f"from 0 (each frame by itself) to below 1: how much frames follow others (default: {WEIGHT})",
+    )
 
 
 def add_computing_options(group):
@@ -140,7 +157,7 @@ def main(arguments=None):
     from tfcolor.commands import worklist
     from tfcolor.commands.hint_files import find_hints
     from tfcolor.models.directory import describe_shipped_models, find_model
-    from tfcolor.models.routed import read_any_info
+    from tfcolor.models.routed import RoutedInfo, read_any_info
     from tfcolor.utils.files import check_folder, make_folder
 
     if args.list_models:
@@ -166,6 +183,10 @@ def main(arguments=None):
     existing = "skip" if args.resume else "replace" if args.overwrite or point else "refuse"
     work = worklist.find(args.inputs, folder, outputs, args.recursive, console.shard_of(args.shard), existing)
     hints = find_hints(args.hint, args.hints, work.found)
+    films = [job for job in work.jobs if job.is_film]
+    photographs = [job for job in work.jobs if not job.is_film]
+    film_options = FilmOptions(decoding, args.steadiness, args.crf, args.lossless, str(info.folder.resolve()))
+    check_films(args, films, isinstance(info, RoutedInfo))
     check_folder(folder)
 
     console.load_tensorflow()
@@ -183,7 +204,7 @@ def main(arguments=None):
         return 1 if failed or work.failures else 0
     make_folder(folder)
     started = time.perf_counter()
-    task = (colorizer, work.jobs, decoding, outputs)
+    task = (colorizer, photographs, decoding, outputs)
     if outputs.are_looks:
         from tfcolor.commands.looks import look_at_files
 
@@ -192,16 +213,43 @@ def main(arguments=None):
         from tfcolor.commands.colorize_files import colorize_files
 
         report = colorize_files(*task, tile or colorizer.auto_tile, max_pixels, args.workers, hints)
-    failed = len(report.failed) + len(work.failures)
-    print(summary(report, work.skipped, failed, time.perf_counter() - started, folder))
+    of_films = None
+    if films:
+        from tfcolor.commands.colorize_films import colorize_films
+
+        of_films = colorize_films(colorizer, films, film_options, max_pixels, args.resume, hints)
+    failed = len(report.failed) + len(work.failures) + (len(of_films.failed) if of_films else 0)
+    print(summary(report, of_films, work.skipped, failed, time.perf_counter() - started, folder))
     return 1 if failed else 0
 
 
-def summary(report, skipped, failed, seconds, folder):
-    """A line about all photographs."""
-    count = len(report.colored)
-    line = f"{count} {'photograph' if count == 1 else 'photographs'}, {report.num_pixels / 1e6:.1f} megapixels, "
-    line += f"coloured in {seconds:.1f} s: {console.shown(folder)}"
+def check_films(args, films, is_routed):
+    """Raise InputError if options do not go with films."""
+    if not films:
+        return
+    shown = console.shown(films[0].source)
+    reasons = {
+        "a routed model has several distributions, and films need one; give a specialist as --model": is_routed,
+        "--repaint is for photographs; films keep their lightness": args.repaint,
+        "--suggest is for photographs": args.suggest,
+        "sheets, candidates and plots are for photographs": args.sweep or args.candidates or args.explain,
+        "--compare is for photographs": args.compare,
+    }
+    for reason, holds in reasons.items():
+        if holds:
+            raise InputError(f"{shown} is a film: {reason}")
+
+
+def summary(report, of_films, skipped, failed, seconds, folder):
+    """A line about all photographs and films."""
+    count, parts = len(report.colored), []
+    if count or not of_films:
+        photographs = "photograph" if count == 1 else "photographs"
+        parts.append(f"{count} {photographs}, {report.num_pixels / 1e6:.1f} megapixels, ")
+    if of_films:
+        films = len(of_films.colored)
+        parts.append(f"{films} {'film' if films == 1 else 'films'}, {of_films.num_frames:,} frames, ")
+    line = f"{'and '.join(parts)}coloured in {seconds:.1f} s: {console.shown(folder)}"
     line += f"; {skipped} skipped, their results exist" if skipped else ""
     return line + (f"; {failed} failed" if failed else "")
 

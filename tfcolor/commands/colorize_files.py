@@ -155,13 +155,13 @@ def hints_for(given: GivenHints | None, page: Page, num_pages: int = 1) -> Hints
     """Return the hints for a page, or None without hints; raise InputError if they do not fit it."""
     if given is None:
         return None
-    height, width = page.lightness.shape
     if num_pages > 1:
         raise InputError(f"{num_pages} pages, and hints are for files of one page")
-    if given.size not in (None, (width, height)):
-        raise InputError(f"{width}x{height} pixels, but the picture of hints has {given.size[0]}x{given.size[1]}")
+    if given.times is not None:
+        raise InputError("hints with a time are for films; leave it out")
+    given.check_size(*page.lightness.shape)
     hints = Hints.of_levels(given.points, given.levels)
-    hints.check_inside(height, width)
+    hints.check_inside(*page.lightness.shape)
     return hints
 
 

@@ -1,6 +1,7 @@
 """Hints on the command line and in files: --hint X,Y,COLOUR, strokes in a PNG, and a CSV for many photographs."""
 
 import csv
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from tfcolor.photographs.pixels import UnreadableImage, refusing
 from tfcolor.utils.console import shown
 from tfcolor.utils.errors import InputError
 
+_SECONDS = re.compile(r"([0-9]+(?:\.[0-9]*)?)s")  # the time of a hint in a film
 _LARGEST = 2**31  # no picture has so many pixels a side
 _OPAQUE = 255  # pixels that are partly transparent are the soft border of a brush
 
@@ -25,11 +27,18 @@ class GivenHints:
     points: int [N, 2], x from the left and y from the top, counted from 0.
     levels: uint8 [N, 3], sRGB.
     size: width and height that the photograph must have; None for any.
+    times: float64 [N], seconds from the start of a film; None for photographs, and for films from their start.
     """
 
     points: np.ndarray
     levels: np.ndarray
     size: tuple[int, int] | None = None
+    times: np.ndarray | None = None
+
+    def check_size(self, height: int, width: int) -> None:
+        """Raise InputError if a picture must have another size."""
+        if self.size not in (None, (width, height)):
+            raise InputError(f"{width}x{height} pixels, but the picture of hints has {self.size[0]}x{self.size[1]}")
 
 
 def find_hints(given: list[str], file: str | None, sources: Sequence[Path]) -> dict[Path, GivenHints]:
@@ -61,9 +70,16 @@ def find_hints(given: list[str], file: str | None, sources: Sequence[Path]) -> d
 
 
 def _hint(text):
-    x, y, color = [*text.split(",", 2), "", ""][:3]
+    time, fields = _time(text.split(","))
+    x, y, color = [*",".join(fields).split(",", 2), "", ""][:3]
     point = _point("--hint", text, x if color else "", y)
-    return point, levels_of(color)
+    return point, levels_of(color), time
+
+
+def _time(fields):
+    """The time in seconds if the first field is one, such as 12.5s, else None; and the other fields."""
+    found = _SECONDS.fullmatch(fields[0].strip())
+    return (float(found[1]), fields[1:]) if found else (None, fields)
 
 
 def _point(where, text, x, y):
@@ -76,8 +92,10 @@ def _point(where, text, x, y):
 
 
 def _together(hints):
-    points, levels = zip(*hints, strict=True)
-    return GivenHints(np.array(points), np.array(levels, np.uint8))
+    points, levels, times = zip(*hints, strict=True)
+    has_times = any(time is not None for time in times)
+    times = np.array([time or 0.0 for time in times]) if has_times else None
+    return GivenHints(np.array(points), np.array(levels, np.uint8), times=times)
 
 
 def _read_strokes(path: Path) -> GivenHints:
@@ -108,10 +126,11 @@ def _read_csv(path: Path, sources: Sequence[Path]) -> dict[Path, GivenHints]:
         where = f"{shown(path)}, line {number}"
         if len(fields) < 4:
             raise InputError(f"{where} must be FILE,X,Y,COLOUR, got {shown(','.join(fields))}")
-        file, x, y, *color = fields
+        time, (x, y, *color) = _time(fields[1:])
+        file = fields[0]
         point = _point(where, ",".join(fields), x, y)
         try:
-            found[_source(file.strip(), sources, where)].append((point, levels_of(",".join(color))))
+            found[_source(file.strip(), sources, where)].append((point, levels_of(",".join(color)), time))
         except InputError as error:
             raise InputError(f"{where}: {error}" if where not in str(error) else str(error)) from None
     if not found:

@@ -1,4 +1,6 @@
-"""Choose the photographs to colour, and name the files to write for each. Nothing is decoded here.
+"""Choose the photographs and films to colour, and name the files to write for each.
+
+Nothing is decoded here; only GIF and WebP files are opened, to find out whether they are animations.
 
 The names of results depend on no other photograph. A result with its photograph's format has its name, too.
 Otherwise the new suffix is appended: photo.gif becomes photo.gif.png. If two photographs would still have a result of
@@ -17,12 +19,19 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from tfcolor.data import datasets
+from tfcolor.films.animations import is_animation
+from tfcolor.films.names import film_result_name, is_film_name
 from tfcolor.photographs.folders import find_images
 from tfcolor.photographs.formats import is_image_name, result_name
 from tfcolor.utils import files
 from tfcolor.utils.errors import InputError
 
 MOST_CANDIDATES = 8
+
+
+def is_wanted(name: str) -> bool:
+    """Tell whether a file name is that of a photograph or a film."""
+    return is_image_name(name) or is_film_name(name)
 
 
 @dataclass(frozen=True)
@@ -49,17 +58,21 @@ class Outputs:
         """Whether pictures to look at are written instead of the result."""
         return bool(self.sweep or self.candidates or self.explain)
 
-    def names(self, name: str) -> list[str]:
-        """Name the files made of a photograph.
+    def names(self, path: PurePath, place: PurePath) -> list[str]:
+        """Name the files made of a photograph or a film.
 
         Args:
-            name: the photograph's file name.
+            path: the file.
+            place: its place in the tree of results.
 
         Returns:
             The result's name, and the comparison's if there is one. For pictures to look at: the names of the
             sweep, the explanation and the candidates.
         """
-        result = result_name(name, self.format)
+        name = place.name
+        if is_film_name(name):
+            return [film_result_name(name)]
+        result = result_name(name, self.format, self.format is None and not self.are_looks and is_animation(path))
         if not self.are_looks:
             return [result, *([f"{name}-compare.png"] if self.compare else [])]
         looks = [f"{name}-sweep.png"] if self.sweep else []
@@ -69,10 +82,17 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Job:
-    """A photograph and its outputs. The first output is written last, to show that the others are complete."""
+    """A photograph or film and its outputs. The first output is written last, to show that the others are complete."""
 
     source: Path
     targets: tuple[Path, ...]
+
+    @property
+    def is_film(self) -> bool:
+        """Whether it is a film, or an animation that stays one."""
+        if is_film_name(self.source.name):
+            return True
+        return self.targets[0].suffix.lower() == ".webp" and is_animation(self.source)
 
 
 @dataclass(frozen=True)
@@ -124,7 +144,7 @@ def find(
         path, reason = found.failures[0]
         raise InputError(f"nothing to colour: {path} is {reason}")
     jobs = _once_each(
-        Job(path, tuple(folder / place.parent / name for name in outputs.names(place.name)))
+        Job(path, tuple(folder / place.parent / name for name in outputs.names(path, place)))
         for path, place in found.files.items()
     )
     _check_inputs_stay(jobs)
@@ -161,7 +181,7 @@ class _Found:
             self._add(path, PurePath(path.name))
         else:
             matches = sorted(map(Path, glob.glob(text, recursive=True)))
-            matches = [match for match in matches if not os.path.isdir(match) or is_image_name(match.name)]
+            matches = [match for match in matches if not os.path.isdir(match) or is_wanted(match.name)]
             if not matches:
                 raise InputError(f"{text} matches no file")
             for match in matches:
@@ -169,7 +189,9 @@ class _Found:
 
     def _add_folder(self, folder: Path) -> None:
         num_failures = len(self.failures)
-        names = find_images(folder, self._recursive, excluded=self._output, on_unreadable=self._fail_to_read)
+        names = find_images(
+            folder, self._recursive, excluded=self._output, named=is_wanted, on_unreadable=self._fail_to_read
+        )
         for name in names:
             self._add(folder / name, PurePath(name))
         if not names and len(self.failures) == num_failures:

@@ -317,6 +317,7 @@ class Network(tf.Module):
     compute_dtype: dtype of the convolutions, float32 or bfloat16.
     encoder: the layers that were trained elsewhere, or None.
     working_size: the shorter side in pixels to which larger pictures are reduced for prediction; None for any size.
+    has_features: whether `features` gives what the last layer, a 1x1 convolution, makes the outputs of.
     """
 
     layers: list[tf.Module]
@@ -327,6 +328,7 @@ class Network(tf.Module):
     stride = 1
     multiple = 1
     is_local = True
+    has_features = False
     compute_dtype = tf.float32
 
     @property

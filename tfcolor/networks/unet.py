@@ -24,6 +24,7 @@ class UNet(Network):
     multiple = 32
     is_local = False
     working_size = 256
+    has_features = True
 
     def __init__(
         self,
@@ -71,6 +72,14 @@ class UNet(Network):
 
     def __call__(self, gray: tf.Tensor, training: TrainingPass | None = None) -> tf.Tensor:
         """Map gray float32 [B, H, W, 1], in [0, 1], to outputs float32 [B, H/stride, W/stride, num_outputs]."""
+        return self.outputs_of(self.features(gray, training), training)
+
+    def outputs_of(self, features: tf.Tensor, training: TrainingPass | None = None) -> tf.Tensor:
+        """Map features [B, h, w, C] to outputs, float32 [B, h, w, num_outputs]: linearly, each by itself."""
+        return tf.cast(self.last(tf.cast(features, self.compute_dtype), training), tf.float32)
+
+    def features(self, gray: tf.Tensor, training: TrainingPass | None = None) -> tf.Tensor:
+        """Map gray to what the last layer takes, in the dtype of the convolutions; as `__call__`."""
         *skips, x = self.encoder(tf.cast(gray, self.compute_dtype), training)
         mean = tf.reduce_mean(tf.cast(x, tf.float32), [1, 2], keepdims=True)
         context = self._context(tf.cast(mean, x.dtype), training)
@@ -79,7 +88,7 @@ class UNet(Network):
             x = tf.concat([_enlarged(x), skip], axis=-1)
             for layer in step:
                 x = tf.nn.relu(layer(x, training))
-        return tf.cast(self.last(x, training), tf.float32)
+        return x
 
 
 def _enlarged(x):

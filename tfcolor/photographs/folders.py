@@ -22,9 +22,10 @@ def find_images(
     recursive: bool = True,
     only_files: bool = False,
     excluded: Path | None = None,
+    named: Callable[[str], bool] = is_image_name,
     on_unreadable: Callable[[OSError], None] = _raise,
 ) -> list[str]:
-    """List what has a photograph's name in a folder.
+    """List what has a photograph's name, or another wanted one, in a folder.
 
     Links to folders are followed. Each real folder is read once, however many links lead to it, and by its own path
     if that is below `folder`; so links that form a circle do no harm. Hidden files and folders are left out.
@@ -35,6 +36,7 @@ def find_images(
         only_files: whether everything except regular files and links to them is left out. Otherwise pipes, links that
             lead nowhere and, unless they are searched, folders are listed by their names, too.
         excluded: a folder that is not searched, nor anything below it, unless `folder` itself lies there.
+        named: tells by its name whether a file is wanted; photographs by default.
         on_unreadable: called with the error of a folder that cannot be read; its `filename` is the folder. The default
             raises the error.
 
@@ -61,7 +63,7 @@ def find_images(
             is_folder = os.path.isdir(entry.path) if is_link else entry.is_dir()
             if is_folder and recursive:
                 (waiting.append if is_link else waiting.appendleft)(f"{prefix}{entry.name}/")
-            elif is_image_name(entry.name):
+            elif named(entry.name):
                 is_file = os.path.isfile(entry.path) if is_link else entry.is_file()
                 if is_file or not only_files:
                     found.append(prefix + entry.name)

@@ -44,7 +44,7 @@ def of_name(path: PurePath) -> str | None:
     return next((name for name, format in FORMATS.items() if path.suffix.lower() in format.suffixes), None)
 
 
-def result_name(name: str, chosen: str | None = None) -> str:
+def result_name(name: str, chosen: str | None = None, animated: bool = False) -> str:
     """Name the coloured file.
 
     The name depends on no other file, and two different names never give the same result unless one of them is the
@@ -53,6 +53,7 @@ def result_name(name: str, chosen: str | None = None) -> str:
     Args:
         name: name of the photograph.
         chosen: a name in `FORMATS`, or None for the photograph's own format.
+        animated: whether it has several frames, which a GIF's result keeps as a WebP.
 
     Returns:
         The same name if the format stays the same. Otherwise the suffix of the new format is appended: `.ppm` for
@@ -60,6 +61,8 @@ def result_name(name: str, chosen: str | None = None) -> str:
     """
     path = PurePath(name)
     own = of_name(path)
+    if animated and not own and not chosen:
+        chosen = "webp"
     if chosen and chosen != own:
         return name + FORMATS[chosen].suffixes[0]
     return name if own else name + _READ_ONLY.get(path.suffix.lower(), ".png")

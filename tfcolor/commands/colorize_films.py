@@ -1,0 +1,113 @@
+"""Colour films and animations, one after the other; the report says what became of each."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from tfcolor.colorizer.colorizer import Colorizer
+from tfcolor.commands.colorize_files import UNWRITABLE, Report
+from tfcolor.commands.hint_files import GivenHints
+from tfcolor.commands.worklist import Job
+from tfcolor.films.animations import read_animation, write_animation
+from tfcolor.films.coloring import colorize_frames
+from tfcolor.films.conversion import convert
+from tfcolor.films.hints import NO_HINTS, FilmHints, film_hints
+from tfcolor.films.names import is_film_name
+from tfcolor.films.options import FilmOptions
+from tfcolor.films.reading import read_film
+from tfcolor.photographs.pixels import UnreadableImage, check_size
+from tfcolor.utils.console import Progress, shown
+from tfcolor.utils.errors import InputError
+
+
+@dataclass
+class FilmReport:
+    """What became of the films.
+
+    colored: the films whose results are written.
+    failed: the others, each with the reason.
+    num_frames: frames of all films that were coloured.
+    """
+
+    colored: list[Path] = field(default_factory=list)
+    failed: dict[Path, str] = field(default_factory=dict)
+    num_frames: int = 0
+
+
+def colorize_films(
+    colorizer: Colorizer,
+    jobs: list[Job],
+    options: FilmOptions,
+    max_pixels: int,
+    resume: bool,
+    hints: Mapping[Path, GivenHints],
+) -> FilmReport:
+    """Colour and write films. Those that cannot be read or written are reported, and the others coloured.
+
+    Args:
+        colorizer: the model.
+        jobs: films and animations.
+        options: how they are coloured and encoded.
+        max_pixels: the largest number of pixels of a frame.
+        resume: whether parts of interrupted runs are used.
+        hints: the hints for some of them.
+
+    Raises:
+        WorkError: there is no space left for any result.
+    """
+    found = FilmReport()
+    for job in jobs:
+        name = shown(job.source.name)
+        with Progress(name, None, "frames") as progress:
+            report = Report(progress)
+            try:
+                job.targets[0].parent.mkdir(parents=True, exist_ok=True)
+                color = _film if is_film_name(job.source.name) else _animation
+                given = hints.get(job.source)
+                found.num_frames += color(colorizer, job, options, max_pixels, resume, given, report)
+                found.colored.append(job.source)
+            except (UnreadableImage, InputError) as error:
+                report.fail(job.source, error)
+            except UNWRITABLE as error:
+                report.fail_to_write(job, error)
+            found.failed |= report.failed
+    return found
+
+
+def _film(colorizer, job, options, max_pixels, resume, given, report):
+    film, progress = read_film(job.source), report.progress
+    check_size(film.width, film.height, max_pixels)
+    progress.total = film.num_frames or None
+    known = _hints(given, film.upright)
+    count, encoding, notes = convert(
+        colorizer, film, job.targets[0], options, known, resume, lambda done: progress.update(done)
+    )
+    for note in notes:
+        report.note(job.source, note)
+    print(f"{shown(job.source)}: {count} frames, {encoding}", file=sys.stderr)
+    return count
+
+
+def _hints(given: GivenHints | None, sides: tuple[int, int]) -> FilmHints:
+    """The hints for a film; raise InputError if they do not fit it."""
+    if given is None:
+        return NO_HINTS
+    given.check_size(*sides)
+    times = given.times if given.times is not None else np.zeros(len(given.points))
+    return film_hints(times, given.points, given.levels)
+
+
+def _animation(colorizer, job, options, max_pixels, resume, given, report):
+    if given is not None:
+        raise InputError("hints are for photographs and films; make the animation a film first")
+    animation, progress = read_animation(job.source, max_pixels), report.progress
+    progress.total = len(animation.frames)
+    frames = (np.ascontiguousarray(frame[..., :3]) for frame in animation.frames)
+    for number, rgb in enumerate(colorize_frames(colorizer, frames, options.decoding, options.steadiness)):
+        animation.frames[number, ..., :3] = rgb
+        progress.update(number + 1)
+    write_animation(job.targets[0], animation)
+    return len(animation.frames)

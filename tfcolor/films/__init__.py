@@ -1,0 +1,1 @@
+"""Films: frames coloured steadily, and written without touching what was there."""

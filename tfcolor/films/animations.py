@@ -1,0 +1,67 @@
+"""Animations: GIF and WebP files of several frames, which become lossless animated WebP files."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageSequence
+
+from tfcolor.photographs.pixels import UnreadableImage, check_size, opened
+from tfcolor.utils.files import WithoutDescriptor, replacing
+
+SUFFIXES = (".gif", ".webp")
+_MOST_FRAMES_PIXELS = 2_000_000_000  # of all frames: all are in memory until the result is written
+
+
+class Animation(NamedTuple):
+    """The frames of an animation, as they are shown.
+
+    frames: uint8 [N, H, W, 4], sRGB and alpha.
+    durations: of each frame in milliseconds.
+    loops: how often it is shown; 0 for ever.
+    """
+
+    frames: np.ndarray
+    durations: list[int]
+    loops: int
+
+
+def is_animation(path: Path) -> bool:
+    """Tell whether a file is an animation of several frames; False if it cannot be read."""
+    if path.suffix.lower() not in SUFFIXES or not path.is_file():
+        return False
+    try:
+        with opened(path) as image:
+            return getattr(image, "is_animated", False)
+    except UnreadableImage:
+        return False
+
+
+def read_animation(path: Path, max_pixels: int) -> Animation:
+    """Decode all frames.
+
+    Args:
+        path: the file.
+        max_pixels: the largest number of pixels of a frame.
+
+    Raises:
+        UnreadableImage: it is broken, or too large.
+    """
+    with opened(path) as image:
+        check_size(*image.size, max_pixels)
+        check_size(image.width * image.n_frames, image.height, _MOST_FRAMES_PIXELS // 4)
+        loops = image.info.get("loop", 1 if image.format == "GIF" else 0)  # GIF counts repetitions, if at all
+        frames, durations = [], []
+        for frame in ImageSequence.Iterator(image):
+            frames.append(np.asarray(frame.convert("RGBA")))
+            durations.append(round(frame.info.get("duration", 0)))
+        return Animation(np.stack(frames), durations, loops)
+
+
+def write_animation(path: Path, animation: Animation) -> None:
+    """Write a lossless animated WebP, whole or not at all; raise OSError if that is impossible."""
+    first, *others = (Image.fromarray(frame) for frame in animation.frames)
+    with replacing(path) as file:
+        options = {"lossless": True, "exact": True, "minimize_size": False}
+        timing = {"duration": animation.durations, "loop": animation.loops}
+        first.save(WithoutDescriptor(file), "WEBP", save_all=True, append_images=others, **timing, **options)
