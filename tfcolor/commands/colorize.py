@@ -186,7 +186,9 @@ def main(arguments=None):
     films = [job for job in work.jobs if job.is_film]
     photographs = [job for job in work.jobs if not job.is_film]
     film_options = FilmOptions(decoding, args.steadiness, args.crf, args.lossless, str(info.folder.resolve()))
-    check_films(args, films, isinstance(info, RoutedInfo))
+    if reason := why_not_films(args, isinstance(info, RoutedInfo)):
+        work.failures.extend((job.source, reason) for job in films)
+        films = []
     check_folder(folder)
 
     console.load_tensorflow()
@@ -200,7 +202,7 @@ def main(arguments=None):
     if point:
         from tfcolor.commands.suggestions import print_suggestions
 
-        failed = print_suggestions(colorizer, work.jobs, hints, point, decoding, max_pixels)
+        failed = print_suggestions(colorizer, photographs, hints, point, decoding, max_pixels)
         return 1 if failed or work.failures else 0
     make_folder(folder)
     started = time.perf_counter()
@@ -223,11 +225,8 @@ def main(arguments=None):
     return 1 if failed else 0
 
 
-def check_films(args, films, is_routed):
-    """Raise InputError if options do not go with films."""
-    if not films:
-        return
-    shown = console.shown(films[0].source)
+def why_not_films(args, is_routed):
+    """Return why films cannot be coloured with these options; None if they can."""
     reasons = {
         "a routed model has several distributions, and films need one; give a specialist as --model": is_routed,
         "--repaint is for photographs; films keep their lightness": args.repaint,
@@ -235,9 +234,7 @@ def check_films(args, films, is_routed):
         "sheets, candidates and plots are for photographs": args.sweep or args.candidates or args.explain,
         "--compare is for photographs": args.compare,
     }
-    for reason, holds in reasons.items():
-        if holds:
-            raise InputError(f"{shown} is a film: {reason}")
+    return next((reason for reason, holds in reasons.items() if holds), None)
 
 
 def summary(report, of_films, skipped, failed, seconds, folder):

@@ -58,21 +58,25 @@ class Outputs:
         """Whether pictures to look at are written instead of the result."""
         return bool(self.sweep or self.candidates or self.explain)
 
-    def names(self, path: PurePath, place: PurePath) -> list[str]:
+    @property
+    def keeps_animations(self) -> bool:
+        """Whether animations stay animations; otherwise their first frame is coloured."""
+        return not self.are_looks and not self.compare and self.format in (None, "webp")
+
+    def names(self, name: str, is_animation: bool = False) -> list[str]:
         """Name the files made of a photograph or a film.
 
         Args:
-            path: the file.
-            place: its place in the tree of results.
+            name: its file name.
+            is_animation: whether it has several frames, and they are kept.
 
         Returns:
             The result's name, and the comparison's if there is one. For pictures to look at: the names of the
             sweep, the explanation and the candidates.
         """
-        name = place.name
         if is_film_name(name):
             return [film_result_name(name)]
-        result = result_name(name, self.format, self.format is None and not self.are_looks and is_animation(path))
+        result = result_name(name, self.format, is_animation)
         if not self.are_looks:
             return [result, *([f"{name}-compare.png"] if self.compare else [])]
         looks = [f"{name}-sweep.png"] if self.sweep else []
@@ -82,17 +86,14 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Job:
-    """A photograph or film and its outputs. The first output is written last, to show that the others are complete."""
+    """A photograph and its outputs. The first output is written last, to show that the others are complete.
+
+    is_film: whether it is a film, or an animation that stays one.
+    """
 
     source: Path
     targets: tuple[Path, ...]
-
-    @property
-    def is_film(self) -> bool:
-        """Whether it is a film, or an animation that stays one."""
-        if is_film_name(self.source.name):
-            return True
-        return self.targets[0].suffix.lower() == ".webp" and is_animation(self.source)
+    is_film: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,10 +144,7 @@ def find(
     if not found.files and found.failures:
         path, reason = found.failures[0]
         raise InputError(f"nothing to colour: {path} is {reason}")
-    jobs = _once_each(
-        Job(path, tuple(folder / place.parent / name for name in outputs.names(path, place)))
-        for path, place in found.files.items()
-    )
+    jobs = _once_each(_job(path, folder / place, outputs) for path, place in found.files.items())
     _check_inputs_stay(jobs)
     clashes = _clashes(jobs)
     mine = [job for job in jobs if _share(job, folder, shard[1]) == shard[0] - 1]
@@ -160,6 +158,11 @@ def find(
     if existing == "skip":
         _remove_leftovers(mine)
     return Worklist(missing, len(mine) - len(missing), failures, list(found.files))
+
+
+def _job(path: Path, place: Path, outputs: Outputs) -> Job:
+    is_film = is_film_name(path.name) or (outputs.keeps_animations and is_animation(path))
+    return Job(path, tuple(place.with_name(name) for name in outputs.names(place.name, is_film)), is_film)
 
 
 class _Found:

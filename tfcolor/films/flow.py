@@ -14,6 +14,7 @@ from tfcolor.utils.errors import InputError
 
 # Sundaram et al. 2010, eq. 5, as Ruder et al. 2016 use it: how far forward and backward flow may disagree.
 _RELATIVE, _ABSOLUTE = 0.01, 0.5
+_DISTANCE = 50  # of the weights of pixels by their differences (Lai et al. 2018, eq. 4)
 _COARSE = 2  # pixels: side of the squares for which it is decided what is visible
 
 
@@ -22,7 +23,7 @@ class Motion(NamedTuple):
 
     flow: float32 [H, W, 2], x and y: each pixel of this frame is like the one at its place + flow in the other.
     sources: sparse [cells, cells]: each row has the shares of four cells of the other frame in a cell of this one.
-    visible: float32 [cells], in [0, 1]: how much of each cell can be seen in the other frame.
+    visible: float32 [cells], in [0, 1]: how much of each cell can be seen in the other frame, and looks the same there.
     """
 
     flow: np.ndarray
@@ -58,7 +59,7 @@ def flow(frame: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def warped(picture: np.ndarray, by: np.ndarray) -> np.ndarray:
-    """Fetch the pixels of another picture, float32 [H, W] or [H, W, C], from where they lie; see `flow`."""
+    """Fetch the pixels of another picture, uint8 or float32 [H, W] or [H, W, C], from where they lie; see `flow`."""
     cv2 = load_cv()
     return cv2.remap(picture, by + _places(*by.shape[:2]), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
@@ -95,12 +96,21 @@ def motions(frame: np.ndarray, other: np.ndarray, stride: int) -> tuple[Motion, 
     """
     there, back = flow(frame, other), flow(other, frame)
     coarse = [_cells(each, _COARSE) / _COARSE for each in (there, back)]
-    return _motion(there, *coarse, stride), _motion(back, *coarse[::-1], stride)
+    grays = [_cells(each, _COARSE) for each in (frame, other)]
+    return _motion(there, *coarse, *grays, stride), _motion(back, *coarse[::-1], *grays[::-1], stride)
 
 
-def _motion(flow, there, back, stride):
-    seen = _cells(visible(there, back, 1 / _COARSE).astype(np.float32), stride // _COARSE)
+def _motion(flow, there, back, frame, other, stride):
+    """The motion by the flow, float32 [H, W, 2], and all else at half its size."""
+    alike = _likeness()[np.abs(frame - warped(other, there).astype(np.int16))]
+    seen = _cells(alike * visible(there, back, 1 / _COARSE), stride // _COARSE)
     return Motion(flow, _sources(_cells(there, stride // _COARSE) * (_COARSE / stride)), seen.ravel())
+
+
+@cache
+def _likeness():
+    """How far two pixels may be the same, by the difference of their levels: float32 [256], in [0, 1]."""
+    return np.exp(-_DISTANCE * (np.arange(256, dtype=np.float32) / 255) ** 2)
 
 
 @cache

@@ -105,7 +105,7 @@ class Tracks:
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return all that changes from frame to frame."""
         last = {} if self.last is None else {f"last_{name}": x for name, x in self.last._asdict().items()}
-        return {"started": self.started, "points": self.points, **last}
+        return {"started": self.started.copy(), "points": self.points.copy(), **last}
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Go on from what `to_arrays` returned."""

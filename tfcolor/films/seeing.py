@@ -13,14 +13,14 @@ from tfcolor.colorizer.working_size import reduced_pictures, reduced_sides
 from tfcolor.films.steady import Cells
 
 BATCH = 4  # frames for which the network runs at once; more are not faster
-_SIZE, _BLOCK = 256, 4  # pixels: the working size and the cells of networks that have neither
+_SIZE, _BLOCK = 256, 4  # pixels: the working size of networks without one; the side of the smallest cells
 _MULTIPLE = 16  # pixels: the least side that dense optical flow takes
 _LEAST_SHARE = 1e-12
 
 
 def stride_of(colorizer: Colorizer) -> int:
     """Return the side of a cell, in pixels of the reduced frames."""
-    return colorizer.network.stride if colorizer.working_size else _BLOCK
+    return max(colorizer.network.stride, _BLOCK) if colorizer.working_size else _BLOCK
 
 
 def seen_sides(colorizer: Colorizer, sides: tuple[int, int]) -> tuple[int, int]:
@@ -55,7 +55,8 @@ def seen(
 def _features(colorizer, small):
     """What is mixed between frames: [B, H, W, 1] -> float32 [B, h, w, C]."""
     if colorizer.working_size:
-        return colorizer.features(small).numpy()
+        features, pool = colorizer.features(small), stride_of(colorizer) // colorizer.network.stride
+        return (tf.nn.avg_pool2d(features, pool, pool, "VALID") if pool > 1 else features).numpy()
     is_distribution = colorizer.objective.predicts_distribution
     values = tf.nn.softmax if is_distribution else tf.identity
     means = [block_means(colorizer, picture[..., 0], _BLOCK, values, colorizer.auto_tile) for picture in small]
