@@ -43,14 +43,27 @@ def pan_and_zoom(
         yield np.asarray(frame), flow.astype(np.float32)
 
 
-def write_clip(path: Path, frames: Iterator[np.ndarray], rate: int = 25, codec: str = "libx264") -> None:
-    """Write frames uint8 [H, W, 3] as a film."""
+def write_clip(
+    path: Path, frames: Iterator[np.ndarray], rate: int = 25, *, lossless: bool = False, rotation: int = 0
+) -> None:
+    """Write frames uint8 [H, W, 3] as a film in H.264.
+
+    Args:
+        path: the file.
+        frames: sRGB.
+        rate: frames a second.
+        lossless: whether its luma and chroma are kept exactly.
+        rotation: degrees by which players turn it, counterclockwise.
+    """
     av = load_av()
     with av.open(str(path), "w") as container:
         stream = None
         for number, rgb in enumerate(frames):
             if stream is None:
-                stream = container.add_stream(codec, rate=rate)
+                options = {"qp": "0"} if lossless else {}
+                stream = container.add_stream("libx264", rate=rate, options={"preset": "veryfast", **options})
+                if rotation:
+                    stream.set_display_rotation(rotation)
                 stream.width, stream.height, stream.pix_fmt = rgb.shape[1], rgb.shape[0], "yuv420p"
             frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, rate)

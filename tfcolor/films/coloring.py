@@ -1,5 +1,6 @@
 """Steady colours for frames of any kind: of films, of animations, from Python."""
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -90,9 +91,11 @@ class FilmColorizer:
             self._tracks.restore(state)
         before = State(state["mixture"], state["gray"]) if state else None
         cells = ahead(seen(self._colorizer, frames, lightness_of), _FRAMES_AHEAD)
-        for steady in ahead(steadied(cells, before, self._weight, self._has_hints), _FRAMES_AHEAD):
-            hints = self._tracks.at(steady, seconds_of(steady.item)) if self._has_hints else Hints.of(())
-            yield Followed(steady.item, steady, hints)
+        mixed = ahead(steadied(cells, before, self._weight, self._has_hints), _FRAMES_AHEAD)
+        with contextlib.closing(mixed):  # its threads end with it
+            for steady in mixed:
+                hints = self._tracks.at(steady, seconds_of(steady.item)) if self._has_hints else Hints.of(())
+                yield Followed(steady.item, steady, hints)
 
     def state_after(self, frame: Followed) -> dict[str, np.ndarray]:
         """Return what `followed` needs to go on after a frame, which must be the last one that it yielded."""
@@ -167,8 +170,8 @@ def colorize_frames(
             raise ValueError(f"frames must have one size, got {first.shape} and {frame.shape}")
         return levels_to_lightness(tf.constant(checked_rgb(frame))).numpy()
 
-    followed = film.followed(itertools.chain([first], remaining), lightness)
-    while batch := list(itertools.islice(followed, BATCH)):
-        kept = np.stack([lightness(each.item) for each in batch])
-        for pair in zip(kept, film.ab(batch, kept), strict=True):
-            yield painted(*pair, first.dtype.type)
+    with contextlib.closing(film.followed(itertools.chain([first], remaining), lightness)) as followed:
+        while batch := list(itertools.islice(followed, BATCH)):
+            kept = np.stack([lightness(each.item) for each in batch])
+            for pair in zip(kept, film.ab(batch, kept), strict=True):
+                yield painted(*pair, first.dtype.type)

@@ -1,5 +1,6 @@
 """Colour a film: decode, predict, paint, encode and write, in segments that outlast an interruption."""
 
+import contextlib
 import io
 import itertools
 import shutil
@@ -64,9 +65,10 @@ def convert(
     painter = _Painter(colorizer, film, options, hints, encoding)
     notes = list(film.notes)
     source = _readable(frames(film, parts.last_pts), notes)
-    planes = painter.planes(source, parts.state, lambda frame: on_frame(parts.num_frames + frame))
-    for segment in _segments(planes):
-        parts.add(encode(film, encoding, container, segment), painter.state())
+    done = parts.num_frames
+    with contextlib.closing(painter.planes(source, parts.state, lambda count: on_frame(done + count))) as planes:
+        for segment in _segments(planes):
+            parts.add(encode(film, encoding, container, segment), painter.state())
     notes += write_film(film, target, container, encoding, parts.paths)
     parts.remove()
     return parts.num_frames, encoding, notes
@@ -169,14 +171,17 @@ class _Painter:
 
     def planes(self, source, state, on_frame):
         """Colour frames; after each, `state` returns what is needed to go on after it."""
-        frames, count = ahead(source, _FRAMES_AHEAD), 0
-        followed = self._colorizer.followed(frames, self._seen, self._seconds, state)
-        while batch := list(itertools.islice(followed, BATCH)):
-            self._last = batch[-1]
-            for frame, chroma in zip(batch, self._chroma(batch), strict=True):
-                yield Planes(frame.item.luma, chroma, frame.item.pts, frame.item.duration)
-                count += 1
-                on_frame(count)
+        count = 0
+        with (
+            contextlib.closing(ahead(source, _FRAMES_AHEAD)) as frames,
+            contextlib.closing(self._colorizer.followed(frames, self._seen, self._seconds, state)) as followed,
+        ):
+            while batch := list(itertools.islice(followed, BATCH)):
+                self._last = batch[-1]
+                for frame, chroma in zip(batch, self._chroma(batch), strict=True):
+                    yield Planes(frame.item.luma, chroma, frame.item.pts, frame.item.duration)
+                    count += 1
+                    on_frame(count)
 
     def state(self):
         return self._colorizer.state_after(self._last)

@@ -25,6 +25,9 @@ _OPTIONS = {
 }
 _QP_SCALE = 6  # crf for each step of the quantizers of MPEG-2 and MPEG-4, which go from 1 to 31
 # Containers, by suffix, that FFmpeg's own list of codecs leaves out.
+_THREADED = (
+    2**16
+)  # pixels: with several threads, x264 does not always give the same bytes for smaller frames (measured)
 _TRANSPORT = ("h264", "hevc", "mpeg2video")
 
 
@@ -152,6 +155,8 @@ def set_up(context: Any, film: Film, encoding: Encoding, container: str) -> None
     context.options = dict(encoding.options)
     context.color_range = 2 if film.coding.full_range else 1
     context.colorspace, context.color_trc, context.color_primaries = film.tags
+    if film.width * film.height < _THREADED:
+        context.thread_count = 1
     if film.aspect:
         context.sample_aspect_ratio = film.aspect
     if container == "avi" or encoding.encoder in ("mpeg4", "mpeg2video"):

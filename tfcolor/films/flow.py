@@ -4,6 +4,7 @@ It takes two milliseconds at a network's working size. scikit-image's `optical_f
 and `optical_flow_tvl1` four hundred times (`python -m benchmarks films`).
 """
 
+import threading
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -16,6 +17,8 @@ from tfcolor.utils.errors import InputError
 _RELATIVE, _ABSOLUTE = 0.01, 0.5
 _DISTANCE = 50  # of the weights of pixels by their differences (Lai et al. 2018, eq. 4)
 _COARSE = 2  # pixels: side of the squares for which it is decided what is visible
+
+_own = threading.local()
 
 
 class Motion(NamedTuple):
@@ -40,14 +43,16 @@ def load_cv() -> Any:
     return cv2
 
 
-@cache
 def _dis() -> Any:
-    cv2 = load_cv()
-    return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    """OpenCV's object, one for each thread: it keeps what it computes."""
+    if not hasattr(_own, "dis"):
+        cv2 = load_cv()
+        _own.dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    return _own.dis
 
 
 def flow(frame: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Find where the pixels of a frame lie in another one. Not for several threads at once.
+    """Find where the pixels of a frame lie in another one.
 
     Args:
         frame, other: gray uint8 [H, W], of at least 12 pixels a side.

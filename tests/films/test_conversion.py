@@ -1,0 +1,141 @@
+"""Films from file to file: what stays, and what an interruption leaves."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("av", reason="PyAV is not installed: pip install -r requirements-video.txt")
+pytest.importorskip("cv2", reason="OpenCV is not installed: pip install -r requirements-video.txt")
+import av
+from skimage import data
+
+from benchmarks.clips import pan_and_zoom, write_clip
+from tests.made import write_model
+from tfcolor.color.decoding_options import Decoding
+from tfcolor.colorizer import Colorizer
+from tfcolor.films import conversion
+from tfcolor.films.conversion import convert
+from tfcolor.films.options import FilmOptions
+from tfcolor.films.reading import read_film
+from tfcolor.utils.errors import InputError
+
+OPTIONS = FilmOptions(Decoding(0.38))
+
+
+@pytest.fixture(scope="module", name="colorizer")
+def _colorizer(tmp_path_factory):
+    return Colorizer.load(write_model(tmp_path_factory.mktemp("model") / "m"), "float32")
+
+
+@pytest.fixture(scope="module", name="clip")
+def _clip(tmp_path_factory):
+    """Forty frames that pan over a photograph."""
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    write_clip(path, (frame for frame, _ in pan_and_zoom(data.coffee(), (48, 64), 40)))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def short_segments(monkeypatch):
+    monkeypatch.setattr(conversion, "SEGMENT", 16)
+
+
+def planes(path: Path) -> list[np.ndarray]:
+    """All planes of all frames, as stored."""
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray() for frame in container.decode(video=0)]
+
+
+def test_luma_stays_and_colours_come(colorizer, clip, tmp_path):
+    count, encoding, notes = convert(
+        colorizer, read_film(clip), tmp_path / "a.mp4", FilmOptions(Decoding(), lossless=True)
+    )
+    assert (count, str(encoding), notes) == (40, "H.264, lossless", [])
+    for before, after in zip(planes(clip), planes(tmp_path / "a.mp4"), strict=True):
+        np.testing.assert_array_equal(after[:48], before[:48])
+        assert np.ptp(after[48:].astype(int)) > 10
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"], "nothing is left beside it"
+
+
+def test_colours_of_a_rotated_film_are_those_of_the_upright_one(colorizer, tmp_path):
+    """The network sees frames as players show them; chroma is turned back."""
+    upright = [frame for frame, _ in pan_and_zoom(data.coffee(), (64, 48), 6)]
+    write_clip(tmp_path / "upright.mp4", iter(upright), lossless=True)
+    stored = [np.ascontiguousarray(np.rot90(frame, -1)) for frame in upright]
+    write_clip(tmp_path / "rotated.mp4", iter(stored), lossless=True, rotation=90)
+    film = read_film(tmp_path / "rotated.mp4")
+    assert film.rotation == 90 and film.upright == (64, 48)
+    found = {}
+    for name in ("upright", "rotated"):
+        convert(
+            colorizer,
+            read_film(tmp_path / f"{name}.mp4"),
+            tmp_path / f"{name}.mkv",
+            FilmOptions(Decoding(), lossless=True),
+        )
+        with av.open(str(tmp_path / f"{name}.mkv")) as container:
+            found[name] = [frame.to_ndarray(format="yuv444p") for frame in container.decode(video=0)]
+    for upright, rotated in zip(found["upright"], found["rotated"], strict=True):
+        turned = np.rot90(rotated, axes=(1, 2))[1:].astype(int)
+        # Samples of chroma lie at even columns, and at the middle of two rows, which differs by the turn.
+        assert np.abs(turned - upright[1:]).mean() < 1.5 < np.ptp(upright[1:].astype(int))
+
+
+class Stop(Exception):
+    """Stands for anything that ends a run."""
+
+
+@pytest.mark.parametrize("frame", [3, 16, 17, 39])
+def test_an_interrupted_run_goes_on_to_the_same_bytes(colorizer, clip, tmp_path, frame):
+    film = read_film(clip)
+    convert(colorizer, film, tmp_path / "whole.mp4", OPTIONS)
+
+    def stop(done):
+        if done == frame:
+            raise Stop
+
+    with pytest.raises(Stop):
+        convert(colorizer, film, tmp_path / "b.mp4", OPTIONS, on_frame=stop)
+    assert not (tmp_path / "b.mp4").exists()
+    seen = []
+    convert(colorizer, film, tmp_path / "b.mp4", OPTIONS, resume=True, on_frame=seen.append)
+    assert (tmp_path / "b.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+    assert seen[0] == frame // 16 * 16 + 1 and seen[-1] == 40
+    assert {path.name for path in tmp_path.iterdir()} == {"whole.mp4", "b.mp4"}
+
+
+@pytest.mark.parametrize("change", ["options", "film", "no resume"])
+def test_parts_of_another_run_are_not_used(colorizer, clip, tmp_path, change):
+    film, seen = read_film(clip), []
+
+    def stop(done):
+        if done == 20:
+            raise Stop
+
+    with pytest.raises(Stop):
+        convert(colorizer, film, tmp_path / "b.mp4", OPTIONS, on_frame=stop)
+    options = FilmOptions(Decoding(0.9)) if change == "options" else OPTIONS
+    if change == "film":
+        other = tmp_path / "other.mp4"
+        other.write_bytes(clip.read_bytes())
+        film = read_film(other)
+    convert(colorizer, film, tmp_path / "b.mp4", options, resume=change != "no resume", on_frame=seen.append)
+    assert seen[0] == 1
+
+
+def test_a_truncated_film_is_coloured_as_far_as_it_can_be_read(colorizer, clip, tmp_path):
+    whole = tmp_path / "whole.mkv"
+    write_clip(whole, (frame for frame, _ in pan_and_zoom(data.coffee(), (48, 64), 40)))
+    broken = tmp_path / "broken.mkv"
+    broken.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
+    count, _, _ = convert(colorizer, read_film(broken), tmp_path / "b.mkv", OPTIONS)
+    assert 5 < count < 40
+    assert len(planes(tmp_path / "b.mkv")) == count
+
+
+def test_containers_that_cannot_hold_it_are_refused(colorizer, clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(conversion, "_codecs_of", lambda container: set())
+    with pytest.raises(InputError, match="no encoder"):
+        convert(colorizer, read_film(clip), tmp_path / "a.mp4", OPTIONS)
+    assert not list(tmp_path.iterdir())
