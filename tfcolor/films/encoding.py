@@ -24,10 +24,10 @@ _OPTIONS = {
     "libsvtav1": {"preset": "10"},
 }
 _QP_SCALE = 6  # crf for each step of the quantizers of MPEG-2 and MPEG-4, which go from 1 to 31
-# Containers, by suffix, that FFmpeg's own list of codecs leaves out.
 _THREADED = (
     2**16
 )  # pixels: with several threads, x264 does not always give the same bytes for smaller frames (measured)
+# Containers, by suffix, that FFmpeg's own list of codecs leaves out.
 _TRANSPORT = ("h264", "hevc", "mpeg2video")
 
 
