@@ -22,10 +22,9 @@ QUICK = {
 
 
 def picture(width: int, height: int, number: int, bits: int = 8) -> np.ndarray:
-    """Luma with an edge that moves and some noise, uint8 or uint16 [H, W], inside the limited range."""
-    rng = np.random.default_rng(number)
-    ramp = np.linspace(40, 180, width) + 20 * ((np.arange(width) + 3 * number) % 16 < 8)
-    luma = (ramp + rng.uniform(0, 20, [height, 1])) * 2 ** (bits - 8)
+    """Luma with stripes that move and some noise, uint8 or uint16 [H, W], inside the limited range."""
+    stripes = np.linspace(40, 180, width) + 20 * ((np.arange(width) + 2 * number) % 16 < 8)
+    luma = (stripes + np.random.default_rng(0).uniform(0, 20, [height, 1])) * 2 ** (bits - 8)
     return np.rint(luma).astype(np.uint8 if bits == 8 else np.uint16)
 
 

@@ -92,11 +92,11 @@ class Segment(NamedTuple):
         return cls(**read_npz(path, set(cls._fields)))
 
     @staticmethod
-    def load_pts(path: Path) -> np.ndarray:
-        """Read the times alone of what `save` wrote; raise InputError if they are missing or broken."""
+    def load_times(path: Path) -> tuple[np.ndarray, np.ndarray]:
+        """Read the times and durations alone of what `save` wrote; raise InputError if they are missing or broken."""
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return arrays["pts"]
+                return arrays["pts"], arrays["durations"]
         except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile) as error:
             raise InputError(f"{path} cannot be read: {error}") from error
 

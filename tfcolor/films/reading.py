@@ -53,6 +53,7 @@ class Film:
     rate: average frames a second.
     time_base: seconds in a unit of time stamps.
     num_frames: as the file says, or estimated from its duration; 0 if unknown.
+    late: by how many units frames are decoded after they are shown, in AVI, which has no time stamps; else None.
     display: what is said about the display that it was made on; None if nothing.
     notes: what the result cannot keep.
     """
@@ -70,6 +71,7 @@ class Film:
     rate: Fraction
     time_base: Fraction
     num_frames: int
+    late: int | None = None
     display: Display | None = None
     notes: tuple[str, ...] = ()
 
@@ -151,9 +153,14 @@ def _described(path, container, stream, first):
         rate,
         stream.time_base,
         stream.frames or round(seconds * rate),
+        first.dts - (stream.start_time or 0) if _is_avi(container) and first.dts is not None else None,
         display_of(first),
         (*_notes(first, layout), *changing_notes(first)),
     )
+
+
+def _is_avi(container):
+    return container.format.name == "avi"
 
 
 def _is_full(frame, layout, codec):
@@ -216,7 +223,7 @@ def _decoded(av, film, after):
             container.seek(after, stream=stream, backward=True)
             found = container.decode(stream)
             first = next(found, None)
-            if first is not None and first.pts is not None and first.key_frame and first.pts <= after:
+            if first is not None and first.pts is not None and first.key_frame and _time_of(first, film, 0) <= after:
                 yield first
                 yield from found
                 return
@@ -231,7 +238,12 @@ def _threaded(container):
 
 
 def _time_of(frame, film, last):
-    """The time stamp of a frame; the next in line if it has none, as in AVI files."""
+    """The time stamp of a frame; the next in line if it has none.
+
+    FFmpeg takes a place in an AVI file for the time of decoding, and guesses a later one for showing.
+    """
+    if film.late is not None and frame.dts is not None:
+        return frame.dts - film.late
     if frame.pts is not None:
         return frame.pts
     step = max(1, round(1 / (film.rate * film.time_base)))
@@ -245,7 +257,7 @@ def _end_of(av, film):
     """
     with av.open(str(film.path)) as container:
         stream = stream_of(container)
-        if container.format.name == "avi" and stream.frames:  # its length is guessed if its index is cut off
+        if _is_avi(container) and stream.frames:  # its length is guessed if its index is cut off
             return stream.frames / (film.rate * film.time_base)
         if stream.duration:
             return (stream.start_time or 0) + stream.duration
@@ -275,12 +287,15 @@ def _luma_of(film, frame):
 
 
 def _converted(film, frame):
-    """Convert a frame. Ranges and matrix are said, because swscale would guess, such as the full range for gray."""
+    """Convert a frame. Ranges and matrix are said, because swscale would guess, such as the full range for gray.
+
+    In one thread: several give some pixels of RGB at random (swscale 9.5, seen at odd widths).
+    """
     if layout_of(load_av(), frame.format.name).rgb:
         matrix = "ITU709" if film.tags[0] == _BT709 else "ITU601"
-        return frame.reformat(format=film.converts, dst_colorspace=matrix, dst_color_range="MPEG")
+        return frame.reformat(format=film.converts, dst_colorspace=matrix, dst_color_range="MPEG", threads=1)
     levels = "JPEG" if film.coding.full_range else "MPEG"
-    return frame.reformat(format=film.converts, src_color_range=levels, dst_color_range=levels)
+    return frame.reformat(format=film.converts, src_color_range=levels, dst_color_range=levels, threads=1)
 
 
 def _reason(error):

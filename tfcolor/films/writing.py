@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -39,8 +39,8 @@ def write_film(film: Film, target: Path, container: str, encoding: Encoding, seg
     av, paths = load_av(), list(segments)
     times = _Times.of(film, container, paths)
     with replacing(target) as file, av.open(str(film.path)) as source:
-        result = av.open(WithoutDescriptor(file), "w", format=container)
-        try:
+        guarded = _Guarded(file)
+        with guarded.errors(av), av.open(guarded, "w", format=container) as result:
             stream = _video_stream(result, film, source, encoding, container)
             stream.time_base = times.base
             copied, notes = _copied_streams(av, result, source, container)
@@ -52,24 +52,50 @@ def write_film(film: Film, target: Path, container: str, encoding: Encoding, seg
             others = _others(av, source, copied)
             for _, _, packet in heapq.merge(pictures, others, key=lambda timed: timed[:2]):
                 result.mux_one(packet)
-            result.close()
-        except BaseException as error:
-            _abandon(result)
-            raise _as_os_error(av, error) from error
+                guarded.check()
     return [*_lost(film, container, encoding, times), *notes]
 
 
-def _abandon(result):
-    """Close a file that cannot be written to its end; what goes wrong then is known already."""
-    with contextlib.suppress(Exception):
-        result.close()
+class _Guarded(WithoutDescriptor):
+    """A file that keeps the first error of writing, and after it does nothing.
 
+    FFmpeg goes on writing for a while, up to the file's end; each further error would be printed or hide the first.
+    """
 
-def _as_os_error(av, error):
-    """FFmpeg's own errors while writing as what `write_film` promises."""
-    if isinstance(error, av.FFmpegError):
-        return OSError(getattr(error, "errno", None), getattr(error, "strerror", None) or str(error))
-    return error
+    def __init__(self, file: IO[bytes]):
+        """Wrap an open binary file; whoever opened it closes it."""
+        super().__init__(file)
+        self._error = None
+        self.write = self._guarded(file.write, len)
+        self.seek = self._guarded(file.seek, lambda offset, whence=0: offset)
+        self.tell = self._guarded(file.tell, lambda: 0)
+        self.flush = self._guarded(file.flush, lambda: None)
+
+    def _guarded(self, method, otherwise):
+        def call(*arguments):
+            if self._error is None:
+                try:
+                    return method(*arguments)
+                except OSError as error:
+                    self._error = error
+            return otherwise(*arguments)
+
+        return call
+
+    def check(self) -> None:
+        """Raise the first error of writing."""
+        if self._error is not None:
+            raise self._error
+
+    @contextlib.contextmanager
+    def errors(self, av: Any) -> Iterator[None]:
+        """Raise the first error of writing, whatever else was raised; turn FFmpeg's own errors into OSError."""
+        try:
+            yield
+        except av.FFmpegError as error:
+            self.check()
+            raise OSError(getattr(error, "errno", None), getattr(error, "strerror", None) or str(error)) from error
+        self.check()
 
 
 def _lost(film, container, encoding, times):
@@ -129,34 +155,46 @@ class _Times(NamedTuple):
     """When frames are shown, and when they are decoded.
 
     base: seconds in a unit of time.
-    step: units from frame to frame, on average.
     delay: by how many frames decoding is ahead of showing.
     shown: int64 [N], times of all frames in their order.
     moved: whether they differ from the film's.
     source: int64 [N], the film's times of the same frames.
+    end: when the last frame ends, less the duration of the one that is decoded last.
     """
 
     base: Fraction
-    step: int
     delay: int
     shown: np.ndarray
     moved: bool
     source: np.ndarray
+    end: int
 
     @classmethod
     def of(cls, film: Film, container: str, paths: list[Path]) -> "_Times":
         """Read the times of all segments; AVI has only places of frames at an even rate."""
-        all_pts = [Segment.load_pts(path) for path in paths]
-        delay = max((_delay(pts) for pts in all_pts), default=0)
-        source = np.sort(np.concatenate([np.zeros(0, np.int64), *all_pts]))
+        read = [Segment.load_times(path) for path in paths]
+        delay = max((_delay(pts) for pts, _ in read), default=0)
+        source, durations = (np.concatenate([np.zeros(0, np.int64), *part]) for part in zip(*read, strict=True))
+        order = np.argsort(source)
         step = max(1, round(1 / (film.rate * film.time_base)))
+        end = int(source[order[-1]] + (durations[order[-1]] or step) - (durations[-1] or step))
+        source = source[order]
         if container != "avi":
-            return cls(film.time_base, step, delay, source, False, source)
+            return cls(film.time_base, delay, source, False, source, end)
         scale = film.rate * film.time_base
         places = np.array([round(int(pts) * scale) for pts in source], np.int64)
         places = np.maximum.accumulate(places - np.arange(len(places))) + np.arange(len(places))  # no two in one place
         moved = any(abs(int(place) / scale - int(pts)) > 1 for place, pts in zip(places, source, strict=True))
-        return cls(1 / film.rate, 1, delay, places, moved, source)
+        return cls(1 / film.rate, delay, places, moved, source, int(places[-1]))
+
+    def early(self) -> list[int]:
+        """Decoding times of the first frames, before any is shown.
+
+        MP4 gives a film's length as the time from the first to the last decoding; it is made to be that of showing.
+        """
+        count = min(self.delay, len(self.shown) - 1)
+        span = max(self.end - int(self.shown[-1 - count]), count)
+        return [int(self.shown[0]) - span * k // self.delay for k in range(self.delay, 0, -1)]
 
 
 def _pictures(av, times: _Times, stream: Any, paths: list[Path]) -> Iterator[tuple[Fraction, int, Any]]:
@@ -165,9 +203,7 @@ def _pictures(av, times: _Times, stream: Any, paths: list[Path]) -> Iterator[tup
     A frame that refers to later ones is decoded after them. Decoding times are the times of all frames in their
     order, earlier by so many frames that none comes after its own showing.
     """
-    first = int(times.shown[0]) if len(times.shown) else 0
-    early = [first - k * times.step for k in range(times.delay, 0, -1)]
-    count = 0
+    early, count = times.early(), 0
     for path in paths:
         segment = Segment.load(path)
         shown = times.shown[np.searchsorted(times.source, segment.pts)]
