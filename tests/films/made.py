@@ -99,6 +99,29 @@ def source_frame(av, format, size, number):
     return frame
 
 
+def sound(container, start=0.0, seconds=1.0, codec="aac", language=None):
+    """Add a stream of noise; returns its packets."""
+    av = load_av()
+    stream = container.add_stream(codec, rate=48000)
+    stream.layout = "mono"
+    if language:
+        stream.metadata["language"] = language
+    rng, packets = np.random.default_rng(len(container.streams)), []
+    size = {"aac": 1024, "mp2": 1152}.get(codec, 960)
+    kind = {"aac": "fltp", "libopus": "flt"}.get(codec, "s16")
+    dtype = np.int16 if kind == "s16" else np.float32
+    for number in range(round(seconds * 48000 / size)):
+        frame = av.AudioFrame.from_ndarray(
+            (rng.uniform(-0.1, 0.1, [1, size]) * (3e4 if kind == "s16" else 1)).astype(dtype),
+            format=kind,
+            layout="mono",
+        )
+        frame.sample_rate, frame.pts = 48000, round(start * 48000) + number * size
+        frame.time_base = Fraction(1, 48000)
+        packets += stream.encode(frame)
+    return packets + stream.encode(None)
+
+
 def codecs_of(container: str) -> set[str]:
     """What FFmpeg says a container can hold."""
     with load_av().open(io.BytesIO(), "w", format=container) as probe:

@@ -11,7 +11,7 @@ import pytest
 
 av = pytest.importorskip("av", reason="PyAV is not installed: pip install -r requirements-video.txt")
 
-from tests.films.made import convert, decoded, encoding_for, luma_of, make_film  # noqa: E402
+from tests.films.made import convert, decoded, encoding_for, luma_of, make_film, sound  # noqa: E402
 from tfcolor.films.encoding import Segment  # noqa: E402
 from tfcolor.films.reading import frames, read_film  # noqa: E402
 from tfcolor.films.writing import write_film  # noqa: E402
@@ -95,28 +95,6 @@ def test_segments_join_with_frames_that_refer_to_later_ones(tmp_path, suffix):
     assert [frame.pts * frame.time_base for frame in found] == [frame.pts * frame.time_base for frame in wanted]
     errors = [[np.abs(luma_of(a) - luma_of(b).astype(float)).mean() for a in wanted] for b in found]
     assert np.argmin(errors, axis=1).tolist() == [n % 37 for n in range(37)] or np.diagonal(errors).max() < 3
-
-
-def sound(container, start=0.0, seconds=1.0, codec="aac", language=None):
-    """Add a stream of noise; returns its packets."""
-    stream = container.add_stream(codec, rate=48000)
-    stream.layout = "mono"
-    if language:
-        stream.metadata["language"] = language
-    rng, packets = np.random.default_rng(len(container.streams)), []
-    size = 1024 if codec == "aac" else 960
-    kind = {"aac": "fltp", "libopus": "flt", "pcm_s16le": "s16"}[codec]
-    dtype = np.int16 if kind == "s16" else np.float32
-    for number in range(round(seconds * 48000 / size)):
-        frame = av.AudioFrame.from_ndarray(
-            (rng.uniform(-0.1, 0.1, [1, size]) * (3e4 if kind == "s16" else 1)).astype(dtype),
-            format=kind,
-            layout="mono",
-        )
-        frame.sample_rate, frame.pts = 48000, round(start * 48000) + number * size
-        frame.time_base = Fraction(1, 48000)
-        packets += stream.encode(frame)
-    return packets + stream.encode(None)
 
 
 def words(container):

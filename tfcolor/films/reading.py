@@ -18,6 +18,8 @@ from tfcolor.utils.errors import InputError
 _LIMITED, _FULL = 1, 2  # FFmpeg's numbers of ranges
 _UNSPECIFIED, _BT709, _BT601 = 2, 1, 6  # H.273's numbers of matrices
 _PLENTY = 2.5  # how many of its longest frames may be missing at a film's end, by what it says of itself
+# FFmpeg's names of containers in which a place is found by its time exactly; others are decoded from the start.
+_SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "mpegts")
 
 
 class Damaged(Exception):
@@ -219,9 +221,7 @@ def _decoded(av, film, after):
     """The frames from a place at or before a time stamp; from the start if that cannot be found."""
     if after is not None:
         with av.open(str(film.path)) as container:
-            stream = _threaded(container)
-            container.seek(after, stream=stream, backward=True)
-            found = container.decode(stream)
+            found = _sought(container, after) if container.format.name in _SEEKABLE else iter(())
             first = next(found, None)
             if first is not None and first.pts is not None and first.key_frame and _time_of(first, film, 0) <= after:
                 yield first
@@ -229,6 +229,12 @@ def _decoded(av, film, after):
                 return
     with av.open(str(film.path)) as container:
         yield from container.decode(_threaded(container))
+
+
+def _sought(container, after):
+    stream = _threaded(container)
+    container.seek(after, stream=stream, backward=True)
+    yield from container.decode(stream)
 
 
 def _threaded(container):
