@@ -111,7 +111,7 @@ def test_chroma_is_that_of_swscale(matrix, bits):
     found = Coding(bits, False, *coding._MATRICES[matrix]).chroma(rgb)
     for plane, levels_of in zip(frame.planes[1:], found, strict=True):
         rows = np.frombuffer(memoryview(plane), levels_of.dtype).reshape(16, -1)[:, :80]
-        assert np.abs(rows.astype(int) - levels_of).max() <= 1
+        assert np.abs(rows.astype(int) - levels_of).max() <= (1 if bits == 8 else 2)  # coefficients of 15 bits
 
 
 @pytest.mark.parametrize("subsampling", [(2, 2), (2, 1), (1, 1), (1, 2), (4, 1), (4, 4)])
@@ -128,7 +128,7 @@ def test_centred_chroma_is_the_mean_of_its_pixels(subsampling):
 
 @pytest.mark.parametrize("down", [1, 2])
 def test_chroma_at_the_left_is_where_h273_puts_it(down):
-    """Type 0: at even columns, half way between rows. So a ramp across is sampled at 0, 2, 4 and one down is averaged."""
+    """Type 0: at even columns, half way between rows. A ramp across is sampled at 0, 2, 4; one down is averaged."""
     ramp = np.arange(12, dtype=np.float32)
     across = at_chroma(np.tile(ramp, [4, 1]), (2, down), centred=False)
     assert across[0, 1:].tolist() == [2, 4, 6, 8, 10]
