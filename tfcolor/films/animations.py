@@ -61,7 +61,7 @@ def read_animation(path: Path, max_pixels: int) -> Animation:
 
 
 def _loops(image):
-    """How often an animation is shown. GIF counts repetitions, if at all; WebP counts showings (as gif2webp does it)."""
+    """How often an animation is shown. GIF counts repetitions, if at all, and WebP showings, as in gif2webp."""
     if image.format != "GIF":
         return image.info.get("loop", 0)
     repetitions = image.info.get("loop")
@@ -71,16 +71,19 @@ def _loops(image):
 def _check_gif(data: bytes) -> None:
     """Raise UnreadableImage if a GIF ends inside a block: Pillow takes a frame's broken head for the end."""
     try:
-        place = 13 + _palette(data[10])
+        place, extended = 13 + _palette(data[10]), False
         while place < len(data) and data[place] != 0x3B:  # the end
+            extended = data[place] == 0x21
             if data[place] == 0x2C:  # a frame
                 place = _after_pieces(data, place + 11 + _palette(data[place + 9]))
-            elif data[place] == 0x21:  # an extension
+            elif extended:  # by what belongs to a frame after it
                 place = _after_pieces(data, place + 2)
             else:
                 place += 1  # as Pillow does it
     except IndexError as error:
         raise UnreadableImage("it is cut off") from error
+    if place >= len(data) and extended:
+        raise UnreadableImage("it is cut off")
 
 
 def _palette(flags):

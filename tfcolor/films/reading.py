@@ -1,6 +1,5 @@
 """Films as they are: planes of luma with their times, and what their result must keep."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfcolor.films.coding import Coding, is_hd
+from tfcolor.films.ends import end_of, is_avi
 from tfcolor.films.formats import layout_of, subsampling_of
 from tfcolor.films.hdr import Display, changing_notes, display_of
 from tfcolor.photographs.pixels import UnreadableImage
@@ -155,14 +155,10 @@ def _described(path, container, stream, first):
         rate,
         stream.time_base,
         stream.frames or round(seconds * rate),
-        first.dts - (stream.start_time or 0) if _is_avi(container) and first.dts is not None else None,
+        first.dts - (stream.start_time or 0) if is_avi(container) and first.dts is not None else None,
         display_of(first),
         (*_notes(first, layout), *changing_notes(first)),
     )
-
-
-def _is_avi(container):
-    return container.format.name == "avi"
 
 
 def _is_full(frame, layout, codec):
@@ -257,26 +253,9 @@ def _time_of(frame, film, last):
 
 
 def _end_of(av, film):
-    """When the stream ends by what the file says, in units of its time base; None if it does not say.
-
-    A cut Matroska file ends without an error. FFmpeg and mkvmerge write how long each stream is.
-    """
+    """When the stream ends by what the file says, in units of its time base; None if it does not say."""
     with av.open(str(film.path)) as container:
-        stream = stream_of(container)
-        if _is_avi(container) and stream.frames:  # its length is guessed if its index is cut off
-            return stream.frames / (film.rate * film.time_base)
-        if stream.duration:
-            return (stream.start_time or 0) + stream.duration
-        hours, minutes, seconds = next(
-            (_clock(value) for name, value in stream.metadata.items() if name.upper().startswith("DURATION")), (0, 0, 0)
-        )
-        return (3600 * hours + 60 * minutes + seconds) / film.time_base or None
-
-
-def _clock(text):
-    """Hours, minutes and seconds of such as '00:01:02.040000000'; zeros if it is another text."""
-    found = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", text.strip())
-    return [Fraction(part) for part in found.groups()] if found else (0, 0, 0)
+        return end_of(container, stream_of(container), film.rate)
 
 
 def _seconds(film, pts):
