@@ -1,5 +1,7 @@
 """Films as read, against PyAV's own decoding: every frame once, from any place on, and as far as a file goes."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -59,16 +61,8 @@ def test_a_cut_film_gives_what_is_left(tmp_path, suffix, share):
     count = len(found)
     assert 0.25 * share * 40 < count < 40
     assert all((a.luma == b).all() for a, b in zip(found[:-1], whole, strict=False))
-    with pytest.raises(Damaged) if suffix != ".ts" else _nothing():
+    with pytest.raises(Damaged) if suffix != ".ts" else contextlib.nullcontext():
         list(frames(film, after=found[count // 2].pts))
-
-
-class _nothing:
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        return False
 
 
 def test_a_whole_film_is_not_called_damaged(tmp_path):

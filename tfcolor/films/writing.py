@@ -15,6 +15,9 @@ from tfcolor.films.reading import Film, is_cover, load_av, stream_of
 from tfcolor.utils.files import WithoutDescriptor, replacing
 
 _COPIED = ("audio", "subtitle", "attachment")
+# What MPEG transport streams have numbers for; FFmpeg writes everything else as data that no player reads.
+_TRANSPORTED = ("aac", "aac_latm", "ac3", "dts", "eac3", "mp1", "mp2", "mp3", "opus", "s302m", "truehd")
+_TRANSPORTED += ("dvb_subtitle", "dvb_teletext", "hdmv_pgs_subtitle")
 _WITHOUT_ROTATION = ("avi", "mpegts")
 # What containers say of themselves and of how much is in them; the result says its own.
 _OWN = ("DURATION", "NUMBER_OF_", "BPS", "_STATISTICS", "ENCODER", "MAJOR_BRAND", "MINOR_VERSION", "COMPATIBLE_BRANDS")
@@ -135,13 +138,20 @@ def _copied_streams(av, result, source, container):
         elif stream.type == "video":
             notes.append("its cover is not kept" if is_cover(stream) else "further pictures in it are not kept")
         elif stream.type in _COPIED:
-            codec = f" in {stream.codec_context.name}" if stream.codec_context else ""
-            notes.append(f"its {stream.type}{codec} cannot be kept in this container")
+            codec = _codec_of(stream)
+            notes.append(f"its {stream.type}{codec and f' in {codec}'} cannot be kept in this container")
     return copied, notes
+
+
+def _codec_of(stream):
+    """FFmpeg's name of a stream's codec; '' for attachments."""
+    return stream.codec_context.codec.canonical_name if stream.codec_context else ""
 
 
 def _is_held(av, stream, container):
     """Whether a container can hold a stream: tried in memory, since some refuse it only in the file's header."""
+    if container == "mpegts" and _codec_of(stream) not in _TRANSPORTED:
+        return False
     try:
         with av.open(io.BytesIO(), "w", format=container) as probe:
             probe.add_stream_from_template(stream)
