@@ -11,6 +11,7 @@ from tfcolor.utils.files import WithoutDescriptor, replacing
 
 SUFFIXES = (".gif", ".webp")
 _MOST_FRAMES_PIXELS = 2_000_000_000  # of all frames: all are in memory until the result is written
+_MOST_LOOPS = 65535  # that WebP can count
 
 
 class Animation(NamedTuple):
@@ -50,12 +51,50 @@ def read_animation(path: Path, max_pixels: int) -> Animation:
     with opened(path) as image:
         check_size(*image.size, max_pixels)
         check_size(image.width * image.n_frames, image.height, _MOST_FRAMES_PIXELS // 4)
-        loops = image.info.get("loop", 1 if image.format == "GIF" else 0)  # GIF counts repetitions, if at all
+        if image.format == "GIF":
+            _check_gif(path.read_bytes())
         frames, durations = [], []
         for frame in ImageSequence.Iterator(image):
             frames.append(np.asarray(frame.convert("RGBA")))
             durations.append(round(frame.info.get("duration", 0)))
-        return Animation(np.stack(frames), durations, loops)
+        return Animation(np.stack(frames), durations, _loops(image))
+
+
+def _loops(image):
+    """How often an animation is shown. GIF counts repetitions, if at all, and WebP showings, as in gif2webp."""
+    if image.format != "GIF":
+        return image.info.get("loop", 0)
+    repetitions = image.info.get("loop")
+    return 1 if repetitions is None else repetitions and min(repetitions + 1, _MOST_LOOPS)
+
+
+def _check_gif(data: bytes) -> None:
+    """Raise UnreadableImage if a GIF ends inside a block: Pillow takes a frame's broken head for the end."""
+    try:
+        place, extended = 13 + _palette(data[10]), False
+        while place < len(data) and data[place] != 0x3B:  # the end
+            extended = data[place] == 0x21
+            if data[place] == 0x2C:  # a frame
+                place = _after_pieces(data, place + 11 + _palette(data[place + 9]))
+            elif extended:  # by what belongs to a frame after it
+                place = _after_pieces(data, place + 2)
+            else:
+                place += 1  # as Pillow does it
+    except IndexError as error:
+        raise UnreadableImage("it is cut off") from error
+    if place >= len(data) and extended:
+        raise UnreadableImage("it is cut off")
+
+
+def _palette(flags):
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _after_pieces(data, place):
+    """The place after a sequence of pieces, each with its size before it; the last has no bytes."""
+    while size := data[place]:
+        place += size + 1
+    return place + 1
 
 
 def write_animation(path: Path, animation: Animation) -> None:

@@ -50,6 +50,11 @@ def at_chroma(lightness: np.ndarray, subsampling: tuple[int, int], centred: bool
     return (before + 2 * first + second) / 4
 
 
+def is_hd(width: int, height: int) -> bool:
+    """Tell whether BT.709 is meant where nothing is said, by the size in pixels."""
+    return width >= _HD[0] or height > _HD[1]
+
+
 @dataclass(frozen=True)
 class Coding:
     """The coding of a stream.
@@ -73,7 +78,7 @@ class Coding:
         cls, width: int, height: int, bits: int, color_range: int, matrix: int, transfer: int, primaries: int
     ) -> "Coding":
         """Read FFmpeg's numbers, which are those of H.273 except for the range; guess what is not specified."""
-        guess = 1 if width >= _HD[0] or height > _HD[1] else 6
+        guess = 1 if is_hd(width, height) else 6
         red, blue = _MATRICES.get(guess if matrix == _UNSPECIFIED else matrix, _MATRICES[guess])
         return cls(
             bits, color_range == _FULL_RANGE, red, blue, _TRANSFERS.get(transfer, "srgb"), wide=primaries == _WIDE

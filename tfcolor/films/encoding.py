@@ -1,7 +1,10 @@
 """Encoding in segments. Each begins with a key frame and depends on no other, so that they can be joined."""
 
+import io
+import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,14 +17,17 @@ from tfcolor.utils.files import read_npz, write_npz
 # Encoders by the codec of the source. What is not here becomes H.264.
 _ENCODERS = {"h264": "libx264", "hevc": "libx265", "vp9": "libvpx-vp9", "av1": "libsvtav1", "ffv1": "ffv1"}
 _ENCODERS |= {"mpeg4": "mpeg4", "mpeg2video": "mpeg2video"}
-_OTHERWISE = ("libx264", "libvpx-vp9", "ffv1")  # the first that the container and the format allow
-_LOSSLESS = ("libx264", "ffv1", "libvpx-vp9", "libx265")
+_OTHERWISE = ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "ffv1")  # the first that container and format allow
+_LOSSLESS = ("libx264", "ffv1", "libvpx-vp9", "libx265", "libsvtav1")
 _CODECS = {"libx264": "h264", "libx265": "hevc", "libvpx-vp9": "vp9", "libsvtav1": "av1"}  # else as the encoder
+_TITLES = {"h264": "H.264", "hevc": "H.265", "vp9": "VP9", "av1": "AV1", "ffv1": "FFV1"}
+_TITLES |= {"mpeg4": "MPEG-4 Part 2", "mpeg2video": "MPEG-2"}
 _OPTIONS = {
     "libx264": {"preset": "veryfast"},  # larger files than slower ones, of the same quality
     "libx265": {"preset": "veryfast", "x265-params": "log-level=none"},
     "libvpx-vp9": {"b": "0", "row-mt": "1", "deadline": "realtime", "cpu-used": "6"},
     "libsvtav1": {"preset": "10"},
+    "ffv1": {"level": "3", "g": "1"},
 }
 _QP_SCALE = 6  # crf for each step of the quantizers of MPEG-2 and MPEG-4, which go from 1 to 31
 _THREADED = (
@@ -29,6 +35,8 @@ _THREADED = (
 )  # pixels: with several threads, x264 does not always give the same bytes for smaller frames (measured)
 # Containers, by suffix, that FFmpeg's own list of codecs leaves out.
 _TRANSPORT = ("h264", "hevc", "mpeg2video")
+_MPEG2_RATES = tuple(Fraction(rate) for rate in ("24000/1001", 24, 25, "30000/1001", 30, 50, "60000/1001", 60))
+_MOST_TICKS = 65_535  # of a second, in MPEG-4 Part 2: 16 bits
 
 
 @dataclass(frozen=True)
@@ -46,12 +54,11 @@ class Encoding:
 
     def __str__(self) -> str:
         """Say how, in a few words."""
-        codec = {"h264": "H.264", "hevc": "H.265", "vp9": "VP9", "av1": "AV1", "ffv1": "FFV1"}.get(
-            _codec(self.encoder), self.encoder
-        )
+        codec = _codec(self.encoder)
+        title = _TITLES.get(codec, codec)
         if "crf" in self.options:
-            return f"{codec}, crf {self.options['crf']}"
-        return f"{codec}, quantizer {self.options['qmin']}" if "qmin" in self.options else f"{codec}, lossless"
+            return f"{title}, crf {self.options['crf']}"
+        return f"{title}, quantizer {self.options['qmin']}" if "qmin" in self.options else f"{title}, lossless"
 
 
 class Planes(NamedTuple):
@@ -87,6 +94,15 @@ class Segment(NamedTuple):
         """Read what `save` wrote; raise InputError if it is missing or broken."""
         return cls(**read_npz(path, set(cls._fields)))
 
+    @staticmethod
+    def load_times(path: Path) -> tuple[np.ndarray, np.ndarray]:
+        """Read the times and durations alone of what `save` wrote; raise InputError if they are missing or broken."""
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                return arrays["pts"], arrays["durations"]
+        except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile) as error:
+            raise InputError(f"{path} cannot be read: {error}") from error
+
     def packets(self) -> Iterator[bytes]:
         """Yield the packets."""
         start = 0
@@ -96,14 +112,14 @@ class Segment(NamedTuple):
 
 
 def choose_encoding(film: Film, container: str, codecs: Iterable[str], crf: int, lossless: bool) -> Encoding:
-    """Choose the encoder of a result: the source's codec, else H.264, else what its container can hold.
+    """Choose the encoder of a result: the source's codec, else the first that can, from H.264 on.
 
     Args:
         film: the source.
         container: FFmpeg's name of the result's container.
         codecs: the codecs that it holds.
         crf: quality from 0 (best) to 51.
-        lossless: whether every level of luma is kept: H.264 or, where that is impossible, FFV1.
+        lossless: whether every level of luma is kept: H.264 or, where that is impossible, FFV1 or another.
 
     Raises:
         InputError: if no encoder is at hand.
@@ -113,9 +129,10 @@ def choose_encoding(film: Film, container: str, codecs: Iterable[str], crf: int,
     for encoder in _LOSSLESS if lossless else (own, *_OTHERWISE):
         if encoder is None or _codec(encoder) not in held:
             continue
-        format = _format_for(encoder, film)
-        if format:
-            return Encoding(encoder, format, _options(encoder, crf, lossless))
+        for format in _formats_for(encoder, film):
+            encoding = Encoding(encoder, format, _options(encoder, film, crf, lossless))
+            if _begins(film, encoding, container):
+                return encoding
     raise InputError(f"no encoder for {film.coding.bits} bits in {container} is at hand; make it a Matroska file first")
 
 
@@ -123,35 +140,67 @@ def _codec(encoder):
     return _CODECS.get(encoder, encoder)
 
 
-def _format_for(encoder, film):
-    """The film's pixel format, or one of as many bits with the most chroma that the encoder takes; None if none."""
+def _formats_for(encoder, film):
+    """The film's pixel format, and others of as many bits from most to least chroma, as far as the encoder takes them.
+
+    H.264 and H.265 need the others where chroma is reduced and a side is odd.
+    """
     av = load_av()
     if encoder not in av.codecs_available:
-        return None
+        return []
     known = {each.name for each in av.Codec(encoder, "w").video_formats or ()}
+    if encoder == "libvpx-vp9":
+        known.discard("yuv440p")  # MP4 has no number for it, and FFmpeg does not read what it writes
     ending = film.format.partition("p")[2]
-    return next((f for f in (film.format, *(f"yuv{k}p{ending}" for k in (444, 422, 420))) if f in known), None)
+    wanted = dict.fromkeys((film.format, *(f"yuv{k}p{ending}" for k in (444, 422, 420))))
+    return [format for format in wanted if format in known]
 
 
-def _options(encoder, crf, lossless):
-    options = _OPTIONS.get(encoder, {})
+def _begins(film, encoding, container):
+    """Whether the encoder takes the film's sides, rate and format, and the container its stream: tried in memory."""
+    av = load_av()
+    try:
+        with av.open(io.BytesIO(), "w", format=container) as probe:
+            stream = probe.add_stream(encoding.encoder, rate=film.rate)
+            set_up(stream.codec_context, film, encoding, container)
+            probe.start_encoding()
+        return True
+    except (av.FFmpegError, ValueError):
+        return False
+
+
+def _options(encoder, film, crf, lossless):
+    options = dict(_OPTIONS.get(encoder, {}))
     if encoder == "ffv1":
-        return options | {"level": "3", "g": "1"}
+        return options
+    said = film.display and {"libx265": film.display.x265, "libsvtav1": film.display.svtav1}.get(encoder, str)()
+    if encoder == "libx265":
+        options["x265-params"] = ":".join(filter(None, ("lossless=1" if lossless else "", "log-level=none", said)))
+    elif encoder == "libsvtav1" and (said or lossless):
+        options["svtav1-params"] = ":".join(filter(None, ("lossless=1" if lossless else "", said)))
     if lossless:
-        exact = {"libx264": {"qp": "0"}, "libx265": {"x265-params": "lossless=1:log-level=none"}}
-        return options | exact.get(encoder, {"lossless": "1"})
+        return options | {"libx264": {"qp": "0"}, "libvpx-vp9": {"lossless": "1"}}.get(encoder, {})
     if encoder in ("mpeg4", "mpeg2video"):
         quantizer = str(max(1, round(crf / _QP_SCALE)))
         return options | {"qmin": quantizer, "qmax": quantizer}
     return options | {"crf": str(crf)}
 
 
+def keeps_display(encoding: Encoding) -> bool:
+    """Tell whether the encoder writes down what the film says about its display."""
+    return encoding.encoder in ("libx265", "libsvtav1")
+
+
 def set_up(context: Any, film: Film, encoding: Encoding, container: str) -> None:
-    """Set up the context of an encoder, in the same way for each segment and for the result."""
+    """Set up the context of an encoder, in the same way for each segment and for the result.
+
+    Encoders count frames: some cannot count in the film's time base. The times are put back afterwards.
+    """
     from av.codec.context import Flags
 
     context.width, context.height, context.pix_fmt = film.width, film.height, encoding.format
-    context.time_base, context.framerate = film.time_base, film.rate
+    context.framerate = _rate_for(encoding.encoder, film.rate)
+    context.time_base = 1 / context.framerate
     context.options = dict(encoding.options)
     context.color_range = 2 if film.coding.full_range else 1
     context.colorspace, context.color_trc, context.color_primaries = film.tags
@@ -165,29 +214,38 @@ def set_up(context: Any, film: Film, encoding: Encoding, container: str) -> None
         context.flags |= Flags.global_header
 
 
+def _rate_for(encoder, rate):
+    """The frames a second that an encoder is told."""
+    if encoder == "mpeg2video":
+        return min(_MPEG2_RATES, key=lambda known: abs(known - rate))
+    rate = rate.limit_denominator(1001)
+    return rate if 0 < rate.numerator <= _MOST_TICKS else Fraction(min(max(1, round(rate)), _MOST_TICKS))
+
+
 def encode(film: Film, encoding: Encoding, container: str, frames: Iterable[Planes]) -> Segment:
     """Encode frames that follow each other."""
     av = load_av()
     context = av.CodecContext.create(encoding.encoder, "w")
     set_up(context, film, encoding, container)
-    durations, packets = {}, []
+    times, packets = [], []
     for planes in frames:
-        durations[planes.pts] = planes.duration
-        packets += context.encode(_frame(av, film, encoding.format, planes))
+        packets += context.encode(_frame(av, film, encoding.format, planes, len(times), context.time_base))
+        times.append((planes.pts, planes.duration))
     packets += context.encode(None)
+    times = np.array([times[packet.pts] for packet in packets], np.int64).reshape(-1, 2)
     return Segment(
         np.frombuffer(b"".join(bytes(packet) for packet in packets), np.uint8),
         np.array([packet.size for packet in packets], np.int64),
-        np.array([packet.pts for packet in packets], np.int64),
-        np.array([durations.get(packet.pts, 0) for packet in packets], np.int64),
+        *times.T,
         np.array([packet.is_keyframe for packet in packets], bool),
     )
 
 
-def _frame(av, film, format, planes):
+def _frame(av, film, format, planes, number, time_base):
     frame = av.VideoFrame(film.width, film.height, format)
     for plane, values in zip(frame.planes, (planes.luma, *planes.chroma), strict=True):
         rows = np.frombuffer(memoryview(plane), values.dtype).reshape(-1, plane.line_size // values.itemsize)
         rows[: len(values), : values.shape[1]] = values
-    frame.pts, frame.time_base, frame.duration = planes.pts, film.time_base, planes.duration
+    frame.color_range = 2 if film.coding.full_range else 1
+    frame.pts, frame.time_base = number, time_base
     return frame

@@ -8,20 +8,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfcolor.films.coding import Coding
+from tfcolor.films.coding import Coding, is_hd
+from tfcolor.films.ends import end_of, is_avi
+from tfcolor.films.formats import layout_of, subsampling_of
+from tfcolor.films.hdr import Display, changing_notes, display_of
 from tfcolor.photographs.pixels import UnreadableImage
 from tfcolor.utils.errors import InputError
 
-# How far chroma is reduced, across and down, by the middle of the pixel format's name.
-_SUBSAMPLING = {"420": (2, 2), "422": (2, 1), "444": (1, 1), "440": (1, 2), "411": (4, 1), "410": (4, 4)}
-_ANY = "yuv444p"  # what formats become that have no plane of luma, such as RGB
-_INTERLEAVED = {
-    **{"nv12": "yuv420p", "nv21": "yuv420p", "nv16": "yuv422p", "yuyv422": "yuv422p", "uyvy422": "yuv422p"},
-    **{"p010le": "yuv420p10le", "p210le": "yuv422p10le"},
-}
 _LIMITED, _FULL = 1, 2  # FFmpeg's numbers of ranges
-_UNSPECIFIED = 2  # H.273's number of matrix, curve and primaries that are not said
-_HDR = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "DYNAMIC_HDR_PLUS", "DOVI_METADATA")
+_UNSPECIFIED, _BT709, _BT601 = 2, 1, 6  # H.273's numbers of matrices
+_PLENTY = 2.5  # how many of its longest frames may be missing at a film's end, by what it says of itself
+# FFmpeg's names of containers in which a place is found by its time exactly; others are decoded from the start.
+_SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "mpegts")
 
 
 class Damaged(Exception):
@@ -49,7 +47,7 @@ class Film:
     width, height: of the frames as stored, in pixels.
     rotation: degrees by which players turn them, counterclockwise.
     format: pixel format of the result, planar.
-    converts: whether frames must be converted to this format first, since they have no plane of luma.
+    converts: pixel format to which frames are converted first, since they have no plane of luma; '' if they have.
     coding: how luma and chroma are coded.
     tags: numbers of matrix, curve and primaries as the file says them (ITU-T H.273).
     aspect: width of a pixel divided by its height; None if it is not said.
@@ -57,6 +55,8 @@ class Film:
     rate: average frames a second.
     time_base: seconds in a unit of time stamps.
     num_frames: as the file says, or estimated from its duration; 0 if unknown.
+    late: by how many units frames are decoded after they are shown, in AVI, which has no time stamps; else None.
+    display: what is said about the display that it was made on; None if nothing.
     notes: what the result cannot keep.
     """
 
@@ -65,7 +65,7 @@ class Film:
     height: int
     rotation: int
     format: str
-    converts: bool
+    converts: str
     coding: Coding
     tags: tuple[int, int, int]
     aspect: Fraction | None
@@ -73,6 +73,8 @@ class Film:
     rate: Fraction
     time_base: Fraction
     num_frames: int
+    late: int | None = None
+    display: Display | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -96,11 +98,6 @@ def load_av() -> Any:
     return av
 
 
-def subsampling_of(format: str) -> tuple[int, int]:
-    """Return the pixels for each sample of chroma, across and down, of a planar pixel format such as 'yuv420p'."""
-    return next(found for name, found in _SUBSAMPLING.items() if name in format)
-
-
 def read_film(path: Path) -> Film:
     """Open a film and describe it.
 
@@ -110,69 +107,74 @@ def read_film(path: Path) -> Film:
     av = load_av()
     try:
         with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise UnreadableImage("there are no pictures in it")
-            stream = container.streams.video[0]
+            stream = stream_of(container)
+            if stream is None:
+                raise UnreadableImage("there are no moving pictures in it")
             first = next(container.decode(stream), None)
             if first is None:
                 raise UnreadableImage("not a single frame of it can be decoded")
-            return _described(path, container, stream, first)
-    except (av.FFmpegError, OSError) as error:
+            film = _described(path, container, stream, first)
+            _luma_of(film, first)
+            return film
+    except (av.FFmpegError, OSError, ValueError) as error:
         raise UnreadableImage(_reason(error)) from error
 
 
+def stream_of(container: Any) -> Any:
+    """Return the first stream of moving pictures, which a cover is not; None if there is none."""
+    return next((stream for stream in container.streams.video if not is_cover(stream)), None)
+
+
+def is_cover(stream: Any) -> bool:
+    """Tell whether a stream is a picture beside the film, such as a cover."""
+    from av.stream import Disposition
+
+    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+
+
 def _described(path, container, stream, first):
-    name, context = first.format.name, stream.codec_context
-    format, converts = _formats(name)
-    full = int(first.color_range) == _FULL or name.startswith("yuvj")
-    if name.startswith("gray"):
-        full = int(first.color_range) != _LIMITED
-    if format == _ANY and converts:
-        full = False  # swscale's default
+    context, layout = stream.codec_context, layout_of(load_av(), first.format.name)
+    width, height = first.width, first.height
+    full = _is_full(first, layout, context.name)
     tags = (int(first.colorspace), int(context.color_trc), int(context.color_primaries))
-    if tags[0] == 0:  # RGB
-        tags = (_UNSPECIFIED, *tags[1:])
-    bits = _bits(format)
+    if layout.rgb:
+        tags = (_BT709 if is_hd(width, height) else _BT601, *tags[1:])
     rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
     seconds = float(stream.duration * stream.time_base) if stream.duration else (container.duration or 0) / 1e6
-    hdr = [data.type.name for data in first.side_data if data.type.name in _HDR]
-    notes = ("the description of the HDR display it was made on is not kept",) if hdr else ()
     return Film(
         path,
-        first.width,
-        first.height,
+        width,
+        height,
         int(first.rotation),
-        format,
-        converts,
-        Coding.of(first.width, first.height, bits, _FULL if full else _LIMITED, *tags),
+        layout.format,
+        layout.converts,
+        Coding.of(width, height, layout.bits, _FULL if full else _LIMITED, *tags),
         tags,
         stream.sample_aspect_ratio or None,
-        context.name,
+        context.codec.canonical_name,
         rate,
         stream.time_base,
         stream.frames or round(seconds * rate),
-        notes,
+        first.dts - (stream.start_time or 0) if is_avi(container) and first.dts is not None else None,
+        display_of(first),
+        (*_notes(first, layout), *changing_notes(first)),
     )
 
 
-def _formats(name):
-    """The pixel format of the result, and whether frames must be converted to it first."""
-    plain = name.replace("yuvj", "yuv")
-    if name in _INTERLEAVED:
-        return _INTERLEAVED[name], True
-    if name == "gray":
-        return "yuv420p", False
-    if name in ("gray10le", "gray12le"):
-        return f"yuv420p{name[4:]}", False
-    if plain.startswith("yuv") and any(part in plain for part in _SUBSAMPLING) and not plain.endswith("be"):
-        return plain.replace("yuva", "yuv"), False
-    return _ANY, True
+def _is_full(frame, layout, codec):
+    """Whether luma takes all levels. Gray pictures do where nothing is said, except in codecs of films."""
+    if layout.rgb:
+        return False
+    if layout.gray and codec not in ("h264", "hevc"):
+        return int(frame.color_range) != _LIMITED
+    return int(frame.color_range) == _FULL or frame.format.name.startswith("yuvj")
 
 
-def _bits(format):
-    """Bits of a sample, of a planar format such as 'yuv420p' or 'yuv420p10le'."""
-    depth = format.partition("p")[2].removesuffix("le")
-    return int(depth) if depth else 8
+def _notes(frame, layout):
+    if layout.alpha:
+        yield "its transparency is not kept"
+    if frame.interlaced_frame:
+        yield "its frames are interlaced, which the result does not say"
 
 
 def frames(film: Film, after: int | None = None) -> Iterator[Frame]:
@@ -186,45 +188,74 @@ def frames(film: Film, after: int | None = None) -> Iterator[Frame]:
         Damaged: after the last frame that can be read.
     """
     av = load_av()
-    count, last = 0, after
+    last, longest = None, 1 / (film.rate * film.time_base)
     try:
-        with av.open(str(film.path)) as container:
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            for frame in _decoded(container, stream, after):
-                if (frame.width, frame.height) != (film.width, film.height):
-                    raise Damaged(f"from {_seconds(film, last)} s on its frames have another size")
-                pts = _time_of(frame, film, last)
-                if last is not None and pts <= last:
-                    continue
-                count, last = count + 1, pts
+        for frame in _decoded(av, film, after):
+            if not _is_like(film, frame):
+                raise Damaged(f"after {_seconds(film, last)} s its frames have another size or pixel format")
+            pts = _time_of(frame, film, last)
+            if last is not None and pts <= last:
+                continue
+            longest, last = max(longest, pts - (pts if last is None else last), frame.duration or 0), pts
+            if after is None or pts > after:
                 yield Frame(_luma_of(film, frame), pts, frame.duration or 0)
-    except (av.FFmpegError, OSError) as error:
+        end = _end_of(av, film)
+    except (av.FFmpegError, OSError, ValueError) as error:
         raise Damaged(f"it can be read only up to {_seconds(film, last)} s: {_reason(error)}") from error
-    if after is None and stream.frames > count + 1:
-        raise Damaged(f"it ends after {count} of {stream.frames} frames")
+    if last is not None and end is not None and last + _PLENTY * longest < end:
+        raise Damaged(f"it ends after {_seconds(film, last)} of {_seconds(film, end)} s")
 
 
-def _decoded(container, stream, after):
+def _is_like(film, frame):
+    """Whether a frame has the size and pixel format of the first one."""
+    layout = layout_of(load_av(), frame.format.name)
+    wanted = (film.width, film.height, film.format, film.converts)
+    return (frame.width, frame.height, layout.format, layout.converts) == wanted
+
+
+def _decoded(av, film, after):
     """The frames from a place at or before a time stamp; from the start if that cannot be found."""
     if after is not None:
-        container.seek(after, stream=stream, backward=True)
-        found = container.decode(stream)
-        first = next(found, None)
-        if first is not None and first.pts is not None and first.pts <= after:
-            yield first
-            yield from found
-            return
-        container.seek(0, stream=stream, backward=True)
+        with av.open(str(film.path)) as container:
+            found = _sought(container, after) if container.format.name in _SEEKABLE else iter(())
+            first = next(found, None)
+            if first is not None and first.pts is not None and first.key_frame and _time_of(first, film, 0) <= after:
+                yield first
+                yield from found
+                return
+    with av.open(str(film.path)) as container:
+        yield from container.decode(_threaded(container))
+
+
+def _sought(container, after):
+    stream = _threaded(container)
+    container.seek(after, stream=stream, backward=True)
     yield from container.decode(stream)
 
 
+def _threaded(container):
+    stream = stream_of(container)
+    stream.thread_type = "AUTO"
+    return stream
+
+
 def _time_of(frame, film, last):
-    """The time stamp of a frame; the next in line if it has none, as in AVI files."""
+    """The time stamp of a frame; the next in line if it has none.
+
+    FFmpeg takes a place in an AVI file for the time of decoding, and guesses a later one for showing.
+    """
+    if film.late is not None and frame.dts is not None:
+        return frame.dts - film.late
     if frame.pts is not None:
         return frame.pts
     step = max(1, round(1 / (film.rate * film.time_base)))
     return 0 if last is None else last + step
+
+
+def _end_of(av, film):
+    """When the stream ends by what the file says, in units of its time base; None if it does not say."""
+    with av.open(str(film.path)) as container:
+        return end_of(container, stream_of(container), film.rate)
 
 
 def _seconds(film, pts):
@@ -234,12 +265,24 @@ def _seconds(film, pts):
 def _luma_of(film, frame):
     """Copy the plane of luma of a decoded frame: uint8 or uint16 [H, W]."""
     if film.converts:
-        frame = frame.reformat(format=film.format)
+        frame = _converted(film, frame)
     plane, dtype = frame.planes[0], np.dtype("u1" if film.coding.bits == 8 else "<u2")
     rows = np.frombuffer(plane, dtype).reshape(-1, plane.line_size // dtype.itemsize)
     return rows[: film.height, : film.width].copy()
 
 
+def _converted(film, frame):
+    """Convert a frame. Ranges and matrix are said, because swscale would guess, such as the full range for gray.
+
+    In one thread: several give some pixels of RGB at random (swscale 9.5, seen at odd widths).
+    """
+    if layout_of(load_av(), frame.format.name).rgb:
+        matrix = "ITU709" if film.tags[0] == _BT709 else "ITU601"
+        return frame.reformat(format=film.converts, dst_colorspace=matrix, dst_color_range="MPEG", threads=1)
+    levels = "JPEG" if film.coding.full_range else "MPEG"
+    return frame.reformat(format=film.converts, src_color_range=levels, dst_color_range=levels, threads=1)
+
+
 def _reason(error):
-    text = getattr(error, "strerror", None) or str(error)
+    text = " ".join((getattr(error, "strerror", None) or str(error)).split())
     return text[:1].lower() + text[1:]
