@@ -20,6 +20,11 @@ WITHOUT_TENSORFLOW = (
     *("tfcolor.color." + name for name in ("bins", "codebooks", "decoding_options", "kmeans", "names", "prior")),
     "tfcolor.color.zhang_bins",
     *("tfcolor.photographs." + name for name in ("formats", "metadata", "pixels", "raster", "tiff")),
+    *(
+        "tfcolor.films." + name
+        for name in ("animations", "coding", "encoding", "ends", "flow", "formats", "hdr", "names")
+    ),
+    *("tfcolor.films." + name for name in ("options", "reading", "steady", "writing")),
     *("tfcolor.data." + name for name in ("color_counts", "datasets", "options", "scenes")),
     *("tfcolor.networks.registry", "tfcolor.objectives.registry", "tfcolor.models.directory", "tfcolor.models.routed"),
     *("tfcolor.evaluation.bootstrap", "tfcolor.evaluation.metrics"),

@@ -16,10 +16,11 @@ from tfcolor.colorizer.painting import painter
 from tfcolor.films.coding import at_chroma
 from tfcolor.films.coloring import FilmColorizer
 from tfcolor.films.encoding import Encoding, Planes, Segment, choose_encoding, encode
+from tfcolor.films.formats import subsampling_of
 from tfcolor.films.hints import NO_HINTS, FilmHints
 from tfcolor.films.names import CONTAINERS
 from tfcolor.films.options import FilmOptions
-from tfcolor.films.reading import Damaged, Film, Frame, frames, load_av, subsampling_of
+from tfcolor.films.reading import Damaged, Film, Frame, frames, load_av
 from tfcolor.films.seeing import BATCH
 from tfcolor.films.writing import write_film
 from tfcolor.utils.ahead import ahead
