@@ -17,6 +17,7 @@ from PIL import Image
 from skimage import data
 from skimage.color import rgb2lab
 
+from benchmarks.clips import pan_and_zoom, write_clip
 from tfcolor.commands import colorize
 from tfcolor.utils import console
 
@@ -239,6 +240,28 @@ def test_many_photographs_come_back_as_a_zip(page, photo, tmp_path):
     result = download(page, "Colour them all", tmp_path)
     with zipfile.ZipFile(result) as archive:
         assert sorted(archive.namelist()) == ["cat.png", "cup.jpg"]
+
+
+def test_a_short_film_comes_back_in_colour_and_plays(page, tmp_path):
+    av = pytest.importorskip("av", reason="PyAV is not installed: pip install -r requirements-video.txt")
+    write_clip(tmp_path / "clip.mp4", (frame for frame, _ in pan_and_zoom(CAT, (96, 128), 12)))
+    page.get_by_role("tab", name="A short film").click()
+    page.get_by_role("tabpanel", name="A short film").locator("input[type=file]").set_input_files(tmp_path / "clip.mp4")
+    page.get_by_text("clip.mp4").first.wait_for()
+    result = download(page, "Colour the film", tmp_path)
+    with av.open(str(result)) as film, av.open(str(tmp_path / "clip.mp4")) as source:
+        frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+        assert len(frames) == sum(1 for _ in source.decode(video=0))
+    assert np.ptp(frames[5].astype(int), axis=-1).mean() > 5
+    page.wait_for_function("document.querySelector('video')?.readyState >= 2")
+
+
+def test_a_photograph_is_no_film(page, photo):
+    page.get_by_role("tab", name="A short film").click()
+    page.get_by_role("tabpanel", name="A short film").locator("input[type=file]").set_input_files(photo)
+    page.get_by_text("cat").first.wait_for()
+    page.get_by_role("button", name="Colour the film").click()
+    page.get_by_text("that is no film").first.wait_for()
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "README.md", "tfcolor/__init__.py"])

@@ -1,4 +1,4 @@
-"""The page itself, made with Gradio. What it does with photographs is in `sessions`."""
+"""The page itself, made with Gradio. What it does with photographs is in `sessions`, with films in `film_tab`."""
 
 import shutil
 import tempfile
@@ -11,6 +11,7 @@ import numpy as np
 
 from tfcolor import DEFAULT_MODEL
 from tfcolor.color.decoding_options import MOST_SMOOTHING, Decoding
+from tfcolor.commands.web.film_tab import FilmTab
 from tfcolor.commands.web.sessions import NUM_CANDIDATES, Session, Sessions, data_uri, safe_name, write_all
 from tfcolor.commands.web.viewer import CSS, EMPTY, SCRIPT, SWATCH_CSS, SWATCH_SCRIPT, swatches, viewer
 from tfcolor.photographs.pixels import UnreadableImage
@@ -47,6 +48,8 @@ class Page:
                     self._build_choices()
             with gr.Tab("Many photographs"):
                 self._build_batch()
+            with gr.Tab("A short film"):
+                self.film = FilmTab(sessions)
             self._connect()
             self.blocks.unload(self._end)
 
@@ -119,6 +122,8 @@ class Page:
         self.why.click(self._why, [*self._place, *self._decoding], self.reason)
         self.make.click(self._make, [*self._decoding, self.candidate], self.download)
         self.all.click(self._batch, [self.uploads, self.model, *self._decoding], [self.zip, self.uploads])
+        film = [self.film.upload, self.film.steadiness, self.model, *self._decoding]
+        self.film.start.click(self._color_film, film, [self.film.video, self.film.download, self.film.upload])
         self.blocks.load(lambda: self._own(DEFAULT_MODEL), None, self._decoding)
 
     # What happens
@@ -262,6 +267,18 @@ class Page:
             _zip(results, path)
             shutil.rmtree(folder)
             return [gr.File(str(path), visible=True), None]
+
+    def _color_film(
+        self,
+        request: gr.Request,
+        upload: str | None,
+        steadiness: float,
+        model: str,
+        *decoding: float,
+        progress: Any = gr.Progress(),  # noqa: B008 (Gradio looks for it)
+    ) -> list[Any]:
+        with _told():
+            return self.film.run(request, upload, steadiness, model, decoding_of(*decoding), progress)
 
     def _end(self, request: gr.Request) -> None:
         self._sessions.end(request.session_hash)
