@@ -16,15 +16,15 @@ from tfcolor.utils.files import check_folder, make_folder, write_json
 
 # Metrics of the printed table -> headings short enough for 80 columns, and decimal places.
 _HEADINGS = {
-    "warp_error": ("warp", 3),
+    "warp_error": ("warp", 2),
     "warp_ratio": ("ratio", 3),
     "cdc": ("CDC", 6),
     "psnr": ("PSNR", 2),
     "raw_auc": ("raw", 2),
-    "colourfulness": ("CF", 2),
+    "colourfulness": ("CF", 1),
     "dcf": ("dCF", 2),
 }
-_NOTE = """warp: mean squared change of ab along the motion; ratio: to that of frame by frame
+_NOTE = """warp: mean squared change of ab along the motion; ratio: to frame by frame
 CDC: change of histograms; it rewards gray, so gray and truth stand beside it"""
 
 
@@ -54,9 +54,7 @@ def evaluate_films(args: argparse.Namespace) -> None:
     measured = [(path, _measured(colorizer, path, decoding, weight)) for path in paths]
     films = {path.name: found for path, found in measured if found}
     if not films:
-        raise WorkError(
-            f"none of the {len(paths)} films can be measured" if len(paths) > 1 else "there is no other film"
-        )
+        raise WorkError("no film can be measured")
     make_folder(folder)
     mean = means_of(found["results"] for found in films.values())
     about = {"model": name, "working_size": args.working_size or colorizer.working_size, "steadiness": weight}
