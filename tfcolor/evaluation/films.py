@@ -242,10 +242,10 @@ def measure_film(
 
 def _compared(results):
     """Add what compares ways: the ratio of warp errors to that of frame by frame, and dCF."""
-    whole = results["frame by frame"]["warp_error"]
+    whole, true = results["frame by frame"]["warp_error"], results["truth"]["colourfulness"]
     for metrics in results.values():
         metrics["warp_ratio"] = metrics["warp_error"] / whole if whole else None
-        metrics["dcf"] = abs(metrics["colourfulness"] - results["truth"]["colourfulness"])
+        metrics["dcf"] = abs(metrics["colourfulness"] - true)
     return {way: {name: metrics[name] for name in METRICS} for way, metrics in results.items()}
 
 
@@ -275,11 +275,14 @@ def _colored(colorizer, frames, decoding, weight) -> Iterator[_Colored]:
 
 
 def means_of(films: Iterable[dict[str, dict[str, float | None]]]) -> dict[str, dict[str, float | None]]:
-    """Return the mean of each metric over films, all of which count the same; those that lack it do not count."""
+    """Return the mean of each metric over films, all of which count the same; those that lack it do not count.
+
+    The ratio of warp errors and dCF are those of the means, as dCF of photographs is.
+    """
     films = list(films)
 
     def mean(way, name):
         values = [found[way][name] for found in films if found[way][name] is not None]
         return float(np.mean(values)) if values else None
 
-    return {way: {name: mean(way, name) for name in METRICS} for way in WAYS}
+    return _compared({way: {name: mean(way, name) for name in METRICS} for way in WAYS})
