@@ -62,6 +62,7 @@ def test_colours_that_move_with_the_picture_are_steady():
     found = films.correspondence(frame[..., 0], before[..., 0])
     inner = (slice(8, -8), slice(8, -8))
     assert np.abs(found.flow[inner] - flow[inner]).max() < 0.25 and found.valid[inner].mean() > 0.98
+    assert found.valid[:, :2].mean() < 0.1, "it was outside of the frame before"
     stirred = np.mean((frame[..., 1:] - before[..., 1:]) ** 2) * 2
     assert films.warp_error(frame[..., 1:], before[..., 1:], found) < 0.03 * stirred
 
@@ -82,6 +83,18 @@ def test_motion_boundaries_are_steep_changes_of_flow():
     for change, is_boundary in ((0.044, False), (0.046, True)):  # 0.0447 squared is 0.002
         zoom[..., 1] = change * (np.arange(6)[:, None] - 2)
         assert films.motion_boundaries(zoom)[2].all() == is_boundary, "where there is no motion"
+
+
+def test_what_becomes_hidden_and_motion_boundaries_are_not_valid():
+    """A square moves by 6 pixels over a still ground: ground that it uncovers is not in the frame before."""
+    ground, square = (lab_of(texture(seed=seed))[..., 0] for seed in (3, 4))
+    before, frame = ground.copy(), ground.copy()
+    before[20:60, 40:80], frame[20:60, 46:86] = square[:40, :40], square[:40, :40]
+    found = films.correspondence(frame, before)
+    boundary = films.motion_boundaries(found.flow)
+    assert boundary[20:60, 40:92].any() and not (found.valid & boundary).any()
+    assert found.valid[24:56, 40:46].mean() < 0.25, "uncovered"
+    assert found.valid[26:54, 54:78].mean() > 0.9 and found.valid[:, :30].mean() > 0.9
 
 
 # CDC
