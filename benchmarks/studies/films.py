@@ -63,14 +63,25 @@ def main(arguments: list[str] | None = None) -> None:
     colorizer = Colorizer.load(args.model)
     for weight in weights:
         FilmOptions(colorizer.decoding, weight)  # raises InputError for a weight out of range
-    sources = {path.name: made_clip(path, sides, args.frames) for path in paths}
+    clips = {path.name: readable(made_clip, path, sides, args.frames) for path in paths}
+    sources = {path.name: readable(film_of, path) for path in films}
     title = f"{args.model} on {len(paths)} made clips of {args.frames} frames, {dataset.name}, {args.split} split"
-    tables = [(f"{title}; known motion", COLUMNS, measured(colorizer, sources, weights))]
-    for path in films:
-        sources = {path.name: film_of(path)}
-        tables.append((f"{console.shown(path.name)}; estimated motion", COLUMNS, measured(colorizer, sources, weights)))
+    tables = [(f"{title}; known motion", COLUMNS, measured(colorizer, clips, weights))]
+    for name, start in sources.items():
+        rows = measured(colorizer, {name: start}, weights)
+        tables.append((f"{console.shown(name)}; estimated motion", COLUMNS, rows))
     make_folder(args.output)
     show(tables, args.output / "films.md")
+
+
+def readable(opening: Callable, path: Path, *arguments: Any) -> Callable[[], Iterator[Any]]:
+    """Open a photograph or a film; raise InputError if it cannot be read."""
+    from tfcolor.photographs.pixels import UnreadableImage
+
+    try:
+        return opening(path, *arguments)
+    except UnreadableImage as error:
+        raise InputError(f"{console.shown(path)} cannot be read: {error}") from error
 
 
 def made_clip(path: Path, sides: tuple[int, int], count: int) -> Callable[[], Iterator[Any]]:

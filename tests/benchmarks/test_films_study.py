@@ -27,4 +27,6 @@ def test_weights_are_compared_on_made_clips_and_films(forest_data, tmp_path, cap
     assert found["0.6"]["ratio"] < 1
     assert "| 0.6 | " in film
     assert "made clips of 5 frames, forest, val split" in capsys.readouterr().out
+    (tmp_path / "broken.mp4").write_bytes(b"no film")
+    assert run("--video", tmp_path / "broken.mp4") == 2 and "broken.mp4 cannot be read" in capsys.readouterr().err
     assert run("--sides", "32") == 2 and run("--weights", "1") == 2
