@@ -28,6 +28,7 @@ def pan_and_zoom(
     """
     image, (height, width) = Image.fromarray(rgb), sides
     fitting = min(rgb.shape[1] / (width * (1 + pan)), rgb.shape[0] / height)
+    fitting *= 1 - 1e-9  # else rounding may lead outside of the photograph
     before = None
     grid = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), axis=-1)
     for k in range(count):

@@ -30,6 +30,7 @@ WITHOUT_TENSORFLOW = (
     *("tfcolor.evaluation.bootstrap", "tfcolor.evaluation.metrics"),
     *("tfcolor.training." + name for name in ("options", "preset", "run_folder")),
     *("tfcolor.commands." + name for name in ("analyze_bins", "calibrate", "choose_decoding", "choosing", "colorize")),
+    "tfcolor.commands.evaluate_films",
     *("tfcolor.commands." + name for name in ("evaluate", "evaluate_hints", "export", "hint_files", "pack", "train")),
     *("tfcolor.commands.route", "tfcolor.commands.worklist", "tfcolor.commands.web.command"),
 )

@@ -11,6 +11,7 @@ from typing import Any
 from tfcolor import DEFAULT_MODEL
 from tfcolor.color.decoding_options import Decoding
 from tfcolor.data import datasets
+from tfcolor.films.options import WEIGHT
 from tfcolor.utils import cluster, console
 from tfcolor.utils.errors import InputError, WorkError
 from tfcolor.utils.files import check_folder, make_folder
@@ -34,8 +35,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--model", default=DEFAULT_MODEL, help=f"a shipped model or a model directory (default: {DEFAULT_MODEL})")
     add("--predictions", metavar="DIR", help="measure another program's results, files with the photographs' names")
-    add("--dataset", default="scenes", help="name of a dataset, or a folder of colour photographs (default: scenes)")
-    add("--split", default="test", choices=datasets.SPLITS, help="split to measure (default: test)")
+    add("--dataset", help="name of a dataset, or a folder of colour photographs (default: scenes)")
+    add("--split", choices=datasets.SPLITS, help="split to measure (default: test)")
     add("--T", dest="temperature", help="temperatures, separated by commas (default: 1 and the model's own)")
     add(
         "--lambda",
@@ -67,6 +68,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         help="compare what this classifier sees in coloured and in true pictures; not the model's own encoder",
     )
     add("--hints", action="store_true", help="measure instead how much hints help, on 200 photographs of the split")
+    add(
+        "--video",
+        metavar="FILE",
+        help="measure instead how steady and true the colours of a film or a folder of films are",
+    )
+    add("--steadiness", type=float, metavar="W", help=f"of films, as in predict.py (default: {WEIGHT})")
     add("--tile", type=int, help="side of the tiles in pixels, as in predict.py")
     add("--data-dir", help="folder of the datasets (default: $TFCOLOR_DATA, else data/)")
     return parser.parse_args(arguments)
@@ -75,6 +82,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     """Measure, write the results, and print a table."""
     args = parse(arguments)
+    if args.video:
+        from tfcolor.commands.evaluate_films import evaluate_films
+
+        return evaluate_films(args)
+    if args.steadiness is not None:
+        raise InputError("--steadiness is for --video")
+    args.dataset, args.split = args.dataset or "scenes", args.split or "test"
     decodings = decodings_of(args)
     check_arguments(args)
     if args.hints:
