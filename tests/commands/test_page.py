@@ -120,7 +120,7 @@ def click(page, x, y):
 
 def download(page, button, folder):
     page.get_by_role("button", name=button).click()
-    label = "The result" if button == "Make the file" else "The results"
+    label = {"Make the file": "The result, in", "Colour the film": "The result, with"}.get(button, "The results")
     link = page.locator(".block", has_text=label).locator("a[download]:visible").last
     link.wait_for()
     with page.expect_download() as waiting:
@@ -246,7 +246,7 @@ def test_a_short_film_comes_back_in_colour_and_plays(page, tmp_path):
     av = pytest.importorskip("av", reason="PyAV is not installed: pip install -r requirements-video.txt")
     write_clip(tmp_path / "clip.mp4", (frame for frame, _ in pan_and_zoom(CAT, (96, 128), 12)))
     page.get_by_role("tab", name="A short film").click()
-    page.get_by_role("tabpanel", name="A short film").locator("input[type=file]").set_input_files(tmp_path / "clip.mp4")
+    page.locator("#film input[type=file]").set_input_files(tmp_path / "clip.mp4")
     page.get_by_text("clip.mp4").first.wait_for()
     result = download(page, "Colour the film", tmp_path)
     with av.open(str(result)) as film, av.open(str(tmp_path / "clip.mp4")) as source:
@@ -258,7 +258,7 @@ def test_a_short_film_comes_back_in_colour_and_plays(page, tmp_path):
 
 def test_a_photograph_is_no_film(page, photo):
     page.get_by_role("tab", name="A short film").click()
-    page.get_by_role("tabpanel", name="A short film").locator("input[type=file]").set_input_files(photo)
+    page.locator("#film input[type=file]").set_input_files(photo)
     page.get_by_text("cat").first.wait_for()
     page.get_by_role("button", name="Colour the film").click()
     page.get_by_text("that is no film").first.wait_for()

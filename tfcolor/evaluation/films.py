@@ -255,7 +255,7 @@ def _colored(colorizer, frames, decoding, weight) -> Iterator[_Colored]:
     first = next(remaining, None)
     if first is None:
         return
-    film = FilmColorizer(colorizer, first.rgb.shape[:2], decoding, weight)
+    films = [FilmColorizer(colorizer, first.rgb.shape[:2], decoding, each) for each in (0, weight)]
     lightness_of = lambda frame: levels_to_lightness(tf.constant(frame.rgb)).numpy()  # noqa: E731
     cells = itertools.tee(seen(colorizer, itertools.chain([first], remaining), lightness_of))
     # Both finish as many frames at a time, so that little waits in between.
@@ -266,7 +266,7 @@ def _colored(colorizer, frames, decoding, weight) -> Iterator[_Colored]:
         lightness = np.stack([lab[..., 0] for lab in labs])
         ways = [
             film.ab([Followed(each.item, each, Hints.of(())) for each in way], lightness)
-            for way in zip(*batch, strict=True)
+            for film, way in zip(films, zip(*batch, strict=True), strict=True)
         ]
         for number, (item, lab) in enumerate(zip(items, labs, strict=True)):
             truth = Truth(item.rgb, lab[..., 0], lab[..., 1:])

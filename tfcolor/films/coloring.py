@@ -24,6 +24,9 @@ from tfcolor.utils.ahead import ahead
 from tfcolor.utils.errors import InputError
 
 _FRAMES_AHEAD = 8  # predicted, while others are painted
+# The mean of distributions is flatter than they are, and its colours paler. A lower T makes up for it: with this share
+# of the weight, colourfulness is that of single frames (on made clips over validation photographs).
+SHARPER = 0.36
 
 
 class Followed(NamedTuple):
@@ -66,7 +69,8 @@ class FilmColorizer:
             raise InputError("hints are for models that predict distributions; this one predicts colours")
         hints.check_inside(*sides)
         self._colorizer, self._sides, self._weight = colorizer, sides, weight
-        self._decoding = decoding or colorizer.decoding
+        decoding = decoding or colorizer.decoding
+        self._decoding = decoding.replace(temperature=decoding.temperature * (1 - SHARPER * weight))
         self._reduced = seen_sides(colorizer, sides)
         scale = tuple(side / reduced for side, reduced in zip(sides, self._reduced, strict=True))
         self._tracks = Tracks(hints, colorizer, sides, scale)

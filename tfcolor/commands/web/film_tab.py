@@ -29,7 +29,7 @@ class FilmTab:
         gr.Markdown(
             f"Films of up to {MOST_SECONDS} seconds. They get the strength, T, lambda and model of the first tab."
         )
-        self.upload = gr.File(label="A film", file_count="single", height=120)
+        self.upload = gr.File(label="A film", file_count="single", height=120, elem_id="film")
         self.steadiness = gr.Slider(
             0, 0.95, WEIGHT, step=0.05, label="Steadiness: 0 colours each frame by itself, and flickers"
         )
