@@ -15,7 +15,7 @@ from tfcolor.utils import console
 from tfcolor.utils.errors import InputError
 from tfcolor.utils.files import make_folder, replacing
 
-PARTS = ("scan", "train", "pack", "ops", "predict", "zhang", "unet", "pix2pix", "hints", "start")
+PARTS = ("scan", "train", "pack", "ops", "predict", "zhang", "unet", "pix2pix", "hints", "films", "start")
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -16,7 +16,7 @@ from benchmarks.measure import RESULTS, ROOT, Row, Scale, row
 from benchmarks.rivals import has_torch
 from tfcolor.utils import console
 
-WITH_PROCESSES = ("growth", "predict", "scan", "start")
+WITH_PROCESSES = ("films", "growth", "predict", "scan", "start")
 WITHOUT_PROCESSES = ("ops", "pack", "pix2pix", "train", "unet", "zhang")
 _SLOW = ("growth", "pix2pix", "train", "unet", "zhang")  # they trace several training steps
 
