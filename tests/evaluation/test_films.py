@@ -220,17 +220,18 @@ def test_one_frame_has_no_steadiness(colorizer):
 
 
 def test_all_films_count_the_same():
-    """Ratios and differences are of the means: 6 / 12 and |20 - 30|; films have 2 / 4 and 10 / 20, 20 and 0."""
+    """The ratio is that of the means: 6 / 12; films have 2 / 4 and 10 / 20. dCF is the mean of 20, 0 and 10."""
 
     def film(alone, steady, colorful):
         found = {way: dict.fromkeys(films.METRICS, 1.0) for way in films.WAYS}
         found["frame by frame"]["warp_error"], found["steady"]["warp_error"] = alone, steady
         found["truth"]["colourfulness"], found["steady"]["colourfulness"] = 30.0, colorful
+        found["steady"]["dcf"] = abs(colorful - 30)
         return found
 
-    mean = films.means_of([film(4.0, 2.0, 10.0), film(20.0, 10.0, 30.0), film(None, None, 20.0)])
+    mean = films.means_of([film(4.0, 2.0, 10.0), film(20.0, 10.0, 30.0), film(None, None, 40.0)])
     assert mean["steady"] == dict.fromkeys(films.METRICS, 1.0) | {
-        **{"warp_error": 6, "warp_ratio": 0.5, "colourfulness": 20, "dcf": 10}
+        **{"warp_error": 6, "warp_ratio": 0.5, "colourfulness": 80 / 3, "dcf": 10}
     }
 
 

@@ -126,6 +126,9 @@ class Colorizer:
                 lambda x: tf.cast(network.features(from_lightness(x)), tf.float32), input_signature=[pictures]
             )
             self._outputs_of = compiled(network.outputs_of)
+            self._decode_features = compiled(
+                lambda x, log_weights, T: objective.to_ab(network.outputs_of(x) + log_weights, T)
+            )
         self._decode = compiled(
             lambda x, log_weights, T: objective.to_ab(x + log_weights, T), input_signature=[outputs, weights, number]
         )
@@ -316,6 +319,12 @@ class Colorizer:
     def outputs_of(self, features: tf.Tensor) -> tf.Tensor:
         """Return the outputs, float32 [B, h, w, num_outputs], that belong to `features`, or to means of them."""
         return self._outputs_of(features) if self.network.has_features else features
+
+    def decode_features(self, features: tf.Tensor, decoding: Decoding) -> tf.Tensor:
+        """Decode what `features` returned, or means of it, float32 [B, h, w, C]: ab, float32 [B, h, w, 2], ab units."""
+        decode = self._decode_features if self.network.has_features else self._decode
+        log_weights = self.objective.log_weights(decoding.uniform_share)
+        return decode(tf.convert_to_tensor(features), log_weights, tf.constant(decoding.temperature, tf.float32))
 
     def tiles(
         self, lightness: np.ndarray, tile: int = AUTO_TILE, margin: int = 0, source: ReducedOutputs | None = None

@@ -277,7 +277,8 @@ def _colored(colorizer, frames, decoding, weight) -> Iterator[_Colored]:
 def means_of(films: Iterable[dict[str, dict[str, float | None]]]) -> dict[str, dict[str, float | None]]:
     """Return the mean of each metric over films, all of which count the same; those that lack it do not count.
 
-    The ratio of warp errors and dCF are those of the means, as dCF of photographs is.
+    The ratio of warp errors is that of the means. dCF is the mean over films: one that is too pale does not make up for
+    another that is too vivid.
     """
     films = list(films)
 
@@ -285,4 +286,5 @@ def means_of(films: Iterable[dict[str, dict[str, float | None]]]) -> dict[str, d
         values = [found[way][name] for found in films if found[way][name] is not None]
         return float(np.mean(values)) if values else None
 
-    return _compared({way: {name: mean(way, name) for name in METRICS} for way in WAYS})
+    means = _compared({way: {name: mean(way, name) for name in METRICS} for way in WAYS})
+    return {way: found | {"dcf": mean(way, "dcf")} for way, found in means.items()}

@@ -11,14 +11,14 @@ import tensorflow as tf
 from tfcolor.color.decoding_options import Decoding
 from tfcolor.color.guided_filter import border
 from tfcolor.color.lab import levels_to_lightness
-from tfcolor.colorizer.colorizer import Colorizer, checked_rgb
+from tfcolor.colorizer.colorizer import Colorizer, checked_rgb, smoothed
 from tfcolor.colorizer.hints import Hints
 from tfcolor.colorizer.opened import OpenedPhotograph
 from tfcolor.colorizer.painting import painted
 from tfcolor.colorizer.working_size import ReducedOutputs
 from tfcolor.films.hints import NO_HINTS, FilmHints, Tracks
 from tfcolor.films.options import WEIGHT
-from tfcolor.films.seeing import BATCH, outputs_of, seen, seen_sides, stride_of
+from tfcolor.films.seeing import BATCH, decoded, outputs_of, seen, seen_sides, stride_of
 from tfcolor.films.steady import State, Steady, steadied
 from tfcolor.utils.ahead import ahead
 from tfcolor.utils.errors import InputError
@@ -118,20 +118,22 @@ class FilmColorizer:
         """
         if any(len(frame.hints) for frame in frames):
             return np.stack([self._hinted(*each) for each in zip(frames, lightness, strict=True)])
-        decoding, found = self._decoding, np.empty([*lightness.shape, 2], np.float32)
-        source = self._source(frames, lightness.shape[1:])
-        for part in self._colorizer.tiles(lightness, max(lightness.shape), border(decoding.smoothing), source):
-            found[part.which] = self._colorizer.colors(part, decoding)
+        decoding, cells = self._decoding, [frame.steady.cells for frame in frames]
+        colors = decoded(self._colorizer, cells, decoding)
+        source, margin = self._source(colors, cells, lightness.shape[1:]), border(decoding.smoothing)
+        found = np.empty([*lightness.shape, 2], np.float32)
+        for part in self._colorizer.tiles(lightness, max(lightness.shape), margin, source):
+            ab = source.colors("", tf.identity, part.lightness, part.place, margin, part.which)
+            found[part.which] = decoding.strength * smoothed(ab, part, decoding.smoothing)
         return found
 
-    def _source(self, frames, sides):
-        cells = [frame.steady.cells for frame in frames]
-        outputs = outputs_of(self._colorizer, cells)
+    def _source(self, outputs, cells, sides):
         guide = tf.constant(np.stack([each.lightness for each in cells])[..., None])
         return ReducedOutputs(outputs, guide, stride_of(self._colorizer), self._reduced, sides)
 
     def _hinted(self, frame, lightness):
-        source = self._source([frame], lightness.shape)
+        cells = [frame.steady.cells]
+        source = self._source(outputs_of(self._colorizer, cells), cells, lightness.shape)
         opened = OpenedPhotograph(self._colorizer, lightness, np.uint16, max(lightness.shape), source)
         return opened.predict_ab(self._scaled(frame.hints, lightness.shape), self._decoding)
 

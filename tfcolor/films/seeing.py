@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfcolor.color.decoding_options import Decoding
 from tfcolor.colorizer.blocks import block_means
 from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.colorizer.working_size import reduced_pictures, reduced_sides
@@ -67,3 +68,8 @@ def outputs_of(colorizer: Colorizer, cells: Sequence[Cells]) -> tf.Tensor:
     """Return the network's outputs for cells, float32 [B, h, w, num_outputs]."""
     features = np.stack([each.features for each in cells])
     return colorizer.outputs_of(features) if colorizer.working_size else tf.constant(features)
+
+
+def decoded(colorizer: Colorizer, cells: Sequence[Cells], decoding: Decoding) -> tf.Tensor:
+    """Return the colours of cells, ab float32 [B, h, w, 2], ab units."""
+    return colorizer.decode_features(np.stack([each.features for each in cells]), decoding)
