@@ -2,8 +2,8 @@
 
 python -m benchmarks.pictures
 
-It writes docs/colored.jpg, limits.jpg, hints.jpg, temperature.jpg, candidates.jpg and explain.jpg with the default
-model, and docs/pictures.json, which says what its weights were.
+It writes docs/colored.jpg, limits.jpg, hints.jpg, temperature.jpg, candidates.jpg, explain.jpg and steady.jpg with the
+default model, and docs/pictures.json, which says what its weights were. It needs what films need.
 """
 
 import argparse
@@ -26,6 +26,8 @@ TEMPERATURES, SHARES = (1.0, 0.7, 0.38, 0.1), (1.0, 0.8, 0.65, 0.5)
 POINT = (300, 400)  # whose distribution is explained: on the lawn
 HINTED = "astronaut"
 HINTS = ((150, 300, "#d07030"), (100, 350, "#d07030"), (30, 200, "gray"))  # the suit, twice, and a stripe of the flag
+FILMED, FILM_SIDES, FILM_FRAMES = "coffee", (240, 426), 40  # a pan over a photograph
+ROW_HEIGHT = 6  # pixels of the picture for each frame
 DOT = 9  # pixels: the radius of the dots that show hints
 
 
@@ -79,6 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
         drawn = Path(folder) / "explain.png"
         plot(colorizer, lightness, POINT, own, drawn, AUTO_TILE)
         write_jpeg(args.output / "explain.jpg", reduced(np.asarray(Image.open(drawn).convert("RGB")), EXPLAIN_SIDE))
+    save(args.output / "steady.jpg", [rows_over_time(colorizer)])
     write_json(args.output / "pictures.json", fingerprint())
     print(f"written to {args.output}")
 
@@ -100,6 +103,23 @@ def before_and_after(colorizer, names: tuple[str, ...]) -> list[list[tuple[str, 
     pictures = [middle_square(lightness_of(name)) for name in names]
     gray = [("gray", painted(lightness)) for lightness in pictures]
     return [gray, [("coloured", painted(lightness, colorizer.predict_ab(lightness))) for lightness in pictures]]
+
+
+def rows_over_time(colorizer) -> list[tuple[str, np.ndarray]]:
+    """A row of a sheet: the middle row of a clip over time, downwards, coloured frame by frame and steadily."""
+    from benchmarks.clips import pan_and_zoom
+    from tfcolor.data import datasets
+    from tfcolor.films.coloring import colorize_frames
+    from tfcolor.films.options import WEIGHT
+    from tfcolor.photographs.pixels import read_photo
+
+    (path,) = datasets.find("samples").folder.glob(f"{FILMED}.*")
+    frames = [frame for frame, _ in pan_and_zoom(read_photo(path).rgb, FILM_SIDES, FILM_FRAMES)]
+    pictures = []
+    for name, weight in (("frame by frame", 0.0), ("steady", WEIGHT)):
+        rows = [rgb[FILM_SIDES[0] // 2] for rgb in colorize_frames(colorizer, frames, None, weight)]
+        pictures.append((name, np.repeat(np.stack(rows), ROW_HEIGHT, axis=0)))
+    return pictures
 
 
 def middle_square(picture: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """README.md and docs: every command in them parses, every link leads somewhere, and README's commands run."""
 
 import importlib
+import importlib.util
 import json
 import os
 import re
@@ -98,7 +99,7 @@ def options(module: str, capsys) -> set[str]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_option_exists(document, capsys):
-    names = ("ablation", "activations", "domains", "optimizers", "systems", "windows")
+    names = ("ablation", "activations", "domains", "films", "optimizers", "systems", "windows")
     studies = [f"benchmarks.studies.{name}" for name in names]
     known = set().union(*(options(module, capsys) for module in [*MODULES.values(), "benchmarks.__main__", *studies]))
     named = set(re.findall(r"`(--[a-zA-Z][\w-]*)", FENCED.sub("", document.read_text())))
@@ -111,11 +112,12 @@ def test_every_link_leads_somewhere(document):
         assert link.startswith("http") or (document.parent / link).exists(), link
 
 
-RUN = [README, *(ROOT / "docs" / f"{name}.md" for name in ("training", "photographs", "export"))]
+RUN = [README, *(ROOT / "docs" / f"{name}.md" for name in ("training", "photographs", "export", "films"))]
 # Not run here, but in test_install.py, test_training.py, test_page.py and tests/benchmarks; or on photographs that are
 # not here; or a program of others.
 NOT_RUN = ("pip install", "TF_CONFIG=", "python -m benchmarks", "python -m pytest", "tensorboard", "tfcolor")
 NOT_RUN += ("python -m tfcolor evaluate --dataset photos", "python -m tfcolor web")
+HAS_AV = importlib.util.find_spec("av") is not None and importlib.util.find_spec("cv2") is not None
 SHORT = " --steps 2 --batch-size 2"  # for every training
 
 
@@ -140,6 +142,10 @@ def workplace(tmp_path, monkeypatch) -> Path:
         photograph(tmp_path / name, number + 120)
     for name in ("camera", "astronaut"):
         Image.fromarray(getattr(skimage.data, name)()).save(tmp_path / f"{name}.png")
+    if HAS_AV:
+        from benchmarks.clips import pan_and_zoom, write_clip
+
+        write_clip(tmp_path / "film.mp4", (frame for frame, _ in pan_and_zoom(skimage.data.coffee(), (240, 320), 6)))
     monkeypatch.delenv("TFCOLOR_DATA", raising=False)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
@@ -153,6 +159,8 @@ def test_commands_run_in_their_order(document, workplace):
         pytest.skip("bash is missing, or `python` is not the Python that runs the tests")
     lines = [line.rpartition(" && ")[2] for line in commands(document)]  # without `pip install -r FILE &&`
     for line in dict.fromkeys(line for line in lines if not line.startswith(NOT_RUN)):  # each once
+        if "film.mp4" in line and not HAS_AV:
+            continue
         if line.startswith("python train.py") and "--list" not in line:
             line += SHORT
         done = subprocess.run(["bash", "-c", line], cwd=workplace, capture_output=True, text=True, timeout=600)
@@ -165,3 +173,12 @@ def test_readmes_python_runs(workplace):
     subprocess.run([sys.executable, "-c", example], cwd=workplace, check=True, capture_output=True, timeout=600)
     with Image.open(workplace / "coloured.png") as result:
         assert (result.size, result.mode) == ((48, 40), "RGB")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_AV, reason="PyAV or OpenCV is not installed: pip install -r requirements-video.txt")
+def test_the_python_of_films_runs(workplace):
+    (example,) = (block for language, block in FENCED.findall((ROOT / "docs/films.md").read_text()) if language)
+    subprocess.run([sys.executable, "-c", example], cwd=workplace, check=True, capture_output=True, timeout=600)
+    with Image.open(workplace / "00005.png") as result:
+        assert (result.size, result.mode) == ((320, 240), "RGB")

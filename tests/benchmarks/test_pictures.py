@@ -24,6 +24,8 @@ def test_they_are_small():
 
 @pytest.mark.slow
 def test_the_command_makes_all(tmp_path):
+    for module in ("av", "cv2"):
+        pytest.importorskip(module, reason="not installed: pip install -r requirements-video.txt")
     assert console.run(lambda: pictures.main(["--output", str(tmp_path)])) == 0
     names = {
         "colored.jpg",
@@ -32,6 +34,7 @@ def test_the_command_makes_all(tmp_path):
         "temperature.jpg",
         "candidates.jpg",
         "explain.jpg",
+        "steady.jpg",
         "pictures.json",
     }
     assert {path.name for path in tmp_path.iterdir()} == names

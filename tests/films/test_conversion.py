@@ -16,6 +16,7 @@ from tfcolor.color.decoding_options import Decoding
 from tfcolor.colorizer import Colorizer
 from tfcolor.films import conversion
 from tfcolor.films.conversion import convert
+from tfcolor.films.hints import FilmHints
 from tfcolor.films.options import FilmOptions
 from tfcolor.films.reading import read_film
 from tfcolor.utils.errors import InputError
@@ -132,6 +133,12 @@ def test_a_truncated_film_is_coloured_as_far_as_it_can_be_read(colorizer, clip, 
     count, _, _ = convert(colorizer, read_film(broken), tmp_path / "b.mkv", OPTIONS)
     assert 5 < count < 40
     assert len(planes(tmp_path / "b.mkv")) == count
+
+
+def test_hints_after_the_end_are_said(colorizer, clip, tmp_path):
+    hints = FilmHints(np.array([0.0, 7.5]), np.array([[10.5, 10.5], [20.5, 20.5]]), np.zeros([2, 2], np.float32))
+    _, _, notes = convert(colorizer, read_film(clip), tmp_path / "a.mp4", OPTIONS, hints)
+    assert notes == ["hints at 7.5 s come after its end"]
 
 
 def test_containers_that_cannot_hold_it_are_refused(colorizer, clip, tmp_path, monkeypatch):

@@ -103,8 +103,14 @@ class FilmColorizer:
 
     def state_after(self, frame: Followed) -> dict[str, np.ndarray]:
         """Return what `followed` needs to go on after a frame, which must be the last one that it yielded."""
-        own = self._tracks.to_arrays() if self._has_hints else {"started": np.zeros(0), "points": np.zeros([0, 2])}
+        own = (
+            self._tracks.to_arrays() if self._has_hints else {"started": np.zeros(0, bool), "points": np.zeros([0, 2])}
+        )
         return frame.steady.state._asdict() | own
+
+    def hints_to_come(self) -> list[float]:
+        """Return the times in seconds of the hints that no frame had yet."""
+        return self._tracks.given.times[~self._tracks.started].tolist()
 
     def ab(self, frames: Sequence[Followed], lightness: np.ndarray) -> np.ndarray:
         """Decode the colours of frames.

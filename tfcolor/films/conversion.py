@@ -70,6 +70,7 @@ def convert(
     with contextlib.closing(painter.planes(source, parts.state, lambda count: on_frame(done + count))) as planes:
         for segment in _segments(planes):
             parts.add(encode(film, encoding, container, segment), painter.state())
+    notes += painter.notes()
     notes += write_film(film, target, container, encoding, parts.paths)
     parts.remove()
     return parts.num_frames, encoding, notes
@@ -183,6 +184,11 @@ class _Painter:
                     yield Planes(frame.item.luma, chroma, frame.item.pts, frame.item.duration)
                     count += 1
                     on_frame(count)
+
+    def notes(self):
+        """What the user should know about hints."""
+        late = self._colorizer.hints_to_come()
+        return [f"hints at {', '.join(f'{time:g} s' for time in late)} come after its end"] if late else []
 
     def state(self):
         return self._colorizer.state_after(self._last)
