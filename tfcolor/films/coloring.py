@@ -27,6 +27,7 @@ _FRAMES_AHEAD = 8  # predicted, while others are painted
 # The mean of distributions is flatter than they are, and its colours paler. A lower T makes up for it: with this share
 # of the weight, colourfulness is that of single frames (on made clips over validation photographs).
 SHARPER = 0.36
+WITHOUT = Hints(np.zeros([0, 2]), np.zeros([0, 2]))
 
 
 class Followed(NamedTuple):
@@ -98,7 +99,7 @@ class FilmColorizer:
         mixed = ahead(steadied(cells, before, self._weight, self._has_hints), _FRAMES_AHEAD)
         with contextlib.closing(mixed):  # its threads end with it
             for steady in mixed:
-                hints = self._tracks.at(steady, seconds_of(steady.item)) if self._has_hints else Hints.of(())
+                hints = self._tracks.at(steady, seconds_of(steady.item)) if self._has_hints else WITHOUT
                 yield Followed(steady.item, steady, hints)
 
     def state_after(self, frame: Followed) -> dict[str, np.ndarray]:
