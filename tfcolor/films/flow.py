@@ -1,7 +1,7 @@
 """Where the pixels of a frame lie in another: dense optical flow by OpenCV's DIS (Kroeger et al. 2016).
 
-It takes two milliseconds at a network's working size. scikit-image's `optical_flow_ilk` takes a hundred times as long,
-and `optical_flow_tvl1` four hundred times (`python -m benchmarks films`).
+It takes two milliseconds at a network's working size. scikit-image's `optical_flow_ilk` takes 150 times as
+long, and `optical_flow_tvl1` 300 times (`python -m benchmarks films`).
 """
 
 import threading
