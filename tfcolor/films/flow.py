@@ -18,7 +18,6 @@ _RELATIVE, _ABSOLUTE = 0.01, 0.5
 _DISTANCE = 50  # of the weights of pixels by their differences (Lai et al. 2018, eq. 4)
 _COARSE = 2  # pixels: side of the squares for which it is decided what is visible
 
-_STRIDE = 5  # pixels between patches: as exact as the preset's 4 (`python -m benchmarks films`), and faster
 _own = threading.local()
 
 
@@ -50,7 +49,6 @@ def _dis() -> Any:
         cv2 = load_cv()
         cv2.setNumThreads(1)  # more would take turns with TensorFlow's
         _own.dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        _own.dis.setPatchStride(_STRIDE)
     return _own.dis
 
 

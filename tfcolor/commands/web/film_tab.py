@@ -27,14 +27,14 @@ class FilmTab:
         """Build the tab, inside of the page."""
         self._sessions = sessions
         gr.Markdown(
-            f"Films of up to {MOST_SECONDS} seconds. They get the strength, T, lambda and model of the first tab."
+            f"Films of up to {MOST_SECONDS} seconds. They get the colours and the model that are chosen in the first tab."
         )
         self.upload = gr.File(label="A film", file_count="single", height=120, elem_id="film")
         self.steadiness = gr.Slider(
             0, 0.95, WEIGHT, step=0.05, label="Steadiness: 0 colours each frame by itself, and flickers"
         )
         self.start = gr.Button("Colour the film", variant="primary")
-        self.video = gr.Video(label="The result", interactive=False, visible=False)
+        self.video = gr.Video(label="The result", interactive=False, visible=False, height=480)
         self.download = gr.File(label="The result, with its sound", interactive=False, visible=False)
 
     def run(

@@ -39,8 +39,10 @@ class Page:
             models: descriptions of the models by name.
         """
         self._sessions, self._models = sessions, models
-        with gr.Blocks(title="tfcolor: colour photographs", analytics_enabled=False, delete_cache=_KEPT) as self.blocks:
-            gr.Markdown("# Colour photographs\nColours are guesses. Where you know better, click and say so.")
+        with gr.Blocks(
+            title="tfcolor: colour photographs and films", analytics_enabled=False, delete_cache=_KEPT
+        ) as self.blocks:
+            gr.Markdown("# Colour photographs and films\nColours are guesses. Where you know better, click and say so.")
             with gr.Tab("One photograph"), gr.Row():
                 with gr.Column(scale=3, min_width=320):
                     self._build_picture()
