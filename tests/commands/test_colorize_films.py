@@ -81,6 +81,29 @@ def test_bad_films_stop_nothing(predict, tmp_path, results):
     assert "Traceback" not in outcome.err and "2 failed" in outcome.out
 
 
+def test_pipes_and_scripts_named_like_films(predict, tmp_path, results):
+    folder = tmp_path / "in"
+    clip(folder / "good.mp4")
+    (folder / "module.ts").write_text("export const x = 1;\n")
+    os.mkfifo(folder / "pipe.mp4")
+    outcome = predict("in")
+    assert outcome.status == 1 and "not a regular file" in outcome.err and "module.ts" not in outcome.err
+    assert [path.name for path in results.iterdir()] == ["good.mp4"]
+
+
+def test_a_broken_packet_costs_only_its_frames(predict, tmp_path, results):
+    whole = clip(tmp_path / "a.mkv", 60)
+    content = bytearray(whole.read_bytes())
+    with av.open(str(whole)) as film:
+        packet = sorted((packet for packet in film.demux(video=0) if packet.size), key=lambda packet: packet.size)[-2]
+        place = content.index(bytes(packet))
+        content[place : place + packet.size] = bytes(packet.size)
+    whole.write_bytes(content)
+    outcome = predict("a.mkv")
+    assert outcome.status == 0, outcome.err
+    assert len(rgb_of(results / "a.mkv")) > 50
+
+
 def test_a_truncated_film_is_coloured_to_where_it_can_be_read(predict, tmp_path, results):
     whole = clip(tmp_path / "in" / "a.mkv", 30)
     whole.write_bytes(whole.read_bytes()[: whole.stat().st_size * 5 // 6])
@@ -121,8 +144,17 @@ def test_hints_of_a_film_in_a_csv(predict, tmp_path, results):
 def test_what_is_not_for_films(predict, tmp_path, results, options, message):
     clip(tmp_path / "a.mp4")
     outcome = predict("a.mp4", *options)
-    assert outcome.status == 1 and message in outcome.err and "Traceback" not in outcome.err
-    assert not list(results.glob("*.mp4"))
+    assert outcome.status == (1 if "--hint" in options else 2)
+    assert message in outcome.err and "Traceback" not in outcome.err
+    assert not list(results.rglob("*"))
+
+
+def test_films_are_left_out_where_options_are_for_photographs(predict, tmp_path, results):
+    clip(tmp_path / "in" / "a.mp4")
+    Image.fromarray(data.coffee()[:30, :40]).save(tmp_path / "in" / "c.png")
+    outcome = predict("in", "--compare")
+    assert outcome.status == 0 and "note: films are left out: --compare is for photographs" in outcome.err
+    assert sorted(path.name for path in results.iterdir()) == ["c.png", "c.png-compare.png"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """Films from file to file: what stays, and what an interruption leaves."""
 
+import json
+import os
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +19,7 @@ from tfcolor.color.decoding_options import Decoding
 from tfcolor.colorizer import Colorizer
 from tfcolor.films import conversion
 from tfcolor.films.conversion import convert
-from tfcolor.films.hints import FilmHints
+from tfcolor.films.hints import NO_HINTS, FilmHints
 from tfcolor.films.options import FilmOptions
 from tfcolor.films.reading import read_film
 from tfcolor.utils.errors import InputError
@@ -100,29 +103,94 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(colorizer, clip, tmp_path,
         convert(colorizer, film, tmp_path / "b.mp4", OPTIONS, on_frame=stop)
     assert not (tmp_path / "b.mp4").exists()
     seen = []
-    convert(colorizer, film, tmp_path / "b.mp4", OPTIONS, resume=True, on_frame=seen.append)
+    convert(colorizer, film, tmp_path / "b.mp4", OPTIONS, on_frame=seen.append)
     assert (tmp_path / "b.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
     assert seen[0] == frame // 16 * 16 + 1 and seen[-1] == 40
     assert {path.name for path in tmp_path.iterdir()} == {"whole.mp4", "b.mp4"}
 
 
-@pytest.mark.parametrize("change", ["options", "film", "no resume"])
-def test_parts_of_another_run_are_not_used(colorizer, clip, tmp_path, change):
-    film, seen = read_film(clip), []
+def interrupted(colorizer, film, target, options=OPTIONS):
+    """Stop in the second segment."""
 
     def stop(done):
         if done == 20:
             raise Stop
 
     with pytest.raises(Stop):
-        convert(colorizer, film, tmp_path / "b.mp4", OPTIONS, on_frame=stop)
-    options = FilmOptions(Decoding(0.9)) if change == "options" else OPTIONS
-    if change == "film":
+        convert(colorizer, film, target, options, on_frame=stop)
+    (parts,) = target.parent.glob(".*.parts")
+    assert (parts / "0.npz").exists()
+    return parts
+
+
+@pytest.mark.parametrize("change", ["options", "film", "model", "precision", "segment is missing", "state is broken"])
+def test_parts_that_do_not_fit_are_not_used(colorizer, clip, tmp_path, change):
+    film, options, seen = read_film(clip), OPTIONS, []
+    parts = interrupted(colorizer, film, tmp_path / "b.mp4")
+    if change == "options":
+        options = FilmOptions(Decoding(0.9))
+    elif change == "film":
         other = tmp_path / "other.mp4"
         other.write_bytes(clip.read_bytes())
         film = read_film(other)
-    convert(colorizer, film, tmp_path / "b.mp4", options, resume=change != "no resume", on_frame=seen.append)
-    assert seen[0] == 1
+    elif change == "model":
+        colorizer = Colorizer.load(write_model(tmp_path / "m", seed=2), "float32")
+    elif change == "precision":
+        colorizer = Colorizer.load(write_model(tmp_path / "m"), "bfloat16")
+    elif change == "segment is missing":
+        (parts / "0.npz").unlink()
+    else:
+        (parts / "state.npz").write_bytes(b"broken")
+    convert(colorizer, film, tmp_path / "b.mp4", options, on_frame=seen.append)
+    assert seen[0] == 1 and not parts.exists()
+
+
+def test_only_one_process_works_on_a_film(colorizer, clip, tmp_path):
+    parts = interrupted(colorizer, read_film(clip), tmp_path / "b.mp4")
+    owner = {"host": socket.gethostname(), "process": os.getppid()}
+    (parts / "process.json").write_text(json.dumps(owner))
+    with pytest.raises(InputError, match=f"process {os.getppid()} is already colouring it"):
+        convert(colorizer, read_film(clip), tmp_path / "b.mp4", OPTIONS)
+    assert (parts / "0.npz").exists()
+    (parts / "process.json").write_text(json.dumps(owner | {"process": 2**22 + 1}))  # it was killed
+    convert(colorizer, read_film(clip), tmp_path / "b.mp4", OPTIONS)
+
+
+def test_mistakes_leave_no_parts(colorizer, clip, tmp_path):
+    outside = FilmHints(np.zeros(1), np.array([[100.5, 3.5]]), np.zeros([1, 2], np.float32))
+    with pytest.raises(InputError, match="no place for a hint"):
+        convert(colorizer, read_film(clip), tmp_path / "a.mp4", OPTIONS, outside)
+
+    def stop(done):
+        raise Stop
+
+    with pytest.raises(Stop):
+        convert(colorizer, read_film(clip), tmp_path / "a.mp4", OPTIONS, on_frame=stop)
+    (tmp_path / "folder.mp4").mkdir()
+    for name, error in (("folder.mp4", IsADirectoryError), ("x" * 252 + ".mp4", OSError)):
+        with pytest.raises(error):
+            convert(colorizer, read_film(clip), tmp_path / name, OPTIONS)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.mp4"]
+
+
+def test_hints_count_time_from_the_first_frame(colorizer, clip, tmp_path):
+    """A film whose time stamps begin at five seconds."""
+    late = tmp_path / "late.mkv"
+    with av.open(str(clip)) as source, av.open(str(late), "w") as result:
+        stream = result.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                offset = round(5 / packet.time_base)
+                packet.pts, packet.dts, packet.stream = packet.pts + offset, packet.dts + offset, stream
+                result.mux(packet)
+    assert read_film(late).start > 0
+    hints = FilmHints(np.array([0.2]), np.array([[10.5, 10.5]]), np.float32([[60, 40]]))
+    found = {}
+    for given in (hints, NO_HINTS):
+        convert(colorizer, read_film(late), tmp_path / "a.mkv", FilmOptions(Decoding(), lossless=True), given)
+        found[given is hints] = planes(tmp_path / "a.mkv")
+    changes = [np.abs(a.astype(int) - b).max() for a, b in zip(found[True], found[False], strict=True)]
+    assert max(changes[:5]) == 0 < changes[5]
 
 
 def test_a_truncated_film_is_coloured_as_far_as_it_can_be_read(colorizer, clip, tmp_path):

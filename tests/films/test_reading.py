@@ -109,7 +109,7 @@ def test_no_films_are_refused_in_one_line(tmp_path, name, content):
 
 def test_folders_and_sound_alone_are_refused(tmp_path):
     (tmp_path / "folder.mp4").mkdir()
-    with pytest.raises(UnreadableImage, match="directory"):
+    with pytest.raises(UnreadableImage, match="a folder, not a film"):
         read_film(tmp_path / "folder.mp4")
     with pytest.raises(UnreadableImage, match="no such file"):
         read_film(tmp_path / "missing.mp4")

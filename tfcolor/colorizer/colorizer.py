@@ -125,9 +125,11 @@ class Colorizer:
             self._features = compiled(
                 lambda x: tf.cast(network.features(from_lightness(x)), tf.float32), input_signature=[pictures]
             )
-            self._outputs_of = compiled(network.outputs_of)
+            features = tf.TensorSpec([None, None, None, network.last.filter.shape[2]])
+            self._outputs_of = compiled(network.outputs_of, input_signature=[features])
             self._decode_features = compiled(
-                lambda x, log_weights, T: objective.to_ab(network.outputs_of(x) + log_weights, T)
+                lambda x, log_weights, T: objective.to_ab(network.outputs_of(x) + log_weights, T),
+                input_signature=[features, weights, number],
             )
         self._decode = compiled(
             lambda x, log_weights, T: objective.to_ab(x + log_weights, T), input_signature=[outputs, weights, number]

@@ -185,10 +185,11 @@ def main(arguments=None):
     hints = find_hints(args.hint, args.hints, work.found)
     films = [job for job in work.jobs if job.is_film]
     photographs = [job for job in work.jobs if not job.is_film]
-    film_options = FilmOptions(decoding, args.steadiness, args.crf, args.lossless, str(info.folder.resolve()))
-    if reason := why_not_films(args, isinstance(info, RoutedInfo)):
-        work.failures.extend((job.source, reason) for job in films)
-        films = []
+    film_options = FilmOptions(decoding, args.steadiness, args.crf, args.lossless)
+    reason = why_not_films(args, isinstance(info, RoutedInfo)) if films else None
+    if reason and not photographs:
+        raise InputError(f"{console.shown(films[0].source)} is a film: {reason}")
+    films = [] if reason else films
     check_folder(folder)
 
     console.load_tensorflow()
@@ -197,6 +198,8 @@ def main(arguments=None):
 
     colorizer = load_colorizer(info.folder, args.precision, args.xla, args.working_size, args.repaint)
     max_pixels = round(args.max_megapixels * 1e6)
+    if reason:
+        print(f"note: films are left out: {reason}", file=sys.stderr)
     for path, reason in work.failures:
         print(f"cannot colour {console.shown(path)}: {console.shown(reason)}", file=sys.stderr)
     if point:
@@ -219,7 +222,7 @@ def main(arguments=None):
     if films:
         from tfcolor.commands.colorize_films import colorize_films
 
-        of_films = colorize_films(colorizer, films, film_options, max_pixels, args.resume, hints)
+        of_films = colorize_films(colorizer, films, film_options, max_pixels, hints)
     failed = len(report.failed) + len(work.failures) + (len(of_films.failed) if of_films else 0)
     print(summary(report, of_films, work.skipped, failed, time.perf_counter() - started, folder))
     return 1 if failed else 0

@@ -1,6 +1,5 @@
 """Colour films and animations, one after the other; the report says what became of each."""
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,7 +41,6 @@ def colorize_films(
     jobs: list[Job],
     options: FilmOptions,
     max_pixels: int,
-    resume: bool,
     hints: Mapping[Path, GivenHints],
 ) -> FilmReport:
     """Colour and write films. Those that cannot be read or written are reported, and the others coloured.
@@ -52,7 +50,6 @@ def colorize_films(
         jobs: films and animations.
         options: how they are coloured and encoded.
         max_pixels: the largest number of pixels of a frame.
-        resume: whether parts of interrupted runs are used.
         hints: the hints for some of them.
 
     Raises:
@@ -67,7 +64,7 @@ def colorize_films(
                 job.targets[0].parent.mkdir(parents=True, exist_ok=True)
                 color = _film if is_film_name(job.source.name) else _animation
                 given = hints.get(job.source)
-                found.num_frames += color(colorizer, job, options, max_pixels, resume, given, report)
+                found.num_frames += color(colorizer, job, options, max_pixels, given, report)
                 found.colored.append(job.source)
             except (UnreadableImage, InputError) as error:
                 report.fail(job.source, error)
@@ -77,17 +74,25 @@ def colorize_films(
     return found
 
 
-def _film(colorizer, job, options, max_pixels, resume, given, report):
+def _film(colorizer, job, options, max_pixels, given, report):
     film, progress = read_film(job.source), report.progress
     check_size(film.width, film.height, max_pixels)
     progress.total = film.num_frames or None
+
+    def show(done):
+        if progress.total and done > progress.total:
+            progress.total = None  # it was an estimate
+        progress.update(done)
+
     known = _hints(given, film.upright)
-    count, encoding, notes = convert(
-        colorizer, film, job.targets[0], options, known, resume, lambda done: progress.update(done)
-    )
+    try:
+        count, encoding, notes = convert(colorizer, film, job.targets[0], options, known, show)
+    except KeyboardInterrupt:
+        progress.log(f"finished parts of {shown(job.source)} are kept: the same command goes on after them")
+        raise
     for note in notes:
         report.note(job.source, note)
-    print(f"{shown(job.source)}: {count} frames, {encoding}", file=sys.stderr)
+    progress.log(f"{shown(job.source)}: {count:,} {'frame' if count == 1 else 'frames'}, {encoding}")
     return count
 
 
@@ -100,7 +105,7 @@ def _hints(given: GivenHints | None, sides: tuple[int, int]) -> FilmHints:
     return film_hints(times, given.points, given.levels)
 
 
-def _animation(colorizer, job, options, max_pixels, resume, given, report):
+def _animation(colorizer, job, options, max_pixels, given, report):
     if given is not None:
         raise InputError("hints are for photographs and films; make the animation a film first")
     animation, progress = read_animation(job.source, max_pixels), report.progress

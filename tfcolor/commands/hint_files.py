@@ -15,7 +15,7 @@ from tfcolor.photographs.pixels import UnreadableImage, refusing
 from tfcolor.utils.console import shown
 from tfcolor.utils.errors import InputError
 
-_SECONDS = re.compile(r"([0-9]+(?:\.[0-9]*)?)s")  # the time of a hint in a film
+_SECONDS = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)s")  # the time of a hint in a film
 _LARGEST = 2**31  # no picture has so many pixels a side
 _OPAQUE = 255  # pixels that are partly transparent are the soft border of a brush
 
@@ -86,7 +86,7 @@ def _point(where, text, x, y):
     if not all(number.strip().isdecimal() and int(number) < _LARGEST for number in (x, y)):
         raise InputError(
             f"{where} takes X,Y,COLOUR, a pixel counted from 0 at the left and the top, such as 120,80,#2b4f81, "
-            f"got {shown(text)}"
+            f"in films with a time in front, such as 12.5s,120,80,#2b4f81; got {shown(text)}"
         )
     return int(x), int(y)
 
@@ -121,7 +121,7 @@ def _read_csv(path: Path, sources: Sequence[Path]) -> dict[Path, GivenHints]:
         raise InputError(f"hints in {shown(path)} cannot be read: {getattr(error, 'strerror', error)}") from error
     found = defaultdict(list)
     for number, fields in enumerate(lines, start=1):
-        if not fields or (number == 1 and [field.strip().lower() for field in fields[1:3]] == ["x", "y"]):
+        if not fields or (number == 1 and ["x", "y"] in (_lower(fields[1:3]), _lower(fields[2:4]))):
             continue
         where = f"{shown(path)}, line {number}"
         if len(fields) < 4:
@@ -136,6 +136,10 @@ def _read_csv(path: Path, sources: Sequence[Path]) -> dict[Path, GivenHints]:
     if not found:
         raise InputError(f"{shown(path)} holds no hints")
     return {source: _together(hints) for source, hints in found.items()}
+
+
+def _lower(fields):
+    return [field.strip().lower() for field in fields]
 
 
 def _source(file, sources, where):

@@ -196,7 +196,8 @@ class _Found:
             folder, self._recursive, excluded=self._output, named=is_wanted, on_unreadable=self._fail_to_read
         )
         for name in names:
-            self._add(folder / name, PurePath(name))
+            if not _is_typescript(folder / name):
+                self._add(folder / name, PurePath(name))
         if not names and len(self.failures) == num_failures:
             self.failures.append((folder, "a folder without images"))
 
@@ -208,6 +209,17 @@ class _Found:
             self.failures.append((path, "a folder, not a photograph"))
         else:
             self.files.setdefault(path, place)
+
+
+def _is_typescript(path):
+    """Whether a file is only named like an MPEG transport stream, whose packets all begin with a G."""
+    if path.suffix != ".ts" or not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(1) not in (b"G", b"")
+    except OSError:
+        return False
 
 
 def _share(job: Job, folder: Path, num_shares: int) -> int:

@@ -21,7 +21,7 @@ from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.colorizer.painting import painter
 from tfcolor.evaluation.measuring import Truth, lab_of, psnr
 from tfcolor.evaluation.metrics import MAX_DISTANCE, colourfulness
-from tfcolor.films.coloring import WITHOUT, FilmColorizer, Followed
+from tfcolor.films.coloring import NO_FRAME_HINTS, FilmColorizer, Followed
 from tfcolor.films.flow import load_cv, visible, warped
 from tfcolor.films.seeing import BATCH, seen
 from tfcolor.films.steady import steadied
@@ -264,7 +264,7 @@ def _colored(colorizer, frames, decoding, weight) -> Iterator[_Colored]:
         labs = [lab_of(item.rgb) for item in items]
         lightness = np.stack([lab[..., 0] for lab in labs])
         ways = [
-            film.ab([Followed(each.item, each, WITHOUT) for each in way], lightness)
+            film.ab([Followed(each.item, each, NO_FRAME_HINTS) for each in way], lightness)
             for film, way in zip(films, zip(*batch, strict=True), strict=True)
         ]
         for number, (item, lab) in enumerate(zip(items, labs, strict=True)):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfcolor.films.reading import Damaged, Film, load_av, read_film
+from tfcolor.films.reading import Damaged, Film, load_av, read_film, stream_of
 from tfcolor.photographs.pixels import MAX_PIXELS, UnreadableImage, check_size
 
 LEAST_SIDE = 16  # pixels: smaller frames are too small for optical flow
@@ -43,7 +43,7 @@ def true_frames(film: Film) -> Iterator[np.ndarray]:
     av = load_av()
     try:
         with av.open(str(film.path)) as container:
-            stream = container.streams.video[0]
+            stream = stream_of(container)
             stream.thread_type = "AUTO"
             for number, frame in enumerate(container.decode(stream)):
                 if (frame.width, frame.height) != (film.width, film.height):

@@ -10,7 +10,7 @@ from tfcolor.photographs.pixels import UnreadableImage, check_size, opened
 from tfcolor.utils.files import WithoutDescriptor, replacing
 
 SUFFIXES = (".gif", ".webp")
-_MOST_FRAMES_PIXELS = 2_000_000_000  # of all frames: all are in memory until the result is written
+_MOST_BYTES = 2_000_000_000  # of all frames: all are in memory until the result is written
 _MOST_LOOPS = 65535  # that WebP can count
 
 
@@ -50,7 +50,7 @@ def read_animation(path: Path, max_pixels: int) -> Animation:
     """
     with opened(path) as image:
         check_size(*image.size, max_pixels)
-        check_size(image.width * image.n_frames, image.height, _MOST_FRAMES_PIXELS // 4)
+        check_size(image.width * image.n_frames, image.height, _MOST_BYTES // 4)
         if image.format == "GIF":
             _check_gif(path.read_bytes())
         frames, durations = [], []

@@ -17,7 +17,7 @@ from tfcolor.colorizer.opened import OpenedPhotograph
 from tfcolor.colorizer.painting import painted
 from tfcolor.colorizer.working_size import ReducedOutputs
 from tfcolor.films.hints import NO_HINTS, FilmHints, Tracks
-from tfcolor.films.options import WEIGHT
+from tfcolor.films.options import WEIGHT, FilmOptions
 from tfcolor.films.seeing import BATCH, decoded, outputs_of, seen, seen_sides, stride_of
 from tfcolor.films.steady import State, Steady, steadied
 from tfcolor.utils.ahead import ahead
@@ -27,7 +27,7 @@ _FRAMES_AHEAD = 8  # predicted, while others are painted
 # The mean of distributions is flatter than they are, and its colours paler. A lower T makes up for it: with this share
 # of the weight, colourfulness is that of single frames (on made clips over validation photographs).
 SHARPER = 0.36
-WITHOUT = Hints(np.zeros([0, 2]), np.zeros([0, 2]))
+NO_FRAME_HINTS = Hints(np.zeros([0, 2]), np.zeros([0, 2]))
 
 
 class Followed(NamedTuple):
@@ -64,13 +64,14 @@ class FilmColorizer:
             hints: colours that a person gives.
 
         Raises:
-            InputError: for a hint outside the frames, or hints for a model without distributions.
+            InputError: for a weight out of range, a hint outside the frames, or hints if no distribution is predicted.
         """
         if len(hints.times) and not colorizer.objective.predicts_distribution:
             raise InputError("hints are for models that predict distributions; this one predicts colours")
         hints.check_inside(*sides)
         self._colorizer, self._sides, self._weight = colorizer, sides, weight
         decoding = decoding or colorizer.decoding
+        FilmOptions(decoding, weight)  # raises InputError for a weight out of range
         self._decoding = decoding.replace(temperature=decoding.temperature * (1 - SHARPER * weight))
         self._reduced = seen_sides(colorizer, sides)
         scale = tuple(side / reduced for side, reduced in zip(sides, self._reduced, strict=True))
@@ -99,15 +100,12 @@ class FilmColorizer:
         mixed = ahead(steadied(cells, before, self._weight, self._has_hints), _FRAMES_AHEAD)
         with contextlib.closing(mixed):  # its threads end with it
             for steady in mixed:
-                hints = self._tracks.at(steady, seconds_of(steady.item)) if self._has_hints else WITHOUT
+                hints = self._tracks.at(steady, seconds_of(steady.item)) if self._has_hints else NO_FRAME_HINTS
                 yield Followed(steady.item, steady, hints)
 
     def state_after(self, frame: Followed) -> dict[str, np.ndarray]:
         """Return what `followed` needs to go on after a frame, which must be the last one that it yielded."""
-        own = (
-            self._tracks.to_arrays() if self._has_hints else {"started": np.zeros(0, bool), "points": np.zeros([0, 2])}
-        )
-        return frame.steady.state._asdict() | own
+        return frame.steady.state._asdict() | self._tracks.to_arrays()
 
     def hints_to_come(self) -> list[float]:
         """Return the times in seconds of the hints that no frame had yet."""

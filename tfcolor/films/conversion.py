@@ -1,9 +1,12 @@
 """Colour a film: decode, predict, paint, encode and write, in segments that outlast an interruption."""
 
 import contextlib
+import errno
+import functools
 import io
 import itertools
-import shutil
+import os
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -11,23 +14,25 @@ from typing import Any
 
 import numpy as np
 
+from tfcolor import __version__
 from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.colorizer.painting import painter
 from tfcolor.films.coding import at_chroma
 from tfcolor.films.coloring import FilmColorizer
-from tfcolor.films.encoding import Encoding, Planes, Segment, choose_encoding, encode
+from tfcolor.films.encoding import Encoding, Planes, choose_encoding, encode
+from tfcolor.films.flow import load_cv
 from tfcolor.films.formats import subsampling_of
 from tfcolor.films.hints import NO_HINTS, FilmHints
 from tfcolor.films.names import CONTAINERS
 from tfcolor.films.options import FilmOptions
+from tfcolor.films.parts import Parts
 from tfcolor.films.reading import Damaged, Film, Frame, frames, load_av
 from tfcolor.films.seeing import BATCH
 from tfcolor.films.writing import write_film
 from tfcolor.utils.ahead import ahead
-from tfcolor.utils.errors import InputError
-from tfcolor.utils.files import read_json, read_npz, temporary_prefix, write_json, write_npz
 
 SEGMENT = 240  # frames, whole chunks of `steady` and batches of `seeing`, so that a new start changes nothing
+_LONGEST_NAME = 255  # bytes, of usual file systems
 _FRAMES_AHEAD = 8  # decoded, while others are coloured
 
 
@@ -37,12 +42,12 @@ def convert(
     target: Path,
     options: FilmOptions,
     hints: FilmHints = NO_HINTS,
-    resume: bool = False,
     on_frame: Callable[[int], Any] = lambda done: None,
 ) -> tuple[int, Encoding, list[str]]:
     """Colour a film. Luma stays as decoded; sound and subtitles are copied.
 
-    Finished segments wait in a hidden folder beside the result until it is complete.
+    Finished segments wait in a hidden folder beside the result until it is complete. If such a run is interrupted, the
+    next one with the same settings goes on after them, and its result is the same.
 
     Args:
         colorizer: the model.
@@ -50,30 +55,37 @@ def convert(
         target: the result; its suffix decides the container.
         options: how it is made.
         hints: colours that a person gives.
-        resume: whether segments of an interrupted run are used; the result is the same.
         on_frame: called with the number of frames done so far.
 
     Returns:
         The number of frames, how they are encoded, and what could not be kept, a sentence each.
 
     Raises:
-        InputError: for hints outside the frames, or if no encoder is at hand.
+        InputError: for hints outside the frames, if no encoder is at hand, or another process is at work on the result.
         OSError: if a file cannot be written.
     """
+    _check_target(target)
+    load_cv()
     container = CONTAINERS[target.suffix.lower()]
     encoding = choose_encoding(film, container, _codecs_of(container), options.crf, options.lossless)
-    parts = Parts.open(target, _settings(film, options, hints, encoding), resume)
-    painter = _Painter(colorizer, film, options, hints, encoding)
+    frames_of = _Painter(colorizer, film, options, hints, encoding)
     notes = list(film.notes)
-    source = _readable(frames(film, parts.last_pts), notes)
-    done = parts.num_frames
-    with contextlib.closing(painter.planes(source, parts.state, lambda count: on_frame(done + count))) as planes:
-        for segment in _segments(planes):
-            parts.add(encode(film, encoding, container, segment), painter.state())
-    notes += painter.notes()
-    notes += write_film(film, target, container, encoding, parts.paths)
-    parts.remove()
-    return parts.num_frames, encoding, notes
+    with Parts(target, _settings(colorizer, film, options, hints, encoding)) as parts:
+        done, source = parts.num_frames, _readable(frames(film, parts.last_pts), notes)
+        with contextlib.closing(frames_of.planes(source, parts.state, lambda count: on_frame(done + count))) as planes:
+            for segment in _segments(planes):
+                parts.add(encode(film, encoding, container, segment), frames_of.state())
+        notes += frames_of.notes()
+        notes += write_film(film, target, container, encoding, parts.paths)
+        return parts.num_frames, encoding, notes
+
+
+def _check_target(target):
+    """Raise OSError for a name that no file can get, before the work is done."""
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+    if len(os.fsencode(target.name)) > _LONGEST_NAME:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), str(target))
 
 
 def _codecs_of(container):
@@ -82,10 +94,15 @@ def _codecs_of(container):
         return set(probe.supported_codecs)
 
 
-def _settings(film: Film, options: FilmOptions, hints: FilmHints, encoding: Encoding) -> dict[str, Any]:
+def _settings(
+    colorizer: Colorizer, film: Film, options: FilmOptions, hints: FilmHints, encoding: Encoding
+) -> dict[str, Any]:
     """What the segments depend on."""
-    stat = film.path.stat()
+    stat, network = film.path.stat(), colorizer.network
     return {
+        "tfcolor": __version__,
+        "weights": functools.reduce(lambda crc, x: zlib.crc32(x.numpy().tobytes(), crc), network.saved.values(), 0),
+        "network": [network.compute_dtype.name, colorizer.working_size],
         "source": [str(film.path.resolve()), stat.st_size, stat.st_mtime_ns],
         "options": asdict(options),
         "hints": [hints.times.tolist(), hints.points.tolist(), hints.ab.tolist()],
@@ -105,60 +122,6 @@ def _segments(planes: Iterator[Planes]) -> Iterator[Iterator[Planes]]:
     """Divide frames into segments; each must be consumed before the next."""
     for first in planes:
         yield itertools.chain([first], itertools.islice(planes, SEGMENT - 1))
-
-
-class Parts:
-    """The segments of a film that are finished, in a folder beside its result."""
-
-    def __init__(self, folder: Path, state: dict[str, np.ndarray] | None):
-        """Use `open` instead."""
-        self._folder, self.state = folder, state
-
-    @classmethod
-    def open(cls, target: Path, settings: dict[str, Any], resume: bool) -> "Parts":
-        """Begin, or go on where a run with the same settings was interrupted."""
-        folder = target.with_name(f"{temporary_prefix(target)}parts")
-        state = None
-        if resume:
-            try:
-                if read_json(folder / "settings.json") == settings:
-                    state = read_npz(folder / "state.npz")
-            except InputError:
-                state = None
-        if state is None:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            write_json(folder / "settings.json", settings)
-        return cls(folder, state)
-
-    @property
-    def last_pts(self) -> int | None:
-        """The time stamp of the last frame that is done."""
-        return int(self.state["pts"]) if self.state else None
-
-    @property
-    def num_frames(self) -> int:
-        """The number of frames that are done."""
-        return int(self.state["num_frames"]) if self.state else 0
-
-    @property
-    def paths(self) -> list[Path]:
-        """The files of the segments."""
-        count = int(self.state["num_segments"]) if self.state else 0
-        return [self._folder / f"{number}.npz" for number in range(count)]
-
-    def add(self, segment: Segment, state: dict[str, np.ndarray]) -> None:
-        """Save a segment; it counts as soon as the state after it is saved."""
-        number = len(self.paths)
-        segment.save(self._folder / f"{number}.npz")
-        counts = {"num_segments": number + 1, "num_frames": self.num_frames + len(segment.pts)}
-        self.state = state | {name: np.array(value) for name, value in counts.items()}
-        self.state["pts"] = segment.pts.max()
-        write_npz(self._folder / "state.npz", self.state)
-
-    def remove(self) -> None:
-        """Remove the folder."""
-        shutil.rmtree(self._folder)
 
 
 class _Painter:
@@ -194,7 +157,7 @@ class _Painter:
         return self._colorizer.state_after(self._last)
 
     def _seconds(self, frame):
-        return float(frame.pts * self._film.time_base)
+        return float((frame.pts - self._film.start) * self._film.time_base)
 
     def _seen(self, frame):
         return self._upright(self._film.coding.lightness(frame.luma))

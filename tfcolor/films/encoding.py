@@ -32,7 +32,7 @@ _OPTIONS = {
     "ffv1": {"level": "3", "g": "1"},
 }
 _QP_SCALE = 6  # crf for each step of the quantizers of MPEG-2 and MPEG-4, which go from 1 to 31
-# Containers, by suffix, that FFmpeg's own list of codecs leaves out.
+# What FFmpeg's own list of the codecs of transport streams leaves out.
 _TRANSPORT = ("h264", "hevc", "mpeg2video")
 _MPEG2_RATES = tuple(Fraction(rate) for rate in ("24000/1001", 24, 25, "30000/1001", 30, 50, "60000/1001", 60))
 _MOST_TICKS = 65_535  # of a second, in MPEG-4 Part 2: 16 bits

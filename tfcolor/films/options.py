@@ -18,14 +18,12 @@ class FilmOptions:
     steadiness: how much of a neighbouring frame's colours a frame takes on, in [0, 1).
     crf: quality from 0 (best) to 51.
     lossless: whether every level of luma is kept.
-    model: an identity of the model, so that parts by another one are not used.
     """
 
     decoding: Decoding
     steadiness: float = WEIGHT
     crf: int = CRF
     lossless: bool = False
-    model: str = ""
 
     def __post_init__(self):
         """Raise InputError for a number out of range."""

@@ -1,7 +1,8 @@
 """Films as they are: planes of luma with their times, and what their result must keep."""
 
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from tfcolor.films.coding import Coding, is_hd
 from tfcolor.films.ends import end_of, is_avi
 from tfcolor.films.formats import layout_of, subsampling_of
 from tfcolor.films.hdr import Display, changing_notes, display_of
-from tfcolor.photographs.pixels import UnreadableImage
+from tfcolor.photographs.pixels import UnreadableImage, check_file
 from tfcolor.utils.errors import InputError
 
 _LIMITED, _FULL = 1, 2  # FFmpeg's numbers of ranges
@@ -58,6 +59,7 @@ class Film:
     late: by how many units frames are decoded after they are shown, in AVI, which has no time stamps; else None.
     display: what is said about the display that it was made on; None if nothing.
     notes: what the result cannot keep.
+    start: time stamp of the first frame.
     """
 
     path: Path
@@ -76,6 +78,7 @@ class Film:
     late: int | None = None
     display: Display | None = None
     notes: tuple[str, ...] = ()
+    start: int = 0
 
     @property
     def subsampling(self) -> tuple[int, int]:
@@ -95,6 +98,7 @@ def load_av() -> Any:
     except ImportError as error:
         raise InputError("films need PyAV: pip install -r requirements-video.txt") from error
     av.logging.set_level(None)  # what matters becomes an exception
+    os.environ.setdefault("SVT_LOG", "1")  # of the encoder of AV1: errors alone
     return av
 
 
@@ -105,6 +109,9 @@ def read_film(path: Path) -> Film:
         UnreadableImage: if it is no film, is damaged from the start, or has no pictures.
     """
     av = load_av()
+    if path.is_dir():
+        raise UnreadableImage("a folder, not a film")
+    check_file(path)
     try:
         with av.open(str(path)) as container:
             stream = stream_of(container)
@@ -114,8 +121,8 @@ def read_film(path: Path) -> Film:
             if first is None:
                 raise UnreadableImage("not a single frame of it can be decoded")
             film = _described(path, container, stream, first)
-            _luma_of(film, first)
-            return film
+            _luma_of(film, first)  # so that what cannot be converted is refused now
+            return replace(film, start=_time_of(first, film, None))
     except (av.FFmpegError, OSError, ValueError) as error:
         raise UnreadableImage(_reason(error)) from error
 
@@ -188,15 +195,16 @@ def frames(film: Film, after: int | None = None) -> Iterator[Frame]:
         Damaged: after the last frame that can be read.
     """
     av = load_av()
-    last, longest = None, 1 / (film.rate * film.time_base)
+    last, longest, broken = None, 1 / (film.rate * film.time_base), []
     try:
-        for frame in _decoded(av, film, after):
+        for frame in _decoded(av, film, after, broken):
             if not _is_like(film, frame):
                 raise Damaged(f"after {_seconds(film, last)} s its frames have another size or pixel format")
             pts = _time_of(frame, film, last)
             if last is not None and pts <= last:
                 continue
-            longest, last = max(longest, pts - (pts if last is None else last), frame.duration or 0), pts
+            longest = max(longest, frame.duration or 0, 0 if last is None else pts - last)
+            last = pts
             if after is None or pts > after:
                 yield Frame(_luma_of(film, frame), pts, frame.duration or 0)
         end = _end_of(av, film)
@@ -204,6 +212,8 @@ def frames(film: Film, after: int | None = None) -> Iterator[Frame]:
         raise Damaged(f"it can be read only up to {_seconds(film, last)} s: {_reason(error)}") from error
     if last is not None and end is not None and last + _PLENTY * longest < end:
         raise Damaged(f"it ends after {_seconds(film, last)} of {_seconds(film, end)} s")
+    if broken:
+        raise Damaged(f"{len(broken)} of its packets cannot be decoded, so that frames are missing")
 
 
 def _is_like(film, frame):
@@ -213,24 +223,35 @@ def _is_like(film, frame):
     return (frame.width, frame.height, layout.format, layout.converts) == wanted
 
 
-def _decoded(av, film, after):
-    """The frames from a place at or before a time stamp; from the start if that cannot be found."""
+def _decoded(av, film, after, broken):
+    """The frames from a place at or before a time stamp; from the start if that cannot be found.
+
+    Packets that cannot be decoded are left out, and added to `broken`.
+    """
     if after is not None:
         with av.open(str(film.path)) as container:
-            found = _sought(container, after) if container.format.name in _SEEKABLE else iter(())
+            found = _sought(av, container, after, broken) if container.format.name in _SEEKABLE else iter(())
             first = next(found, None)
             if first is not None and first.pts is not None and first.key_frame and _time_of(first, film, 0) <= after:
                 yield first
                 yield from found
                 return
     with av.open(str(film.path)) as container:
-        yield from container.decode(_threaded(container))
+        yield from _of_packets(av, container, _threaded(container), broken)
 
 
-def _sought(container, after):
+def _sought(av, container, after, broken):
     stream = _threaded(container)
     container.seek(after, stream=stream, backward=True)
-    yield from container.decode(stream)
+    yield from _of_packets(av, container, stream, broken)
+
+
+def _of_packets(av, container, stream, broken):
+    for packet in container.demux(stream):
+        try:
+            yield from packet.decode()
+        except av.error.InvalidDataError:
+            broken.append(packet.pts)
 
 
 def _threaded(container):
@@ -259,7 +280,7 @@ def _end_of(av, film):
 
 
 def _seconds(film, pts):
-    return f"{float((pts or 0) * film.time_base):.2f}"
+    return f"{float((film.start if pts is None else pts) - film.start) * float(film.time_base):.2f}"
 
 
 def _luma_of(film, frame):

@@ -18,6 +18,7 @@ _COPIED = ("audio", "subtitle", "attachment")
 # What MPEG transport streams have numbers for; FFmpeg writes everything else as data that no player reads.
 _TRANSPORTED = ("aac", "aac_latm", "ac3", "dts", "eac3", "mp1", "mp2", "mp3", "opus", "s302m", "truehd")
 _TRANSPORTED += ("dvb_subtitle", "dvb_teletext", "hdmv_pgs_subtitle")
+_ALWAYS_THE_SAME = {"fflags": "bitexact"}  # no random numbers in the file
 _WITHOUT_ROTATION = ("avi", "mpegts")
 # What containers say of themselves and of how much is in them; the result says its own.
 _OWN = ("DURATION", "NUMBER_OF_", "BPS", "_STATISTICS", "ENCODER", "MAJOR_BRAND", "MINOR_VERSION", "COMPATIBLE_BRANDS")
@@ -43,7 +44,7 @@ def write_film(film: Film, target: Path, container: str, encoding: Encoding, seg
     times = _Times.of(film, container, paths)
     with replacing(target) as file, av.open(str(film.path)) as source:
         guarded = _Guarded(file)
-        with guarded.errors(av), av.open(guarded, "w", format=container) as result:
+        with guarded.errors(av), av.open(guarded, "w", format=container, options=_ALWAYS_THE_SAME) as result:
             stream = _video_stream(result, film, source, encoding, container)
             stream.time_base = times.base
             copied, notes = _copied_streams(av, result, source, container)
@@ -137,6 +138,8 @@ def _copied_streams(av, result, source, container):
             copied[stream.index].disposition = stream.disposition
         elif stream.type == "video":
             notes.append("its cover is not kept" if is_cover(stream) else "further pictures in it are not kept")
+        elif stream.type == "data" and not source.chapters():  # in MP4 and MOV, chapters are data as well
+            notes.append("data in it, such as time codes or places, are not kept")
         elif stream.type in _COPIED:
             codec = _codec_of(stream)
             notes.append(f"its {stream.type}{codec and f' in {codec}'} cannot be kept in this container")

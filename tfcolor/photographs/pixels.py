@@ -117,6 +117,18 @@ def refusing() -> Iterator[None]:
         raise UnreadableImage(" ".join(reason.split())) from error
 
 
+def check_file(path: Path) -> None:
+    """Refuse everything except regular files: opening a pipe would hang. Raises UnreadableImage."""
+    if path.is_dir():
+        raise UnreadableImage("a folder, not a photograph")
+    if path.is_symlink() and not path.exists():
+        raise UnreadableImage("a link to a file that is not there")
+    if path.exists() and not path.is_file():
+        raise UnreadableImage("not a regular file")
+    if path.exists() and not path.stat().st_size:
+        raise UnreadableImage("an empty file")
+
+
 def check_size(width: int, height: int, max_pixels: int) -> None:
     """Raise UnreadableImage for a picture that declares more than `max_pixels` pixels, or none."""
     if width * height > max_pixels:

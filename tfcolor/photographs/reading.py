@@ -11,7 +11,7 @@ from PIL import Image
 from tfcolor.color.lab import gray_levels_to_lightness, levels_to_lightness, linear_to_lightness
 from tfcolor.photographs import icc, metadata, tiff
 from tfcolor.photographs.metadata import Metadata
-from tfcolor.photographs.pixels import UnreadableImage, check_range, check_size, opened, refusing
+from tfcolor.photographs.pixels import UnreadableImage, check_file, check_range, check_size, opened, refusing
 from tfcolor.photographs.raster import Raster
 from tfcolor.utils import pixelwise
 from tfcolor.utils.strips import by_rows
@@ -79,7 +79,7 @@ def read_header(path: Path, max_pixels: int) -> Header:
         UnreadableImage: the file is not a picture, or a page is too large.
     """
     with refusing():
-        _check_file(path)
+        check_file(path)
         if tiff.is_tiff(path):
             num_pages, num_pixels = tiff.measure(path, max_pixels)
             return Header(path, "tiff", num_pages, num_pixels)
@@ -89,18 +89,6 @@ def read_header(path: Path, max_pixels: int) -> Header:
                 raise UnreadableImage("an EPS drawing, not a photograph")
             format, num_pixels = _FORMATS.get(image.format), image.width * image.height
             return Header(path, format, 1, num_pixels, image.format, _frames_note(image))
-
-
-def _check_file(path: Path) -> None:
-    """Refuse everything except regular files: opening a pipe would hang."""
-    if path.is_dir():
-        raise UnreadableImage("a folder, not a photograph")
-    if path.is_symlink() and not path.exists():
-        raise UnreadableImage("a link to a file that is not there")
-    if path.exists() and not path.is_file():
-        raise UnreadableImage("not a regular file")
-    if path.exists() and not path.stat().st_size:
-        raise UnreadableImage("an empty file")
 
 
 def _frames_note(image: Image.Image) -> str:

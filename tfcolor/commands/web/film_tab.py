@@ -27,7 +27,7 @@ class FilmTab:
         """Build the tab, inside of the page."""
         self._sessions = sessions
         gr.Markdown(
-            f"Films of up to {MOST_SECONDS} seconds. They get the colours and the model that are chosen in the first tab."
+            f"Films of up to {MOST_SECONDS} seconds. They get the colours and the model chosen in the first tab."
         )
         self.upload = gr.File(label="A film", file_count="single", height=120, elem_id="film")
         self.steadiness = gr.Slider(
@@ -64,6 +64,8 @@ class FilmTab:
         options = FilmOptions(decoding, steadiness)
 
         def show(done):
+            if done > MOST_SECONDS * film.rate:  # the file does not say how long it is
+                raise UnreadableImage(f"this page colours up to {MOST_SECONDS} s of a film; use python predict.py")
             progress(min(1.0, done / max(1, film.num_frames)), desc=f"frame {done} of {film.num_frames}")
 
         _, _, notes = convert(self._sessions.models[model], film, target, options, on_frame=show)
