@@ -101,6 +101,7 @@ def test_a_broken_packet_costs_only_its_frames(predict, tmp_path, results):
     whole.write_bytes(content)
     outcome = predict("a.mkv")
     assert outcome.status == 0, outcome.err
+    assert "1 of its packets cannot be decoded, so that frames are missing" in outcome.err
     assert len(rgb_of(results / "a.mkv")) > 50
 
 

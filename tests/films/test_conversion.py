@@ -86,6 +86,13 @@ def test_colours_of_a_rotated_film_are_those_of_the_upright_one(colorizer, tmp_p
         assert np.abs(turned - upright[1:]).mean() < 1.5 < np.ptp(upright[1:].astype(int))
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".webm", ".mov", ".ts", ".avi"])
+def test_every_run_gives_the_same_bytes(colorizer, clip, tmp_path, suffix):
+    for name in ("a", "b"):
+        convert(colorizer, read_film(clip), tmp_path / f"{name}{suffix}", OPTIONS)
+    assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+
+
 class Stop(Exception):
     """Stands for anything that ends a run."""
 

@@ -117,7 +117,7 @@ def read_film(path: Path) -> Film:
             stream = stream_of(container)
             if stream is None:
                 raise UnreadableImage("there are no moving pictures in it")
-            first = next(container.decode(stream), None)
+            first = next(_of_packets(av, container, stream, []), None)
             if first is None:
                 raise UnreadableImage("not a single frame of it can be decoded")
             film = _described(path, container, stream, first)
