@@ -16,6 +16,7 @@ from tfcolor.films.conversion import convert
 from tfcolor.films.hints import NO_HINTS, FilmHints, film_hints
 from tfcolor.films.names import is_film_name
 from tfcolor.films.options import FilmOptions
+from tfcolor.films.parts import parts_of
 from tfcolor.films.reading import read_film
 from tfcolor.photographs.pixels import UnreadableImage, check_size
 from tfcolor.utils.console import Progress, shown
@@ -88,7 +89,8 @@ def _film(colorizer, job, options, max_pixels, given, report):
     try:
         count, encoding, notes = convert(colorizer, film, job.targets[0], options, known, show)
     except KeyboardInterrupt:
-        progress.log(f"finished parts of {shown(job.source)} are kept: the same command goes on after them")
+        if parts_of(job.targets[0]).exists():
+            progress.log(f"finished parts of {shown(job.source)} are kept: the same command goes on after them")
         raise
     for note in notes:
         report.note(job.source, note)

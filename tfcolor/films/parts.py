@@ -29,7 +29,7 @@ class Parts:
         Raises:
             InputError: if another process is at work on this result.
         """
-        self._folder = target.with_name(f"{temporary_prefix(target)}parts")
+        self._folder = parts_of(target)
         self._check_alone(target)
         self.state = self._found(settings)
         if self.state is None:
@@ -96,6 +96,11 @@ class Parts:
     def remove(self) -> None:
         """Remove the folder."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def parts_of(target: Path) -> Path:
+    """Return the folder for the segments of a result; it exists while there are some."""
+    return target.with_name(f"{temporary_prefix(target)}parts")
 
 
 def _is_running(process):
