@@ -423,7 +423,7 @@ def batch(tmp_path_factory) -> Batch:
     batch.add(batch.either, odd_files())
     batch.add_no_files()
     names = batch.good | batch.bad | batch.either
-    assert len(names) == len({result_name(name) for name in names})  # else some would meet in one result
+    assert len(names) == len({name_of(name) for name in names})  # else some would meet in one result
     return batch
 
 
@@ -441,13 +441,18 @@ def outcome_of_good_files(tmp_path_factory, color) -> Run:
     return color(batch.folder.parent, "in", "--max-megapixels", "100")
 
 
+def name_of(name: str) -> str:
+    """The name of a result; the only GIF with several whole frames becomes a WebP."""
+    return result_name(name, animated=name == "frames.gif")
+
+
 def printed(name: str) -> str:
     """A name in one line: only what would break the line is escaped."""
     return name.replace("\n", "\\n").replace("\udcff", "\\udcff")
 
 
 def coloured(names: set[str], results: Path) -> set[str]:
-    return {name for name in names if os.path.lexists(results / result_name(name))}
+    return {name for name in names if os.path.lexists(results / name_of(name))}
 
 
 def test_there_are_enough_bad_files(batch):
@@ -459,8 +464,8 @@ def test_bad_files_do_not_keep_good_ones_from_being_coloured(batch, outcome):
     assert outcome.status == 1
     assert coloured(batch.good, outcome.results) == batch.good
     for name in batch.good:
-        path = outcome.results / result_name(name)
-        first = decoded(path.read_bytes())[0]
+        path = outcome.results / name_of(name)
+        first = decoded(path.read_bytes())[0][..., :3]  # animations have alpha as well
         assert first.shape == (HEIGHT, WIDTH, 3) and np.ptp(first, axis=-1).any(), name
 
 
@@ -484,7 +489,7 @@ def test_there_is_no_note_on_what_is_not_coloured(outcome):
 
 def test_nothing_else_is_printed(outcome):
     """No traceback, and no warning of a decoder."""
-    known = ("cannot colour in/", "note: in/", "colouring: ")
+    known = ("cannot colour in/", "note: in/", "colouring: ", "frames.gif: 3/3 ", "frames.webp: 3/3 ")
     assert [line for line in outcome.err.splitlines() if not line.startswith(known)] == []
 
 
@@ -494,7 +499,7 @@ def test_nothing_is_coloured_from_missing_pixels(batch, outcome):
 
 def test_no_partial_and_no_temporary_file_is_left(batch, outcome):
     done = coloured(batch.good | batch.either, outcome.results)
-    assert {path.name for path in outcome.results.iterdir()} == {result_name(name) for name in done}
+    assert {path.name for path in outcome.results.iterdir()} == {name_of(name) for name in done}
     failed = {name for name, _ in outcome.failures}
     assert {printed(name) for name in done} & failed == set()
     assert {printed(name) for name in batch.either - done} <= failed
@@ -502,7 +507,10 @@ def test_no_partial_and_no_temporary_file_is_left(batch, outcome):
 
 def test_the_summary_counts_them(batch, outcome):
     done = coloured(batch.good | batch.either, outcome.results)
-    assert re.fullmatch(rf"{len(done)} photographs, .*; {len(outcome.failures)} failed\n", outcome.out)
+    films = {"frames.gif", "frames.webp"}
+    assert films <= done
+    counts = f"{len(done - films)} photographs, .*, and 2 films, 6 frames, "
+    assert re.fullmatch(rf"{counts}.*; {len(outcome.failures)} failed\n", outcome.out)
 
 
 def test_bombs_do_not_fill_the_memory(outcome, outcome_of_good_files):
