@@ -6,6 +6,7 @@ import math
 import re
 import runpy
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,11 @@ _SLOW = ("growth", "pix2pix", "train", "unet", "zhang")  # they trace several tr
 
 
 def marked(parts):
-    return [pytest.param(part, marks=[pytest.mark.slow] * (part in _SLOW)) for part in parts]
+    without = "not installed: pip install -r requirements-video.txt"
+    films = pytest.mark.skipif(not (find_spec("av") and find_spec("cv2")), reason=without)
+    return [
+        pytest.param(part, marks=[pytest.mark.slow] * (part in _SLOW) + [films] * (part == "films")) for part in parts
+    ]
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import functools
+import importlib.util
 import io
 import logging
 import os
@@ -30,6 +31,8 @@ from skimage.color import rgb2lab
 
 from tfcolor.photographs.formats import result_name
 from tfcolor.photographs.pixels import UnreadableImage
+
+HAS_OPENCV = importlib.util.find_spec("cv2") is not None
 
 HEIGHT, WIDTH = 24, 32
 LONG_NAME = "n" * 246 + ".png"  # 5 bytes less than most file systems take
@@ -442,8 +445,8 @@ def outcome_of_good_files(tmp_path_factory, color) -> Run:
 
 
 def name_of(name: str) -> str:
-    """The name of a result; the only GIF with several whole frames becomes a WebP."""
-    return result_name(name, animated=name == "frames.gif")
+    """The name of a result; the only GIF with several whole frames becomes a WebP, if that can be done here."""
+    return result_name(name, animated=HAS_OPENCV and name == "frames.gif")
 
 
 def printed(name: str) -> str:
@@ -509,7 +512,9 @@ def test_the_summary_counts_them(batch, outcome):
     done = coloured(batch.good | batch.either, outcome.results)
     films = {"frames.gif", "frames.webp"}
     assert films <= done
-    counts = f"{len(done - films)} photographs, .*, and 2 films, 6 frames, "
+    counts = (
+        f"{len(done - films)} photographs, .*, and 2 films, 6 frames, " if HAS_OPENCV else f"{len(done)} photographs, "
+    )
     assert re.fullmatch(rf"{counts}.*; {len(outcome.failures)} failed\n", outcome.out)
 
 

@@ -1,6 +1,7 @@
 """Batches: which photographs are found, how results are named, what is refused, and how a stopped batch goes on."""
 
 import binascii
+import importlib.util
 import itertools
 import re
 import subprocess
@@ -205,6 +206,15 @@ def test_neighbours_that_differ_in_their_suffix_do_not_meet():
 )
 def test_what_is_made_of_a_photograph_is_named_after_it(name, outputs, expected):
     assert worklist.Outputs(**outputs).names(name) == expected
+
+
+@pytest.mark.parametrize("has_opencv", [True, False])
+def test_animations_need_opencv(monkeypatch, has_opencv):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if has_opencv else None)
+    frames = [Image.fromarray(np.full([9, 12], level, np.uint8)) for level in (50, 200)]
+    frames[0].save("a.gif", save_all=True, append_images=frames[1:])
+    assert targets("a.gif") == ["a.gif.webp" if has_opencv else "a.gif.png"]
+    assert targets("a.gif", compare=True) == ["a.gif.png", "a.gif-compare.png"]
 
 
 def test_a_photograph_given_twice_is_coloured_once():

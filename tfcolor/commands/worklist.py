@@ -12,6 +12,7 @@ circle. `Path.glob` refuses absolute patterns.
 # ruff: noqa: PTH112, PTH207
 
 import glob
+import importlib.util
 import os
 from collections import defaultdict
 from collections.abc import Iterable
@@ -60,8 +61,9 @@ class Outputs:
 
     @property
     def keeps_animations(self) -> bool:
-        """Whether animations stay animations; otherwise their first frame is coloured."""
-        return not self.are_looks and not self.compare and self.format in (None, "webp")
+        """Whether animations stay animations, which needs OpenCV; otherwise their first frame is coloured."""
+        has_opencv = importlib.util.find_spec("cv2") is not None
+        return has_opencv and not self.are_looks and not self.compare and self.format in (None, "webp")
 
     def names(self, name: str, is_animation: bool = False) -> list[str]:
         """Name the files made of a photograph or a film.
