@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,13 @@ from benchmarks.clips import pan_and_zoom, write_clip
 from tests.made import write_model
 from tfcolor.color.decoding_options import Decoding
 from tfcolor.colorizer import Colorizer
-from tfcolor.films import conversion
+from tfcolor.films import conversion, reading
 from tfcolor.films.conversion import convert
 from tfcolor.films.hints import NO_HINTS, FilmHints
 from tfcolor.films.options import FilmOptions
 from tfcolor.films.reading import read_film
+from tfcolor.films.seeing import BATCH
+from tfcolor.films.steady import CHUNK, LOOK_AHEAD
 from tfcolor.utils.errors import InputError
 
 OPTIONS = FilmOptions(Decoding(0.38))
@@ -91,6 +94,22 @@ def test_every_run_gives_the_same_bytes(colorizer, clip, tmp_path, suffix):
     for name in ("a", "b"):
         convert(colorizer, read_film(clip), tmp_path / f"{name}{suffix}", OPTIONS)
     assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+
+
+def test_few_frames_are_in_memory_whatever_the_length(colorizer, tmp_path, monkeypatch):
+    """Those that wait to be mixed, one batch, and what the threads have ahead."""
+    write_clip(tmp_path / "long.mp4", (frame for frame, _ in pan_and_zoom(data.coffee(), (48, 64), 240)))
+    film, kept, alive = read_film(tmp_path / "long.mp4"), [], []
+
+    def frames(*arguments):
+        for frame in reading.frames(*arguments):
+            kept.append(weakref.ref(frame.luma))
+            yield frame
+
+    monkeypatch.setattr(conversion, "frames", frames)
+    count = lambda done: alive.append(sum(luma() is not None for luma in kept))  # noqa: E731
+    convert(colorizer, film, tmp_path / "a.mp4", OPTIONS, on_frame=count)
+    assert len(kept) == 240 and max(alive) < CHUNK + LOOK_AHEAD + 3 * 8 + 3 * BATCH
 
 
 class Stop(Exception):

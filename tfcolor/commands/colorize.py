@@ -183,13 +183,8 @@ def main(arguments=None):
     existing = "skip" if args.resume else "replace" if args.overwrite or point else "refuse"
     work = worklist.find(args.inputs, folder, outputs, args.recursive, console.shard_of(args.shard), existing)
     hints = find_hints(args.hint, args.hints, work.found)
-    films = [job for job in work.jobs if job.is_film]
-    photographs = [job for job in work.jobs if not job.is_film]
     film_options = FilmOptions(decoding, args.steadiness, args.crf, args.lossless)
-    reason = why_not_films(args, isinstance(info, RoutedInfo)) if films else None
-    if reason and not photographs:
-        raise InputError(f"{console.shown(films[0].source)} is a film: {reason}")
-    films = [] if reason else films
+    photographs, films, why_no_films = divided(work.jobs, args, isinstance(info, RoutedInfo))
     check_folder(folder)
 
     console.load_tensorflow()
@@ -198,8 +193,8 @@ def main(arguments=None):
 
     colorizer = load_colorizer(info.folder, args.precision, args.xla, args.working_size, args.repaint)
     max_pixels = round(args.max_megapixels * 1e6)
-    if reason:
-        print(f"note: films are left out: {reason}", file=sys.stderr)
+    if why_no_films:
+        print(f"note: films are left out: {why_no_films}", file=sys.stderr)
     for path, reason in work.failures:
         print(f"cannot colour {console.shown(path)}: {console.shown(reason)}", file=sys.stderr)
     if point:
@@ -228,8 +223,10 @@ def main(arguments=None):
     return 1 if failed else 0
 
 
-def why_not_films(args, is_routed):
-    """Return why films cannot be coloured with these options; None if they can."""
+def divided(jobs, args, is_routed):
+    """Divide jobs into photographs and films; also say why films are left out with these options, or None."""
+    films = [job for job in jobs if job.is_film]
+    photographs = [job for job in jobs if not job.is_film]
     reasons = {
         "a routed model has several distributions, and films need one; give a specialist as --model": is_routed,
         "--repaint is for photographs; films keep their lightness": args.repaint,
@@ -237,7 +234,10 @@ def why_not_films(args, is_routed):
         "sheets, candidates and plots are for photographs": args.sweep or args.candidates or args.explain,
         "--compare is for photographs": args.compare,
     }
-    return next((reason for reason, holds in reasons.items() if holds), None)
+    reason = next((reason for reason, holds in reasons.items() if films and holds), None)
+    if reason and not photographs:
+        raise InputError(f"{console.shown(films[0].source)} is a film: {reason}")
+    return photographs, [] if reason else films, reason
 
 
 def summary(report, of_films, skipped, failed, seconds, folder):

@@ -41,12 +41,14 @@ class Report:
     colored: the photographs whose results are written.
     failed: the photographs without a result, each with the reason.
     num_pixels: number of pixels of all photographs that were coloured.
+    num_frames: number of frames of all films that were coloured.
     """
 
     progress: Progress
     colored: list[Path] = field(default_factory=list)
     failed: dict[Path, str] = field(default_factory=dict)
     num_pixels: int = 0
+    num_frames: int = 0
 
     def fail(self, path: Path, reason: object) -> None:
         """Report that a photograph has no result. Only its first failure counts."""

@@ -1,7 +1,6 @@
 """Colour films and animations, one after the other; the report says what became of each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,27 +22,13 @@ from tfcolor.utils.console import Progress, shown
 from tfcolor.utils.errors import InputError
 
 
-@dataclass
-class FilmReport:
-    """What became of the films.
-
-    colored: the films whose results are written.
-    failed: the others, each with the reason.
-    num_frames: frames of all films that were coloured.
-    """
-
-    colored: list[Path] = field(default_factory=list)
-    failed: dict[Path, str] = field(default_factory=dict)
-    num_frames: int = 0
-
-
 def colorize_films(
     colorizer: Colorizer,
     jobs: list[Job],
     options: FilmOptions,
     max_pixels: int,
     hints: Mapping[Path, GivenHints],
-) -> FilmReport:
+) -> Report:
     """Colour and write films. Those that cannot be read or written are reported, and the others coloured.
 
     Args:
@@ -53,26 +38,26 @@ def colorize_films(
         max_pixels: the largest number of pixels of a frame.
         hints: the hints for some of them.
 
+    Returns:
+        What became of each.
+
     Raises:
         WorkError: there is no space left for any result.
     """
-    found = FilmReport()
+    report = Report(Progress("", 0, "frames"))
     for job in jobs:
-        name = shown(job.source.name)
-        with Progress(name, None, "frames") as progress:
-            report = Report(progress)
+        with Progress(shown(job.source.name), None, "frames") as report.progress:
             try:
                 job.targets[0].parent.mkdir(parents=True, exist_ok=True)
                 color = _film if is_film_name(job.source.name) else _animation
                 given = hints.get(job.source)
-                found.num_frames += color(colorizer, job, options, max_pixels, given, report)
-                found.colored.append(job.source)
+                report.num_frames += color(colorizer, job, options, max_pixels, given, report)
+                report.colored.append(job.source)
             except (UnreadableImage, InputError) as error:
                 report.fail(job.source, error)
             except UNWRITABLE as error:
                 report.fail_to_write(job, error)
-            found.failed |= report.failed
-    return found
+    return report
 
 
 def _film(colorizer, job, options, max_pixels, given, report):

@@ -31,7 +31,7 @@ MOST_CANDIDATES = 8
 
 
 def is_wanted(name: str) -> bool:
-    """Tell whether a file name is that of a photograph or a film."""
+    """Tell whether a file has the name of a photograph or a film."""
     return is_image_name(name) or is_film_name(name)
 
 

@@ -274,10 +274,10 @@ def _colored(colorizer, frames, decoding, weight) -> Iterator[_Colored]:
 
 
 def means_of(films: Iterable[dict[str, dict[str, float | None]]]) -> dict[str, dict[str, float | None]]:
-    """Return the mean of each metric over films, all of which count the same; those that lack it do not count.
+    """Return the mean of each metric over films. All films count the same; those without a metric are left out of it.
 
-    The ratio of warp errors is that of the means. dCF is the mean over films: one that is too pale does not make up for
-    another that is too vivid.
+    The ratio of warp errors is computed from the mean errors. dCF is the mean of the films' own: a pale film does not
+    make up for a vivid one.
     """
     films = list(films)
 

@@ -63,7 +63,7 @@ class Coding:
     full_range: whether luma takes all levels; otherwise 16 to 235 times 2^(bits - 8).
     red, blue: K_R and K_B, the shares of red and blue in luma.
     transfer: 'srgb', 'linear', 'gamma22', 'gamma28', 'pq' or 'hlg'.
-    wide: whether the primaries are those of BT.2020.
+    wide: whether it has the primaries of BT.2020.
     """
 
     bits: int = 8
@@ -77,7 +77,7 @@ class Coding:
     def of(
         cls, width: int, height: int, bits: int, color_range: int, matrix: int, transfer: int, primaries: int
     ) -> "Coding":
-        """Read FFmpeg's numbers, which are those of H.273 except for the range; guess what is not specified."""
+        """Make a coding from FFmpeg's numbers, which follow H.273 except for the range. Guess what is unspecified."""
         guess = 1 if is_hd(width, height) else 6
         red, blue = _MATRICES.get(guess if matrix == _UNSPECIFIED else matrix, _MATRICES[guess])
         return cls(

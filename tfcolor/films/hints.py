@@ -97,7 +97,7 @@ class Tracks:
                 if cell is None:
                     self.points[number] = np.nan
                     continue
-                y, x = ((k + 0.5) * self._stride for k in divmod(cell, self.last.lightness.shape[1]))
+                y, x = ((k + 0.5) * self.last.stride for k in divmod(cell, self.last.lightness.shape[1]))
             flow = step.back.flow[min(int(y), height - 1), min(int(x), width - 1)]
             moved = (np.array([x, y]) + flow) * self.scale[::-1]
             self.points[number] = np.clip(moved, 0, np.array(self.sides[::-1]) - 1e-6)
@@ -112,13 +112,9 @@ class Tracks:
         self.started, self.points = arrays["started"], arrays["points"]
         self.last = Cells(*(arrays[f"last_{name}"] for name in Cells._fields)) if "last_gray" in arrays else None
 
-    @property
-    def _stride(self):
-        return self.last.gray.shape[0] // self.last.lightness.shape[0]
-
     def _cell(self, x, y):
         height, width = self.last.lightness.shape
-        row, column = min(int(y / self._stride), height - 1), min(int(x / self._stride), width - 1)
+        row, column = min(int(y / self.last.stride), height - 1), min(int(x / self.last.stride), width - 1)
         return row * width + column
 
     def _stand_in(self, cell, visible):

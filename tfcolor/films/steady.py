@@ -27,7 +27,7 @@ _BINS = 32  # of that histogram
 class Cells(NamedTuple):
     """A frame as the network saw it.
 
-    features: float32 [h, w, C], of which the network's outputs are a linear function, see `Colorizer.features`.
+    features: float32 [h, w, C]. The network's outputs are a linear function of them, see `Colorizer.features`.
     lightness: float32 [h, w], the mean L* of the cells.
     gray: uint8 [H, W], what the network saw, for the motion; multiples of the sides of `features`.
     """
@@ -35,6 +35,11 @@ class Cells(NamedTuple):
     features: np.ndarray
     lightness: np.ndarray
     gray: np.ndarray
+
+    @property
+    def stride(self) -> int:
+        """Side of a cell in pixels of `gray`."""
+        return self.gray.shape[0] // self.features.shape[0]
 
 
 class State(NamedTuple):
@@ -100,7 +105,7 @@ def _with_steps(frames, state, follow):
     with ThreadPoolExecutor(1) as pool:
         late = None
         for item, cells in frames:
-            future = pool.submit(step_between, before, cells.gray, _stride(cells)) if before is not None else None
+            future = pool.submit(step_between, before, cells.gray, cells.stride) if before is not None else None
             if late:
                 yield _resolved(*late)
             late, before = (item, cells, future), cells.gray
@@ -110,10 +115,6 @@ def _with_steps(frames, state, follow):
 
 def _resolved(item, cells, future):
     return item, cells, future.result() if future else None
-
-
-def _stride(cells):
-    return cells.gray.shape[0] // cells.features.shape[0]
 
 
 def step_between(before: np.ndarray, after: np.ndarray, stride: int) -> Step | None:
