@@ -35,7 +35,7 @@ SOM = "som"  # stands for the file of a self-organizing map of the training phot
 SYSTEMS: dict[str, dict[str, Any]] = {
     "beta": {"network": "beta", **SCENE},
     "gamma": {"network": "gamma", **SCENE},
-    "gamma, features": {"network": "gamma", "vector": "features", **SCENE},
+    "gamma, logits": {"network": "gamma", "vector": "logits", **SCENE},
     "pix2pix Lab": PIX2PIX,
     "pix2pix RGB": PIX2PIX | {"space": "rgb"},
     "pix2pix multi-scale": PIX2PIX | {"discriminators": 3},

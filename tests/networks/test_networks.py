@@ -23,7 +23,7 @@ def lightness(height: int, width: int, batch: int = 1) -> tf.Tensor:
 SMALL = {
     "zhang": {"width": 1 / 8},
     "beta": {"width": 1 / 4},
-    "gamma": {"vector": "features", "width": 1 / 4},
+    "gamma": {"vector": "logits", "width": 1 / 4},
     "pix2pix": {"width": 1 / 16},
 }
 

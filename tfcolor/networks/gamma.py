@@ -35,7 +35,7 @@ class Gamma(Network):
     def __init__(
         self,
         num_outputs: int,
-        vector: str = "logits",
+        vector: str = "features",
         width: float = 1.0,
         seed: int = 0,
         compute_dtype: tf.DType = tf.float32,
@@ -44,7 +44,7 @@ class Gamma(Network):
 
         Args:
             num_outputs: channels of the output.
-            vector: what the classifier gives, see `Classifier`: 'logits' or 'features'.
+            vector: what the classifier gives, see `Classifier`: 'features' or 'logits'.
             width: factor for the channels of all layers but the last and the classifier's.
             seed: seed of the initial weights.
             compute_dtype: dtype of the convolutions, float32 or bfloat16; variables stay float32.

@@ -62,7 +62,7 @@ WIDTH = Option(
     rule="in (0, 8]",
 )
 VECTOR = Option(
-    "logits", "what gamma takes from the classifier: logits of its classes, or features", choices=("logits", "features")
+    "features", "what gamma takes from the classifier: features, or logits of its classes", choices=("features", "logits")
 )
 DEPTH = Option(
     8,
