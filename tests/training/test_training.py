@@ -163,8 +163,8 @@ def test_two_processes_find_the_weights_of_one(photos_folder, tmp_path, options)
 CHIEF = """
 import numpy as np
 from tfcolor.training.distribution import make_strategy, broadcast_from_chief
-from tfcolor.utils import cluster
-strategy, index = make_strategy(), cluster.share()[0]
+from tfcolor.utils import tf_config
+strategy, index = make_strategy(), tf_config.share()[0]
 print("found", broadcast_from_chief(strategy, {"a": np.float32([[index, 0.1 * index]])})["a"].tolist())
 """
 

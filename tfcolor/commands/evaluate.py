@@ -12,7 +12,7 @@ from tfcolor import DEFAULT_MODEL
 from tfcolor.color.decoding_options import Decoding
 from tfcolor.data import datasets
 from tfcolor.films.options import WEIGHT
-from tfcolor.utils import cluster, console
+from tfcolor.utils import console, tf_config
 from tfcolor.utils.errors import InputError, WorkError
 from tfcolor.utils.files import check_folder, make_folder
 
@@ -152,8 +152,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 def share_of(text: str) -> tuple[int, int]:
     """'2/5' -> (2, 5); with several workers in TF_CONFIG, the share of this one."""
-    if cluster.has_cluster():
-        return cluster.share()
+    if tf_config.has_cluster():
+        return tf_config.share()
     return console.shard_of(text)
 
 

@@ -13,7 +13,7 @@ from tfcolor.data import datasets
 from tfcolor.training import preset as presets
 from tfcolor.training.options import TrainingOptions, add_options, load_bins, settle
 from tfcolor.training.run_folder import RunFolder
-from tfcolor.utils import cluster, console
+from tfcolor.utils import console, tf_config
 from tfcolor.utils.errors import InputError
 from tfcolor.utils.files import check_folder
 
@@ -65,10 +65,10 @@ def main(arguments: list[str] | None = None) -> int | None:
             run_preset(given, places)
         else:
             folder = train(given, places, Path(places.output) if places.output else None)
-            if folder and cluster.is_chief():
+            if folder and tf_config.is_chief():
                 print_written(folder)
     except KeyboardInterrupt:
-        if cluster.is_chief():
+        if tf_config.is_chief():
             print("stopped by Ctrl-C; if a run has begun, the same command with --resume continues it", file=sys.stderr)
         return 130
     return None
@@ -96,7 +96,7 @@ def train(
         if run.is_finished:
             print(f"{run.folder} is finished; nothing to resume")
             return None
-    elif cluster.is_chief():
+    elif tf_config.is_chief():
         run.check_new(places.overwrite)
         check_folder(run.folder)
     is_counted = places.resume and run.bins_path.exists()
@@ -107,7 +107,7 @@ def train(
         raise InputError(f"{dataset.name}: none of its {len(dataset.files)} photographs is in the training split")
     if places.resume:
         run.check_data(training.fingerprint())
-    if cluster.is_chief():
+    if tf_config.is_chief():
         print(dataset.message)
 
     console.load_tensorflow()
@@ -144,7 +144,7 @@ def run_preset(given: dict, places: argparse.Namespace) -> None:
 
 def check_preset(preset: presets.Preset, given: dict, places: argparse.Namespace, output: Path) -> None:
     """Raise InputError for what would stop a later stage, before the first one starts."""
-    if cluster.has_cluster():
+    if tf_config.has_cluster():
         raise InputError("a preset trains on one machine; to train on several, run its stages one by one")
     own = {"--pack": places.pack} | {f"--{name}": given.get(name) for name in ("init", "initialization", "bins")}
     for option, value in own.items():

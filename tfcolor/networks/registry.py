@@ -62,7 +62,9 @@ WIDTH = Option(
     rule="in (0, 8]",
 )
 VECTOR = Option(
-    "features", "what gamma takes from the classifier: features, or logits of its classes", choices=("features", "logits")
+    "features",
+    "what gamma takes from the classifier: features, or logits of its classes",
+    choices=("features", "logits"),
 )
 DEPTH = Option(
     8,

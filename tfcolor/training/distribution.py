@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfcolor.utils import cluster
+from tfcolor.utils import tf_config
 
 
 def make_strategy() -> tf.distribute.Strategy:
@@ -11,7 +11,7 @@ def make_strategy() -> tf.distribute.Strategy:
 
     Call it before any operation runs, because TensorFlow sets collective operations up at the start.
     """
-    if cluster.has_cluster():
+    if tf_config.has_cluster():
         return tf.distribute.MultiWorkerMirroredStrategy()
     if len(tf.config.list_logical_devices("GPU")) > 1:
         return tf.distribute.MirroredStrategy()
@@ -30,13 +30,13 @@ def broadcast_from_chief(strategy: tf.distribute.Strategy, arrays: dict[str, np.
         strategy: from `make_strategy`.
         arrays: float32 by name; every worker passes arrays of the same names and shapes.
     """
-    _, num_workers = cluster.share()
-    mine = {name: array if cluster.is_chief() else np.zeros_like(array) for name, array in arrays.items()}
+    _, num_workers = tf_config.share()
+    mine = {name: array if tf_config.is_chief() else np.zeros_like(array) for name, array in arrays.items()}
     return {name: num_workers * mean for name, mean in _mean_of_workers(strategy, mine).items()}
 
 
 def _mean_of_workers(strategy, arrays):
-    if not cluster.has_cluster():
+    if not tf_config.has_cluster():
         return arrays
 
     @tf.function

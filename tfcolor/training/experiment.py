@@ -37,7 +37,7 @@ from tfcolor.training.run_folder import RunFolder
 from tfcolor.training.state import TrainingState
 from tfcolor.training.trainer import Trainer, learners_of
 from tfcolor.training.validation import measure
-from tfcolor.utils import cluster, precision
+from tfcolor.utils import precision, tf_config
 from tfcolor.utils.console import Progress
 from tfcolor.utils.errors import InputError, WorkError
 from tfcolor.utils.files import check_names, remove_leftovers
@@ -85,7 +85,7 @@ def run(
     """Train a model and write it; arguments and errors as in `prepare` and `train_model`."""
     experiment = prepare(options, folder, dataset, bins, resume, pack)
     train_model(experiment, make_recorder)
-    if cluster.is_chief():
+    if tf_config.is_chief():
         finish(experiment)
     agree(experiment.trainer.strategy, 0.0)  # wait for the chief to write the model
 
@@ -126,7 +126,7 @@ def prepare(
         _start_from(trainer, options)
     else:
         _initialize(trainer, options, objective, dataset)
-    if cluster.is_chief():
+    if tf_config.is_chief():
         if not resume:
             folder.start(config)
         remove_leftovers(folder.folder)
@@ -157,7 +157,7 @@ def train_model(experiment: Experiment, make_recorder: Callable[..., Recorder] =
             degrade=options.data.degrade,
         )
     )
-    previews = _previews(experiment) if cluster.is_chief() else None
+    previews = _previews(experiment) if tf_config.is_chief() else None
     colored_pixels = how.batch_size * (options.data.patch - 2 * trainer.network.context) ** 2
     num_photos = len(experiment.dataset.split("train").files)
     with Progress("training", config["total_steps"], "steps", done=state.step) as progress:

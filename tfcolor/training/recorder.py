@@ -11,7 +11,7 @@ from tfcolor.training.previews import Previews
 from tfcolor.training.run_folder import RunFolder
 from tfcolor.training.state import TrainingState
 from tfcolor.training.trainer import Trainer
-from tfcolor.utils import cluster
+from tfcolor.utils import tf_config
 from tfcolor.utils.console import Progress
 from tfcolor.utils.files import write_json
 
@@ -43,7 +43,7 @@ class Recorder(Observer):
 
     def say(self, line: str) -> None:
         """Print a line that stays."""
-        if cluster.is_chief():
+        if tf_config.is_chief():
             self._progress.log(line)
 
     def total_steps(self, seconds_per_step: float) -> int:
@@ -51,14 +51,14 @@ class Recorder(Observer):
         minutes, seconds = self._config["options"]["minutes"], agree(self._trainer.strategy, seconds_per_step)
         total = steps_for(minutes, seconds)
         self._config["total_steps"] = self._progress.total = total
-        if cluster.is_chief():
+        if tf_config.is_chief():
             write_json(self._folder.config_path, self._config)
         self.say(f"{minutes:g} minutes are {total} steps of {seconds:.3f} s")
         return total
 
     def report(self, state: TrainingState, numbers: dict[str, float]) -> None:
         """Write the numbers to TensorBoard and show the loss."""
-        if not cluster.is_chief():
+        if not tf_config.is_chief():
             return
         rate = self._colored_pixels / numbers.pop("seconds_per_step")
         self._log_scalars(state.step, "training", numbers | {"pixels_per_second": rate, "skipped_steps": state.skipped})
@@ -67,7 +67,7 @@ class Recorder(Observer):
 
     def checkpoint(self, state: TrainingState) -> None:
         """Write a checkpoint."""
-        if cluster.is_chief():
+        if tf_config.is_chief():
             self._trainer.save(self._folder.checkpoint_path, state)
 
     def preview(self, state: TrainingState) -> None:
