@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # From the lowest floor to the highest: a module imports from its own package or from one below it.
 FLOORS = (
-    *("utils", "ops", "color", "photographs", "networks", "data", "objectives"),
+    *("utils", "cluster", "ops", "color", "photographs", "networks", "data", "objectives"),
     *("models", "colorizer", "films", "evaluation", "training", "commands"),
 )
 # What commands need before they know that their arguments are right: importing TensorFlow takes seconds.
@@ -33,6 +33,9 @@ WITHOUT_TENSORFLOW = (
     "tfcolor.commands.evaluate_films",
     *("tfcolor.commands." + name for name in ("evaluate", "evaluate_hints", "export", "hint_files", "pack", "train")),
     *("tfcolor.commands.route", "tfcolor.commands.worklist", "tfcolor.commands.web.command"),
+    *("tfcolor.commands." + name for name in ("coloring", "colorize_cluster", "colorize_options", "report")),
+    *("tfcolor.commands." + name for name in ("evaluate_cluster", "scan_cluster")),
+    *("tfcolor.cluster." + name for name in ("client", "running", "tallies")),
 )
 
 

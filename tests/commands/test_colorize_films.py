@@ -209,7 +209,7 @@ def test_killed_runs_go_on_to_the_same_film(tmp_path, small_model):
     result = tmp_path / "colorized" / "long.mp4"
     with colour(tmp_path, "--output", "whole", "--precision", "float32", model=small_model) as process:
         assert process.wait() == 0
-    state = Path(tmp_path, "colorized", f"{temporary_prefix(result)}parts", "state.npz")
+    state = Path(tmp_path, "colorized", f"{temporary_prefix(result.name)}parts", "state.npz")
     for number in range(1, 4):
         with colour(tmp_path, "--resume", "--precision", "float32", model=small_model) as process:
             while segments(state) < number:

@@ -14,6 +14,7 @@ from tfcolor.commands import evaluate
 from tfcolor.data.datasets import split_of
 from tfcolor.evaluation.classifier import FEATURES
 from tfcolor.evaluation.evaluation import Evaluation
+from tfcolor.evaluation.measurements import Measurement
 from tfcolor.evaluation.measuring import Truth, lab_of
 from tfcolor.evaluation.predictors import ModelPredictor
 from tfcolor.utils import console
@@ -231,7 +232,7 @@ def test_an_evaluation_is_saved_and_loaded(tmp_path):
     evaluation = Evaluation()
     for i in range(9):
         pairs = {"raw_error": (i, 2), "rebalanced_error": (1, i), "bounded_error": (1, 10 - i)}
-        evaluation.add(f"{i}.png", "sea", {("1", "model"): pairs}, 90.0 + i)
+        evaluation.add(Measurement(f"{i}.png", {("1", "model"): pairs}, 90.0 + i))
     evaluation.save(tmp_path / "part.npz", {"T": (1.0, 0.38)})
     loaded = Evaluation.load(tmp_path / "part.npz", {"T": (1.0, 0.38)})
     assert loaded.ranked() == evaluation.ranked()

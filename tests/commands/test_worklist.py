@@ -413,7 +413,7 @@ def leftover(result: str, process: int = 4242) -> Path:
     """What a killed process leaves that was writing a result."""
     path = Path(result)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path = path.with_name(f"{temporary_prefix(path)}{process}.tmp")
+    path = path.with_name(f"{temporary_prefix(path.name)}{process}.tmp")
     path.write_bytes(b"half")
     return path
 

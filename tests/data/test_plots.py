@@ -17,6 +17,10 @@ COLORS = np.array([[55.0, 32.0], [-35.0, 5.0], [15.0, -45.0], [2.0, 3.0], [-15.0
 ORIGIN = {"dataset": "made", "split": "train", "num_images": 1, "num_pixels": 50}
 
 
+def made_scan(ab, pixels):
+    return Scan(ab, np.full(len(ab), 50.0), pixels, 1)
+
+
 class Plane:
     """A plot's picture, with the place of each ab value in it."""
 
@@ -63,7 +67,7 @@ def test_colours_beyond_srgb_keep_their_hue_and_do_not_clip():
 def test_the_density_lies_where_the_colours_are(tmp_path):
     blocks = COLORS[:3, None] + np.stack(np.meshgrid(range(-4, 5), range(-4, 5)), axis=-1).reshape(-1, 2) + 0.5
     pixels = np.repeat([1000, 32, 1], 81)
-    plot_density(Scan(blocks.reshape(-1, 2), pixels, 1), "three blocks", tmp_path / "density.png")
+    plot_density(made_scan(blocks.reshape(-1, 2), pixels), "three blocks", tmp_path / "density.png")
     plane = Plane(tmp_path / "density.png")
     common, some, rare = plane.at(COLORS[:3] + 0.5)
     # Viridis goes from violet (68, 1, 84) through teal (33, 145, 140) to yellow (253, 231, 37); 32 is
@@ -79,7 +83,7 @@ def test_the_density_lies_where_the_colours_are(tmp_path):
 def test_few_colours_are_plotted_as_well(num_colors, tmp_path):
     """Gray photographs have one: a logarithmic scale of a single value must not fail."""
     ab = np.zeros([num_colors, 2]) + np.arange(num_colors)[:, None]
-    plot_density(Scan(ab, np.full(num_colors, 7), 1), "few", tmp_path / "density.png")
+    plot_density(made_scan(ab, np.full(num_colors, 7)), "few", tmp_path / "density.png")
     plane = Plane(tmp_path / "density.png")
     # A cell is three pixels wide, and Matplotlib's versions differ by one in where they put it.
     shown = np.stack([plane.at(ab + np.array([a, b])) for a in (0.2, 0.5, 0.8) for b in (0.2, 0.5, 0.8)])
@@ -98,7 +102,7 @@ def test_a_plot_that_fails_leaves_the_old_one(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         plot_bins(count_bins(COLORS, np.full(5, 10), 10, **ORIGIN), "five bins", path)
     with pytest.raises(OSError, match="No space left"):
-        plot_density(Scan(COLORS, np.full(5, 10), 1), "five colours", path)
+        plot_density(made_scan(COLORS, np.full(5, 10)), "five colours", path)
     assert path.read_bytes() == b"the old plot"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -66,7 +66,7 @@ def test_a_uniform_cell_has_the_known_error():
     """The mean distance from the centre of a square of side w is 0.3826 w (by integration)."""
     rng = np.random.default_rng(1)
     ab = rng.uniform(20, 30, [200_000, 2]).astype(np.float32)
-    found = Scan(ab, np.ones(len(ab), np.int64), 1)
+    found = Scan(ab, np.zeros(len(ab)), np.ones(len(ab), np.int64), 1)
     bins = found.bins(10, "made", "train")
     assert quantisation_errors(found, bins) == pytest.approx((3.826, 3.826), abs=0.01)
 

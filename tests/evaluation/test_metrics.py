@@ -6,6 +6,7 @@ from PIL import Image
 from skimage.color import lab2lch, rgb2lab
 
 from tfcolor.data import datasets
+from tfcolor.data.scan import scan
 from tfcolor.evaluation.baselines import MeanGivenLightness, raw_aucs
 from tfcolor.evaluation.measuring import truths
 from tfcolor.evaluation.metrics import brown_pixels, raw_auc, rebalanced_auc
@@ -75,7 +76,7 @@ def test_mean_given_lightness_worked_by_hand(tmp_path):
     Image.fromarray(rgb).save(tmp_path / "a.png")
     lab = rgb2lab(rgb)
     assert np.round(lab[..., 0]).tolist() == [[54, 54], [51, 0]]
-    mean = MeanGivenLightness([tmp_path / "a.png"])
+    mean = MeanGivenLightness(scan([tmp_path / "a.png"]))
     result = mean(np.array([[54.4, 53.6, 51.0, 50.6], [0.0, 99.0, 100.0, 30.0]], np.float32))
     assert result.shape == (2, 4, 2)
     of_54 = lab[0, :, 1:].mean(axis=0)
@@ -106,7 +107,7 @@ def test_trivial_predictors_on_the_forest_photographs(data_root):
     forest = datasets.find("forest", str(data_root), download=False)
     test = forest.split("test").paths
     assert len(test) == 53
-    predictors = {"gray": gray, "mean given L": MeanGivenLightness(forest.split("train").paths)}
+    predictors = {"gray": gray, "mean given L": MeanGivenLightness(scan(forest.split("train").paths))}
     assert raw_aucs(predictors, test) == pytest.approx({"gray": 85.06, "mean given L": 89.08}, abs=0.02)
 
 

@@ -5,6 +5,8 @@ of the density of ab, and a plot of the bins. With --codebook, the bins are the 
 centres of k-means, instead of cells.
 """
 
+import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from tfcolor.color.prior import entropy_bits
 from tfcolor.data import datasets
 from tfcolor.utils import console
 from tfcolor.utils.errors import InputError
-from tfcolor.utils.files import check_folder, make_folder, write_json
+from tfcolor.utils.files import check_folder, make_folder, read_json, write_json
 
 FILES = ("bins.npz", "bins.json", "density.png", "bins.png")
 COMMONEST = 10
@@ -47,7 +49,10 @@ def parse(arguments):
     add("--min-count", type=int, default=1, help="pixels that make a bin occupied (default: 1)")
     add("--data-dir", help="folder of the datasets (default: $TFCOLOR_DATA, else data/)")
     add("--output", help="folder to write (default: bins/<dataset>-w<window>, -zhang313, -som<units>, -kmeans<units>)")
-    add("--overwrite", action="store_true", help="replace the files of an earlier scan")
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument("--overwrite", action="store_true", help="replace the files of an earlier scan")
+    existing.add_argument("--resume", action="store_true", help="go on after an interruption")
+    add("--cluster", metavar="WHERE", help="count in other processes: local:8, or Dask's scheduler tcp://host:8786")
     return parser.parse_args(arguments)
 
 
@@ -58,7 +63,11 @@ def main(arguments=None):
     name = datasets.check_name(args.dataset, args.data_dir)
     folder = Path(args.output or Path("bins") / f"{name}-{kind_of(args)}")
     existing = [file for file in FILES if (folder / file).exists()]
-    if existing and not args.overwrite:
+    if args.resume and len(existing) == len(FILES):
+        check_made_so(args, folder)
+        print(f"nothing is left to do: {folder}")
+        return
+    if existing and not args.overwrite and not args.resume:
         raise InputError(f"{folder / existing[0]} exists; give --overwrite to replace it, or another --output")
     dataset = datasets.find(args.dataset, args.data_dir)
     print(dataset.message)
@@ -68,11 +77,13 @@ def main(arguments=None):
     check_folder(folder)
 
     console.load_tensorflow()
-    found, seconds = scan_files(paths)
+    make_folder(folder)
+    found, seconds = scan_files(paths, args, folder / "tallies")
     bins = make_bins(args, found, name)
     summary = summarize(found, bins)
     report(summary, len(paths) / seconds)
     write(folder, found, bins, summary)
+    shutil.rmtree(folder / "tallies", ignore_errors=True)
     print(f"written to {folder}: {', '.join(FILES)}")
 
 
@@ -99,6 +110,10 @@ def check_codebook(args):
         if args.codebook not in codebooks and getattr(args, name) != FOR_CELLS.get(name):
             flag = f"--{name.replace('_', '-')}"
             raise InputError(f"{flag} is for --codebook {' or '.join(codebooks)}, not {args.codebook}; leave it out")
+    if args.cluster:
+        from tfcolor.cluster.client import check_address
+
+        check_address(args.cluster)
     if args.codebook != CELLS:
         check_units(args.codebook, DEFAULT_UNITS if args.units is None else args.units)
 
@@ -126,18 +141,42 @@ def make_bins(args, found, name):
     )
 
 
-def scan_files(paths):
+def scan_files(paths, args, tallies):
     """Count the colours, with progress; return the scan and its seconds."""
     from tfcolor.data.scan import scan
 
     started = time.perf_counter()
-    with console.Progress("scanning", len(paths), "images") as progress:
-        found = scan(paths, progress.update)
-        for path, reason in found.unreadable:
-            progress.log(f"skipped {path}: {reason}")
+    if args.cluster:
+        found = scan_in_processes(paths, args, tallies)
+    else:
+        with console.Progress("scanning", len(paths), "images") as progress:
+            found = scan(paths, progress.update)
+    for path, reason in found.unreadable:
+        print(f"skipped {console.shown(path)}: {reason}", file=sys.stderr)
     if not found.num_images:
         raise InputError(f"none of the {len(paths)} files could be read as an image; the first: {paths[0]}")
     return found, time.perf_counter() - started
+
+
+def scan_in_processes(paths, args, tallies):
+    """Count in the workers of a cluster."""
+    from tfcolor.cluster.client import connected
+    from tfcolor.cluster.tallies import open_tallies
+    from tfcolor.commands.scan_cluster import scan_on_cluster
+
+    open_tallies(tallies, {"of": "colours"}, args.resume, args.overwrite)
+    with connected(args.cluster) as client:
+        return scan_on_cluster(client, paths, tallies)
+
+
+def check_made_so(args, folder):
+    """Raise InputError if results that are there were made with other options."""
+    summary = read_json(folder / "bins.json")
+    asked = {"split": args.split, "lambda": args.uniform_share, "min_count": args.min_count}
+    asked |= {"window": args.window} if args.codebook == CELLS else {"codebook": args.codebook}
+    for name, value in asked.items():
+        if summary.get(name, value) != value:
+            raise InputError(f"{folder} was made with {name} {summary[name]}; give --overwrite, or another --output")
 
 
 def summarize(found, bins):

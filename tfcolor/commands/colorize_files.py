@@ -1,11 +1,9 @@
 """Colour files: pages are read ahead, coloured, and written behind; a report says what became of each photograph."""
 
 import contextlib
-import errno
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,65 +16,19 @@ from tfcolor.colorizer.painting import painted
 from tfcolor.colorizer.routed import Choice, RoutedColorizer
 from tfcolor.colorizer.tiles import Uncolored, count_tiles
 from tfcolor.commands.hint_files import GivenHints
+from tfcolor.commands.report import UNWRITABLE, Report
 from tfcolor.commands.worklist import Job, Outputs
 from tfcolor.models.routed import OwnDecoding
 from tfcolor.photographs import formats
+from tfcolor.photographs.formats import Unsavable
 from tfcolor.photographs.pixels import UnreadableImage, read_ahead, write_png
 from tfcolor.photographs.reading import Header, Page, read_header, read_page
-from tfcolor.photographs.writing import Unsavable, levels_of, rounded, saving
-from tfcolor.utils.console import Progress, as_options, shown
-from tfcolor.utils.errors import InputError, WorkError
+from tfcolor.photographs.writing import levels_of, rounded, saving
+from tfcolor.utils.console import Progress, shown
+from tfcolor.utils.errors import InputError
 from tfcolor.utils.sheets import sheet
 
-UNWRITABLE = (OSError, Unsavable)
 _PIXELS_BEHIND = 32_000_000  # of the results that wait to be written while others are coloured
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-
-
-@dataclass
-class Report:
-    """What became of the photographs. Each failure is reported at once.
-
-    progress: where failures and notes are printed.
-    colored: the photographs whose results are written.
-    failed: the photographs without a result, each with the reason.
-    num_pixels: number of pixels of all photographs that were coloured.
-    num_frames: number of frames of all films that were coloured.
-    """
-
-    progress: Progress
-    colored: list[Path] = field(default_factory=list)
-    failed: dict[Path, str] = field(default_factory=dict)
-    num_pixels: int = 0
-    num_frames: int = 0
-
-    def fail(self, path: Path, reason: object) -> None:
-        """Report that a photograph has no result. Only its first failure counts."""
-        if path not in self.failed:
-            self.failed[path] = shown(reason)
-            self.progress.log(f"cannot colour {shown(path)}: {as_options(shown(reason))}")
-
-    def fail_to_write(self, job: Job, error: Exception) -> None:
-        """Report that a result cannot be written.
-
-        Raises:
-            WorkError: no other result could be written either.
-        """
-        self.fail(job.source, write_error(job.targets[0], error))
-        if getattr(error, "errno", None) in _NO_SPACE:
-            raise WorkError(f"no space left for results in {shown(job.targets[0].parent)}; go on with --resume")
-
-    def note(self, path: Path, note: str) -> None:
-        """Print what the user should know about a photograph, unless the note is empty."""
-        if note:
-            self.progress.log(f"note: {shown(path)}: {note}")
-
-
-def write_error(target: Path, error: Exception) -> str:
-    """Say in one line why a result cannot be written."""
-    if isinstance(error, OSError):
-        return f"{shown(target)} cannot be written: {error.strerror or error}"
-    return str(error)
 
 
 def colorize_files(
@@ -282,7 +234,7 @@ class _Results:
         except UNWRITABLE as error:
             self._report.fail_to_write(task.job, error)
         else:
-            self._report.colored.append(task.job.source)
+            self._report.colored.append(task.job.source_path)
             self._report.num_pixels += num_pixels
 
     def _write(self, task, page, rgb):
@@ -302,7 +254,7 @@ class _Results:
                     self._compare(task, *self._first)
                 self._open_job = self._first = None
                 self._pages.close()
-                self._report.colored.append(task.job.source)
+                self._report.colored.append(task.job.source_path)
         except UNWRITABLE as error:
             self._discard(error)
             self._report.fail_to_write(task.job, error)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from tfcolor.colorizer.colorizer import Colorizer
-from tfcolor.commands.colorize_files import UNWRITABLE, Report
 from tfcolor.commands.hint_files import GivenHints
+from tfcolor.commands.report import UNWRITABLE, Report
 from tfcolor.commands.worklist import Job
 from tfcolor.films.animations import read_animation, write_animation
 from tfcolor.films.coloring import colorize_frames
@@ -52,7 +52,7 @@ def colorize_films(
                 color = _film if is_film_name(job.source.name) else _animation
                 given = hints.get(job.source)
                 report.num_frames += color(colorizer, job, options, max_pixels, given, report)
-                report.colored.append(job.source)
+                report.films.append(job.source_path)
             except (UnreadableImage, InputError) as error:
                 report.fail(job.source, error)
             except UNWRITABLE as error:

@@ -4,6 +4,7 @@ python -m tfcolor evaluate --model forest --dataset forest --split test --T 1,0.
 """
 
 import argparse
+import shutil
 import zlib
 from pathlib import Path, PurePath
 from typing import Any
@@ -54,6 +55,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     add("--output", help="folder to write (default: evaluations/DATASET-SPLIT-MODEL)")
     add("--overwrite", action="store_true", help="replace results that exist")
+    add("--cluster", metavar="WHERE", help="measure in other processes: local:8, or Dask's scheduler tcp://host:8786")
+    add("--resume", action="store_true", help="with --cluster: go on with what an interrupted run has measured")
     add("--shard", default="1/1", metavar="I/N", help="measure the I-th of N shares; the last to finish combines them")
     add(
         "--precision",
@@ -110,24 +113,25 @@ def main(arguments: list[str] | None = None) -> None:
             raise InputError(f"{target} exists; give --overwrite to replace it, or another --output")
     check_folder(folder)
     console.load_tensorflow()
-    from tfcolor.data.scan import scan
-    from tfcolor.evaluation.classifier import Classifier
-    from tfcolor.evaluation.evaluation import Evaluation, measure_all
+    from tfcolor.evaluation.evaluation import Evaluation
     from tfcolor.evaluation.report import write, write_sheet
 
-    classifier = Classifier(args.classifier) if args.classifier else None
-    scanned = scan(dataset.split("train").paths)
-    predictor, bins = make_predictor(args, name, decodings, scanned)
+    predictor = make_predictor(args, name, decodings)
     make_folder(folder)
-    mine = [file for file in files if datasets.share_of(file, num_shares) == share - 1]
-    found = measure_all(predictor, bins, scanned, dataset, mine, classifier)
     about = {"model": name, "dataset": dataset.name, "split": args.split}
     decoding = decodings[0] if decodings else Decoding()
     about |= {"chroma_smoothing": decoding.smoothing, "lambda": decoding.uniform_share}
-    about |= {"classifier": args.classifier} if classifier else {}
+    about |= {"classifier": args.classifier} if args.classifier else {}
+    origin = about | {"T": predictor.keys, "files": dataset.fingerprint(), "weights": fingerprint_of(args)}
+    origin |= {"version": PART_VERSION}
+    if args.cluster:
+        from tfcolor.commands.evaluate_cluster import measure_on_cluster
+
+        found = measure_on_cluster(args, predictor, dataset, files, folder / "tallies", origin)
+    else:
+        mine = [file for file in files if datasets.share_of(file, num_shares) == share - 1]
+        found = measure_here(args, predictor, dataset, mine)
     if num_shares > 1:
-        origin = about | {"T": predictor.keys, "files": dataset.fingerprint(), "weights": fingerprint_of(args)}
-        origin |= {"version": PART_VERSION}
         found.save(part, origin)
         parts = [folder / f"part-{i}-of-{num_shares}.npz" for i in range(1, num_shares + 1)]
         missing = [path for path in parts if not path.exists()]
@@ -141,6 +145,7 @@ def main(arguments: list[str] | None = None) -> None:
         raise WorkError(f"none of the {len(files)} photographs can be read")
     content = write(found, folder, about, list(predictor.keys))
     write_sheet(predictor, dataset, found, folder / "photographs.png")
+    shutil.rmtree(folder / "tallies", ignore_errors=True)
     as_made = f"; lambda {decoding.uniform_share:g}" if decoding.uniform_share is not None else ""
     as_made += f"; chroma smoothing {decoding.smoothing}" if decoding.smoothing else ""
     print_results(
@@ -183,20 +188,35 @@ def decodings_of(args: argparse.Namespace) -> list[Any]:
     return [decoding.replace(temperature=T) for T in temperatures]
 
 
-def make_predictor(args: argparse.Namespace, name: str, decodings: list[Decoding], scanned: Any) -> tuple:
-    """The predictor to measure, and bins for the error of quantisation."""
+def make_predictor(args: argparse.Namespace, name: str, decodings: list[Any]) -> Any:
+    """The predictor to measure."""
     from tfcolor.colorizer import Colorizer, load_colorizer
     from tfcolor.colorizer.tiles import AUTO_TILE
-    from tfcolor.evaluation.measuring import REBALANCING_WINDOW
     from tfcolor.evaluation.predictors import FilesPredictor, ModelPredictor, RoutedPredictor
 
     if args.predictions:
-        return FilesPredictor(name, Path(args.predictions)), scanned.bins(REBALANCING_WINDOW, args.dataset, "train")
+        return FilesPredictor(name, Path(args.predictions))
     colorizer = load_colorizer(args.model, args.precision, working_size=args.working_size)
-    options = (name, colorizer, decodings, args.tile or AUTO_TILE)
-    if isinstance(colorizer, Colorizer):
-        return ModelPredictor(*options), colorizer.bins
-    return RoutedPredictor(*options), scanned.bins(REBALANCING_WINDOW, args.dataset, "train")
+    kind = ModelPredictor if isinstance(colorizer, Colorizer) else RoutedPredictor
+    return kind(name, colorizer, decodings, args.tile or AUTO_TILE)
+
+
+def make_classifier(args: argparse.Namespace) -> Any:
+    """The classifier that was asked for, or None."""
+    from tfcolor.evaluation.classifier import Classifier
+
+    return Classifier(args.classifier) if args.classifier else None
+
+
+def measure_here(args: argparse.Namespace, predictor: Any, dataset: datasets.Dataset, files: list[str]) -> Any:
+    """Measure in this process."""
+    from tfcolor.data.scan import scan
+    from tfcolor.evaluation.evaluation import measure_all
+    from tfcolor.evaluation.measurements import Baselines, Measurer
+
+    classifier = make_classifier(args)
+    baselines = Baselines.of(scan(dataset.split("train").paths), predictor.bins)
+    return measure_all(Measurer(predictor, baselines, classifier), dataset, files)
 
 
 def check_arguments(args: argparse.Namespace) -> None:
@@ -204,6 +224,17 @@ def check_arguments(args: argparse.Namespace) -> None:
     from tfcolor.models.directory import find_model
     from tfcolor.models.routed import read_any_info
 
+    if args.cluster:
+        from tfcolor.cluster.client import check_address
+
+        check_address(args.cluster)
+    given = {"--shard divides the photographs by hand": args.shard != "1/1", "--hints takes few": args.hints}
+    given |= {"--video takes one film after the other": args.video}
+    reason = next((reason for reason, is_given in given.items() if is_given), None)
+    if args.cluster and reason:
+        raise InputError(f"{reason}; give it without --cluster")
+    if args.resume and not args.cluster:
+        raise InputError("--resume goes on with a run with --cluster; give that, too")
     if args.tile is not None and args.tile < 1:
         raise InputError(f"--tile must be a number of pixels from 1 up, got {args.tile}")
     own = set() if args.predictions else read_any_info(find_model(args.model)).encoders

@@ -41,13 +41,13 @@ class GivenHints:
             raise InputError(f"{width}x{height} pixels, but the picture of hints has {self.size[0]}x{self.size[1]}")
 
 
-def find_hints(given: list[str], file: str | None, sources: Sequence[Path]) -> dict[Path, GivenHints]:
+def find_hints(given: list[str], file: str | None, sources: Sequence[str]) -> dict[Path, GivenHints]:
     """Read the hints.
 
     Args:
         given: the values of --hint.
         file: the value of --hints, or None.
-        sources: the photographs.
+        sources: paths of the photographs.
 
     Returns:
         The hints by photograph.
@@ -58,7 +58,7 @@ def find_hints(given: list[str], file: str | None, sources: Sequence[Path]) -> d
     if given and file:
         raise InputError("give --hint or --hints, not both")
     if file and Path(file).suffix.lower() == ".csv":
-        return _read_csv(Path(file), sources)
+        return _read_csv(Path(file), [Path(source) for source in sources])
     if not given and not file:
         return {}
     if len(sources) != 1:
@@ -66,7 +66,7 @@ def find_hints(given: list[str], file: str | None, sources: Sequence[Path]) -> d
             f"{'--hint is' if given else 'strokes are'} for one photograph, and there are {len(sources)}; "
             "for several give --hints FILE.csv with lines FILE,X,Y,COLOUR"
         )
-    return {sources[0]: _read_strokes(Path(file)) if file else _together([_hint(text) for text in given])}
+    return {Path(sources[0]): _read_strokes(Path(file)) if file else _together([_hint(text) for text in given])}
 
 
 def _hint(text):

@@ -9,7 +9,8 @@ from tfcolor.colorizer import explain
 from tfcolor.colorizer.candidates import candidates
 from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.colorizer.painting import painted
-from tfcolor.commands.colorize_files import UNWRITABLE, Report, name_note, result_format
+from tfcolor.commands.colorize_files import name_note, result_format
+from tfcolor.commands.report import UNWRITABLE, Report
 from tfcolor.commands.worklist import Job, Outputs
 from tfcolor.photographs.pixels import UnreadableImage, write_png
 from tfcolor.photographs.reading import Page, read_header, read_page
@@ -72,7 +73,7 @@ def _look(colorizer, job, decoding, outputs, tile, max_pixels, report):
         _write_candidates(colorizer, page, decoding, outputs, tile, others, format)
     for plot, target in reversed(list(zip(plots, job.targets, strict=False))):  # the first target last, see `Job`
         plot(target)
-    report.colored.append(job.source)
+    report.colored.append(job.source_path)
     report.num_pixels += page.lightness.size
 
 

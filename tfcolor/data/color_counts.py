@@ -40,6 +40,13 @@ class ColorCounts:
             self._pixels_left -= len(part)
             np.add.at(self._table, self._find_places(part), _ONE)
 
+    def add_counts(self, rgb: np.ndarray, counts: np.ndarray) -> None:
+        """Add what `distinct` of other pictures returned."""
+        self._empty_table()
+        for start in range(0, len(rgb), _SLICE):
+            part = np.ascontiguousarray(rgb[start : start + _SLICE])
+            self._earlier[self._find_places(part)] += counts[start : start + _SLICE]  # each colour occurs once
+
     def distinct(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the colours that occur, uint8 [N, 3] in arbitrary order, and how often each does, int64 [N]."""
         if self._earlier is not None:

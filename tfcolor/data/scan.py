@@ -4,6 +4,7 @@
 photographs, and each colour is converted to Lab only once.
 """
 
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from tfcolor.color.lab import levels_to_lab
 from tfcolor.data.color_counts import ColorCounts
 from tfcolor.photographs.formats import FORMATS
 from tfcolor.photographs.pixels import UnreadableImage, read_photos
+from tfcolor.utils.files import read_npz, write_npz
 
 _CHUNK = 2**18  # colours converted at a time
 _JPEG = FORMATS["jpeg"].suffixes
@@ -31,12 +33,14 @@ class Scan:
     """The colours of a set of photographs.
 
     ab: float32 [N, 2], ab of the distinct RGB colours, Lab units; some may have the same ab.
+    lightness: float32 [N], their L*.
     pixels: int64 [N], how many pixels have each colour.
     num_images: number of photographs read.
     unreadable: the files that were skipped, each with the reason.
     """
 
     ab: np.ndarray
+    lightness: np.ndarray
     pixels: np.ndarray
     num_images: int
     unreadable: list[tuple[Path, str]] = field(default_factory=list)
@@ -64,17 +68,55 @@ def scan(paths: Iterable[Path], on_image: Callable[[int], None] = lambda done: N
     Returns:
         The colours. `num_images` is 0 if no file could be read.
     """
-    counts = ColorCounts()
-    num_images, unreadable = 0, []
-    for done, (path, photo) in enumerate(_photographs(list(paths)), start=1):
-        if isinstance(photo, UnreadableImage):
-            unreadable.append((path, str(photo)))
-        else:
-            counts.add(photo)
-            num_images += 1
-        on_image(done)
-    rgb, pixels = counts.distinct()
-    return Scan(_ab_of(rgb), pixels, num_images, sorted(unreadable))
+    tally = ScanTally()
+    tally.count(paths, on_image)
+    return tally.scan()
+
+
+class ScanTally:
+    """The colours that have been counted so far; those of several processes add up."""
+
+    def __init__(self):
+        """Start at zero."""
+        self._counts, self._num_images = ColorCounts(), 0
+        self._unreadable: list[tuple[Path, str]] = []
+
+    def count(self, paths: Iterable[Path], on_image: Callable[[int], None] = lambda done: None) -> None:
+        """Count the colours of photographs; arguments as in `scan`."""
+        for done, (path, photo) in enumerate(_photographs(list(paths)), start=1):
+            if isinstance(photo, UnreadableImage):
+                self.skip(path, str(photo))
+            else:
+                self._counts.add(photo)
+                self._num_images += 1
+            on_image(done)
+
+    def skip(self, path: Path, reason: str) -> None:
+        """Note a file that cannot be read."""
+        self._unreadable.append((path, reason))
+
+    def scan(self) -> Scan:
+        """Return all that was counted."""
+        rgb, pixels = self._counts.distinct()
+        lab = _lab_of(rgb)
+        return Scan(lab[:, 1:].copy(), lab[:, 0].copy(), pixels, self._num_images, sorted(self._unreadable))
+
+    def save(self, path: Path) -> None:
+        """Write it, whole or not at all."""
+        rgb, pixels = self._counts.distinct()
+        unreadable = json.dumps([(os.fspath(file), reason) for file, reason in self._unreadable])
+        write_npz(path, {"rgb": rgb, "pixels": pixels, "num_images": self._num_images, "unreadable": unreadable})
+
+    def add(self, path: Path) -> None:
+        """Add a tally that `save` wrote.
+
+        Raises:
+            InputError: the file is missing or broken.
+        """
+        saved = read_npz(path, {"rgb", "pixels", "num_images", "unreadable"})
+        self._counts.add_counts(saved["rgb"], saved["pixels"])
+        self._num_images += int(saved["num_images"])
+        self._unreadable += [(Path(file), reason) for file, reason in json.loads(saved["unreadable"].item())]
 
 
 def _photographs(paths: list[Path]) -> Iterator[tuple[Path, np.ndarray | UnreadableImage]]:
@@ -120,13 +162,12 @@ def _decoded(jpegs: list[Path]) -> Iterator[np.ndarray | None]:
         yield rgb if rgb is not None and rgb.size else None
 
 
-def _ab_of(rgb: np.ndarray) -> np.ndarray:
-    """Convert colours uint8 [N, 3] to ab float32 [N, 2]."""
-    ab = np.empty([len(rgb), 2], np.float32)
+def _lab_of(rgb: np.ndarray) -> np.ndarray:
+    """Convert colours uint8 [N, 3] to Lab float32 [N, 3]."""
+    lab = np.empty([len(rgb), 3], np.float32)
     for start in range(0, len(rgb), _CHUNK):
-        part = tf.constant(rgb[start : start + _CHUNK])
-        ab[start : start + _CHUNK] = levels_to_lab(part)[:, 1:]
-    return ab
+        lab[start : start + _CHUNK] = levels_to_lab(tf.constant(rgb[start : start + _CHUNK]))
+    return lab
 
 
 def quantisation_errors(found: Scan, bins: Bins) -> tuple[float, float]:

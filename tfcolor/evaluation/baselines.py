@@ -1,10 +1,11 @@
 """Trivial predictors that models are compared with."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from tfcolor.data.scan import Scan
 from tfcolor.evaluation.measuring import truths
 from tfcolor.evaluation.metrics import raw_auc
 from tfcolor.utils.errors import WorkError
@@ -23,14 +24,11 @@ def gray(lightness: np.ndarray) -> np.ndarray:
 class MeanGivenLightness:
     """Predicts the mean ab of training pixels with the same L*, rounded to whole numbers."""
 
-    def __init__(self, paths: Iterable[Path]):
-        """Average the colours of the photographs by lightness."""
-        sums, counts = np.zeros([_LEVELS, 2]), np.zeros(_LEVELS)
-        for _, truth in truths(paths):
-            level = self._level(truth.lightness).ravel()
-            counts += np.bincount(level, minlength=_LEVELS)
-            for axis in (0, 1):
-                sums[:, axis] += np.bincount(level, weights=truth.ab[..., axis].ravel(), minlength=_LEVELS)
+    def __init__(self, found: Scan):
+        """Average the colours of training photographs by lightness."""
+        level = self._level(found.lightness)
+        counts = np.bincount(level, found.pixels, _LEVELS)
+        sums = np.stack([np.bincount(level, found.pixels * found.ab[:, axis], _LEVELS) for axis in (0, 1)], axis=1)
         self._ab = sums / np.maximum(counts, 1)[:, None]
         self.mean = sums.sum(axis=0) / max(counts.sum(), 1)
 

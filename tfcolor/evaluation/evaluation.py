@@ -6,26 +6,15 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
-from tfcolor.color.bins import Bins
-from tfcolor.color.encoding import quantised
-from tfcolor.colorizer.painting import painted
 from tfcolor.data.datasets import Dataset, category_of
-from tfcolor.data.scan import Scan
-from tfcolor.evaluation.baselines import MeanGivenLightness, Predictor, gray
 from tfcolor.evaluation.bootstrap import Tally
-from tfcolor.evaluation.classifier import Classifier, FeatureSums, frechet_distance
-from tfcolor.evaluation.measuring import PixelWeights, Truth, measure_colors, tracked_truths
-from tfcolor.evaluation.metrics import MAX_DISTANCE
-from tfcolor.evaluation.predictors import Colors, Measured, Sums
-from tfcolor.utils.console import track
+from tfcolor.evaluation.classifier import FeatureSums, frechet_distance
+from tfcolor.evaluation.measurements import TRUTH, Measurement, Measurer
+from tfcolor.evaluation.measuring import tracked_truths
 from tfcolor.utils.errors import InputError
 from tfcolor.utils.files import read_npz, write_npz
 
 ALL = "all"  # all categories together
-BOUND = "truth, quantised"
-TRUTH = ("", "truth")
 WEIGHTED = ("rebalanced_error", "bounded_error")  # metrics in which photographs have different weights
 _MOST_CATEGORIES = 50
 _OTHERS = "others"
@@ -54,15 +43,9 @@ class Evaluation:
     heaviest: dict[str, tuple[float, str]] = field(default_factory=lambda: dict.fromkeys(WEIGHTED, (0.0, "")))
     features: dict[tuple[str, str], FeatureSums] = field(default_factory=dict)
 
-    def add(self, file: str, category: str, measured: Sums, score: float) -> None:
-        """Add a photograph.
-
-        Args:
-            file: its path relative to the dataset.
-            category: its category.
-            measured: numerators and denominators of the metrics by (T, predictor).
-            score: the raw AuC by which it is ranked.
-        """
+    def add(self, measurement: Measurement) -> None:
+        """Add a photograph."""
+        file, category, measured = measurement.file, category_of(measurement.file), measurement.sums
         known = {key[0] for key in self.tallies}
         if category not in known and len(known) > _MOST_CATEGORIES:
             category = _OTHERS
@@ -71,7 +54,9 @@ class Evaluation:
                 self.tallies.setdefault((name, T, predictor), Tally()).add(file, pairs)
         pairs = next(iter(measured.values()))  # weights do not depend on the predictor
         self._weigh({metric: (float(pairs[metric][1]), file) for metric in WEIGHTED})
-        self._remember(file, score)
+        self._remember(file, measurement.score)
+        for key, features in measurement.features.items():
+            self.features.setdefault(key, FeatureSums.empty()).add(features)
         self.num_photos += 1
 
     def merge(self, other: "Evaluation") -> None:
@@ -85,10 +70,6 @@ class Evaluation:
             self.features.setdefault(key, FeatureSums.empty()).merge(sums)
         self.num_photos += other.num_photos
         self._weigh(other.heaviest)
-
-    def add_features(self, key: tuple[str, str], features: np.ndarray) -> None:
-        """Add what a classifier sees in a picture, float32 [1280]; `key` as in `features`."""
-        self.features.setdefault(key, FeatureSums.empty()).add(features)
 
     def frechet_distances(self) -> dict[tuple[str, str], float]:
         """Return the distance between the features of all pictures and of the photographs, by (T, predictor)."""
@@ -161,86 +142,16 @@ class Evaluation:
         return found
 
 
-def colors_of(
-    truth: Truth,
-    file: str,
-    predictor: Measured,
-    trivial: dict[str, Predictor],
-    bins: Bins,
-) -> tuple[Colors, Sums]:
-    """Predict the colours of one photograph.
+def measure_all(measure: Measurer, dataset: Dataset, files: list[str]) -> Evaluation:
+    """Measure photographs; each unreadable one gets a line.
 
     Args:
-        truth: the photograph.
-        file: its path relative to the dataset.
-        predictor: the predictor of interest.
-        trivial: trivial predictors by name.
-        bins: the colour bins whose quantisation is an upper bound.
-
-    Returns:
-        ab of all predictors, and the measures of the predictor's distributions, by (T, predictor).
-    """
-    colors, sums = predictor(truth, file)
-    for name, predict in trivial.items():
-        colors["", name] = predict(truth.lightness)
-    colors["", BOUND] = quantised(truth.ab, bins)
-    return colors, sums
-
-
-def classify(classifier: Classifier, found: Evaluation, truth: Truth, pictures: dict) -> dict:
-    """Compare what a classifier sees in coloured pictures and in the photograph.
-
-    Args:
-        classifier: the classifier.
-        found: gets the features.
-        truth: the photograph.
-        pictures: uint8 [H, W, 3], sRGB, by (T, predictor).
-
-    Returns:
-        The numerator and denominator of `same_class` by (T, predictor).
-    """
-    (true_class, *classes), (true_features, *features) = classifier([truth.rgb, *pictures.values()])
-    found.add_features(TRUTH, true_features)
-    for key, each in zip(pictures, features, strict=True):
-        found.add_features(key, each)
-    return {key: {"same_class": (each == true_class, 1)} for key, each in zip(pictures, classes, strict=True)}
-
-
-def measure_all(
-    predictor: Measured,
-    bins: Bins,
-    scanned: Scan,
-    dataset: Dataset,
-    files: list[str],
-    classifier: Classifier | None = None,
-) -> Evaluation:
-    """Measure a predictor and the trivial predictors on photographs; each unreadable one gets a line.
-
-    Args:
-        predictor: the predictor of interest.
-        bins: the colour bins whose quantisation is an upper bound.
-        scanned: the colours of the training photographs.
+        measure: what measures one.
         dataset: the whole dataset.
         files: the files of the dataset to measure.
-        classifier: sees the predictor's pictures and the gray ones, if there is one.
     """
-    training = dataset.split("train").paths
-    weights = PixelWeights.of(scanned.ab, scanned.pixels)
-    mean = MeanGivenLightness(track(training, "training colours", len(training), "photographs"))
-    trivial = {"gray": gray, "mean ab": mean.without_lightness, "mean ab given L": mean}
     found = Evaluation()
     names = {dataset.folder / file: file for file in files}
     for path, truth in tracked_truths("measuring", names):
-        file = names[path]
-        colors, sums = colors_of(truth, file, predictor, trivial, bins)
-        pictures = {key: painted(truth.lightness, ab.astype(np.float32)) for key, ab in colors.items()}
-        measured = {
-            key: measure_colors(truth, ab, pictures[key], weights) | sums.get(key, {}) for key, ab in colors.items()
-        }
-        if classifier:
-            seen = {key: rgb for key, rgb in pictures.items() if key[1] in ("gray", predictor.name)}
-            for key, same in classify(classifier, found, truth, seen).items():
-                measured[key] |= same
-        error, num_pixels = measured[predictor.keys[0], predictor.name]["raw_error"]
-        found.add(file, category_of(file), measured, 100 * (1 - error / num_pixels / MAX_DISTANCE))
+        found.add(measure(truth, names[path]))
     return found

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from tfcolor.color.bins import Bins
 from tfcolor.color.decoding_options import Decoding
 from tfcolor.color.encoding import bins_of
 from tfcolor.color.guided_filter import border
@@ -37,6 +38,7 @@ class ModelPredictor:
         """
         self.name, self.keys = name, tuple(f"{decoding.temperature:g}" for decoding in decodings)
         self._colorizer, self._decodings, self._tile = colorizer, decodings, tile
+        self.bins: Bins | None = colorizer.bins
         self._weights = tf.constant(colorizer.bins.weights, tf.float32)
 
     def __call__(self, truth: Truth, file: str) -> tuple[Colors, Sums]:
@@ -72,6 +74,7 @@ class RoutedPredictor:
     def __init__(self, name: str, colorizer: RoutedColorizer, decodings: list[Decodings], tile: int = AUTO_TILE):
         """Use a routed model; arguments as in `ModelPredictor`. The T of each specialist's own is called 'own'."""
         self.name = name
+        self.bins: Bins | None = None
         self.keys = tuple("own" if each.temperature is None else f"{each.temperature:g}" for each in decodings)
         self._colorizer, self._decodings, self._tile = colorizer, decodings, tile
 
@@ -90,6 +93,7 @@ class FilesPredictor:
     def __init__(self, name: str, folder: Path):
         """Use the files of a folder; `name` is their name in the results."""
         self.name, self.keys = name, ("1",)
+        self.bins: Bins | None = None
         self._folder = folder
 
     def __call__(self, truth: Truth, file: str) -> tuple[Colors, Sums]:

@@ -1,6 +1,6 @@
 """Names of films, and of their results. Nothing is opened here."""
 
-from pathlib import PurePath
+from tfcolor.photographs.formats import suffix_of
 
 # FFmpeg's names of the containers that results can have, by suffix.
 CONTAINERS = {
@@ -15,9 +15,9 @@ SUFFIXES = (*CONTAINERS, *_READ_ONLY)
 
 def is_film_name(name: str) -> bool:
     """Tell whether a file name has a film's suffix, in upper or lower case."""
-    return PurePath(name).suffix.lower() in SUFFIXES
+    return suffix_of(name) in SUFFIXES
 
 
 def film_result_name(name: str) -> str:
     """Name the coloured film: the same name, or `.mkv` appended if its container is never written."""
-    return name if PurePath(name).suffix.lower() in CONTAINERS else f"{name}.mkv"
+    return name if suffix_of(name) in CONTAINERS else f"{name}.mkv"

@@ -100,7 +100,7 @@ class Parts:
 
 def parts_of(target: Path) -> Path:
     """Return the folder for the segments of a result; it exists while there are some."""
-    return target.with_name(f"{temporary_prefix(target)}parts")
+    return target.with_name(f"{temporary_prefix(target.name)}parts")
 
 
 def _is_running(process):

@@ -1,6 +1,7 @@
 """File formats: what results can be, which suffixes photographs have, and how results are named. No pixels here."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import PurePath
 
 
@@ -16,6 +17,10 @@ class Format:
     suffixes: tuple[str, ...]
     has_alpha: bool
     has_16_bits: bool
+
+
+class Unsavable(ValueError):
+    """A picture that its format cannot hold. The message says why, without the path."""
 
 
 # The formats that results can have.
@@ -34,14 +39,24 @@ _READ_ONLY = {".pgm": ".ppm", ".pbm": ".ppm", ".gif": ".png"}
 SUFFIXES = (*(suffix for format in FORMATS.values() for suffix in format.suffixes), *_READ_ONLY)
 
 
+def suffix_of(name: str) -> str:
+    """Return a file name's suffix in lower case, as `PurePath` finds it but faster: there may be millions of files."""
+    dot = name.rfind(".")
+    return name[dot:].lower() if 0 < dot < len(name) - 1 else ""
+
+
 def is_image_name(name: str) -> bool:
     """Tell whether a file name has a photograph's suffix, in upper or lower case."""
-    return PurePath(name).suffix.lower() in SUFFIXES
+    return suffix_of(name) in SUFFIXES
 
 
 def of_name(path: PurePath) -> str | None:
     """Return the name in `FORMATS` that a path's suffix stands for, or None for any other suffix."""
-    return next((name for name, format in FORMATS.items() if path.suffix.lower() in format.suffixes), None)
+    return _of_suffix(path.suffix.lower())
+
+
+def _of_suffix(suffix):
+    return next((name for name, format in FORMATS.items() if suffix in format.suffixes), None)
 
 
 def result_name(name: str, chosen: str | None = None, animated: bool = False) -> str:
@@ -59,10 +74,14 @@ def result_name(name: str, chosen: str | None = None, animated: bool = False) ->
         The same name if the format stays the same. Otherwise the suffix of the new format is appended: `.ppm` for
         PGM and PBM, `.png` for other formats that are not in `FORMATS`, and for names without a suffix.
     """
-    path = PurePath(name)
-    own = of_name(path)
+    return name + _appended(suffix_of(name), chosen, animated)
+
+
+@cache
+def _appended(suffix, chosen, animated):
+    own = _of_suffix(suffix)
     if animated and not own and not chosen:
         chosen = "webp"
     if chosen and chosen != own:
-        return name + FORMATS[chosen].suffixes[0]
-    return name if own else name + _READ_ONLY.get(path.suffix.lower(), ".png")
+        return FORMATS[chosen].suffixes[0]
+    return "" if own else _READ_ONLY.get(suffix, ".png")

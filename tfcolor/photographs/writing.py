@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from tfcolor.photographs import icc, tiff
-from tfcolor.photographs.formats import FORMATS
+from tfcolor.photographs.formats import FORMATS, Unsavable
 from tfcolor.photographs.metadata import Metadata
 from tfcolor.photographs.reading import Page
 from tfcolor.utils.files import WithoutDescriptor, replacing
@@ -21,10 +21,6 @@ from tfcolor.utils.strips import by_rows
 DEFAULT_QUALITY = 95  # of a JPEG made from another format
 _PNG_HEADER = 33  # bytes: the signature and the first chunk, IHDR (PNG specification, 5.2 and 11.2.2)
 _MAX_SIDES = {"jpeg": 65_500, "webp": 16_383}  # pixels; libjpeg writes a little less than JPEG's 65,535
-
-
-class Unsavable(ValueError):
-    """A picture that its format cannot hold. The message says why, without the path."""
 
 
 def levels_of(page: Page, format: str) -> type:

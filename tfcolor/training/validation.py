@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.data.datasets import Dataset
+from tfcolor.data.scan import scan
 from tfcolor.evaluation.baselines import MeanGivenLightness, raw_aucs
 from tfcolor.networks.layers import Network
 from tfcolor.objectives.objective import Objective
@@ -33,7 +34,7 @@ def measure(network: Network, objective: Objective, dataset: Dataset, xla: str) 
         return {}
     training = dataset.split("train").paths
     colorizer = Colorizer(network, objective, xla)
-    predictors = {"mean ab given L": MeanGivenLightness(training[:: 1 + len(training) // _BASELINE_PHOTOS])}
+    predictors = {"mean ab given L": MeanGivenLightness(scan(training[:: 1 + len(training) // _BASELINE_PHOTOS]))}
     if objective.predicts_distribution:
         for T in (1.0, 0.38):
             predictors[f"T = {T:g}"] = functools.partial(colorizer.predict_ab, temperature=T)

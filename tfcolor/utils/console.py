@@ -1,6 +1,7 @@
 """What the commands share at the terminal: options, exit statuses, tables, and the progress of long work."""
 
 import argparse
+import contextlib
 import gc
 import logging
 import os
@@ -15,6 +16,7 @@ from tfcolor.utils.errors import InputError, WorkError
 
 _OPTIONS: dict[str, str] = {}  # argument -> its option in the running command
 _ARGUMENT = re.compile(r"`(\w+)`")
+_collected: list[str] | None = None  # where lines go instead of the terminal
 PLAIN_SECONDS = 10.0  # between two progress lines when the output is not a terminal
 
 
@@ -180,6 +182,17 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
 
 
+@contextlib.contextmanager
+def collected_lines() -> Iterator[list[str]]:
+    """Keep in a list what `Progress.log` would print, and show no progress: for work done for another process."""
+    global _collected
+    before, _collected = _collected, []
+    try:
+        yield _collected
+    finally:
+        _collected = before
+
+
 class Progress:
     """The progress of one long task: a bar on a terminal, elsewhere a plain line every ten seconds.
 
@@ -201,7 +214,7 @@ class Progress:
         self._bar = None
 
     def __enter__(self) -> "Progress":
-        if sys.stderr.isatty():
+        if _collected is None and sys.stderr.isatty():
             # Imported only if a bar is drawn: it takes time.
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -231,6 +244,8 @@ class Progress:
             note: a short text beside the rate.
         """
         self._done = done
+        if _collected is not None:
+            return
         seconds = time.monotonic() - self._started
         rate = (done - self._first) / seconds if seconds > 0 else 0.0
         note = f"{rate:.3g} {self.unit}/s {note}".rstrip()
@@ -244,7 +259,9 @@ class Progress:
 
     def log(self, line: str) -> None:
         """Print a line that stays, above the bar if there is one."""
-        if self._bar:
+        if _collected is not None:
+            _collected.append(line)
+        elif self._bar:
             self._bar.console.print(line, markup=False, highlight=False)
         else:
             print(line, file=sys.stderr, flush=True)

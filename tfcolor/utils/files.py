@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import secrets
 import shutil
 import tempfile
 import zipfile
@@ -40,7 +41,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     Yields:
         A binary file, open for writing and reading.
     """
-    temporary = path.with_name(f"{temporary_prefix(path)}{os.getpid()}.tmp")
+    # Processes of other machines may have the same number and write the same file.
+    temporary = path.with_name(f"{temporary_prefix(path.name)}{os.getpid()}-{secrets.token_hex(3)}.tmp")
     try:
         with temporary.open("w+b") as file:
             yield file
@@ -105,9 +107,9 @@ class WithoutDescriptor(io.BufferedIOBase):
     writable = seekable = readable
 
 
-def temporary_prefix(path: Path) -> str:
+def temporary_prefix(name: str) -> str:
     """Return how the names of a file's temporary files begin: briefly, since the longest name must leave room."""
-    return f".{zlib.crc32(os.fsencode(path.name)):08x}."
+    return f".{zlib.crc32(os.fsencode(name)):08x}."
 
 
 def remove_leftovers(folder: Path) -> None:

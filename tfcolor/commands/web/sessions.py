@@ -213,8 +213,14 @@ class Session:
         outputs = Outputs(candidates=NUM_CANDIDATES)
         targets = tuple(self.folder / "out" / name for name in outputs.names(self.source.name))
         targets[0].parent.mkdir(exist_ok=True)
+        job = Job(str(self.source), tuple(map(str, targets)))
         report = look_at_files(
-            self.colorizer, [Job(self.source, targets)], decoding, outputs, AUTO_TILE, self.max_pixels
+            self.colorizer,
+            [job],
+            decoding,
+            outputs,
+            AUTO_TILE,
+            self.max_pixels,
         )
         if report.failed:
             raise WorkError(report.failed[self.source])
@@ -265,10 +271,10 @@ def write_all(
     """
     folder.mkdir(exist_ok=True)
     outputs = Outputs()
-    jobs = [Job(source, (folder / outputs.names(source.name)[0],)) for source in sources]
+    jobs = [Job(str(source), (str(folder / outputs.names(source.name)[0]),)) for source in sources]
     task = (colorizer, jobs, decoding, outputs, colorizer.auto_tile, max_pixels)
     report = colorize_files(*task, _WORKERS, hints)
-    found = [job.targets[0] for job in jobs if job.source in report.colored]
+    found = [job.targets[0] for job in jobs if job.source_path in report.colored]
     if not found:
         raise WorkError("; ".join(f"{source.name}: {reason}" for source, reason in report.failed.items()))
     return found
