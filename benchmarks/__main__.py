@@ -16,13 +16,14 @@ from tfcolor.utils.errors import InputError
 from tfcolor.utils.files import make_folder, replacing
 
 PARTS = ("scan", "train", "pack", "ops", "predict", "zhang", "unet", "pix2pix", "hints", "films", "start")
+APART = ("growth", "cluster")  # about many files: they take long
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = console.Parser(__doc__)
     parser.prog = "python -m benchmarks"
-    parser.add_argument("part", choices=(*PARTS, "growth", "all"), help="all: every part except growth")
+    parser.add_argument("part", choices=(*PARTS, *APART, "all"), help=f"all: every part except {' and '.join(APART)}")
     parser.add_argument("--quick", action="store_true", help="fewer and smaller runs: a few minutes in all")
     parser.add_argument("--output", type=Path, help="folder for results and figures (default: as above)")
     return parser.parse_args(arguments)

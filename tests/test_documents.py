@@ -112,11 +112,12 @@ def test_every_link_leads_somewhere(document):
         assert link.startswith("http") or (document.parent / link).exists(), link
 
 
-RUN = [README, *(ROOT / "docs" / f"{name}.md" for name in ("training", "photographs", "export", "films"))]
+RUN = [README, *(ROOT / "docs" / f"{name}.md" for name in ("training", "photographs", "export", "films", "cluster"))]
 # Not run here, but in test_install.py, test_training.py, test_page.py and tests/benchmarks; or on photographs that are
 # not here; or a program of others.
 NOT_RUN = ("pip install", "TF_CONFIG=", "python -m benchmarks", "python -m pytest", "tensorboard", "tfcolor")
-NOT_RUN += ("python -m tfcolor evaluate --dataset photos", "python -m tfcolor web")
+NOT_RUN += ("python -m tfcolor evaluate --dataset photos", "python -m tfcolor web", "dask")
+HAS_DASK = importlib.util.find_spec("distributed") is not None
 HAS_AV = importlib.util.find_spec("av") is not None and importlib.util.find_spec("cv2") is not None
 SHORT = " --steps 2 --batch-size 2"  # for every training
 
@@ -159,7 +160,7 @@ def test_commands_run_in_their_order(document, workplace):
         pytest.skip("bash is missing, or `python` is not the Python that runs the tests")
     lines = [line.rpartition(" && ")[2] for line in commands(document)]  # without `pip install -r FILE &&`
     for line in dict.fromkeys(line for line in lines if not line.startswith(NOT_RUN)):  # each once
-        if "film.mp4" in line and not HAS_AV:
+        if ("film.mp4" in line and not HAS_AV) or ("--cluster" in line and not HAS_DASK) or "tcp://" in line:
             continue
         if line.startswith("python train.py") and "--list" not in line:
             line += SHORT

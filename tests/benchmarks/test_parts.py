@@ -12,22 +12,23 @@ from pathlib import Path
 import pytest
 
 from benchmarks import measure
-from benchmarks.__main__ import PARTS, main
+from benchmarks.__main__ import APART, PARTS, main
 from benchmarks.measure import RESULTS, ROOT, Row, Scale, row
 from benchmarks.rivals import has_torch
 from tfcolor.utils import console
 
-WITH_PROCESSES = ("films", "growth", "predict", "scan", "start")
+WITH_PROCESSES = ("cluster", "films", "growth", "predict", "scan", "start")
 WITHOUT_PROCESSES = ("ops", "pack", "pix2pix", "train", "unet", "zhang")
-_SLOW = ("growth", "pix2pix", "train", "unet", "zhang")  # they trace several training steps
+_SLOW = ("cluster", "growth", "pix2pix", "train", "unet", "zhang")  # they trace training steps, or start workers
 
 
 def marked(parts):
-    without = "not installed: pip install -r requirements-video.txt"
-    films = pytest.mark.skipif(not (find_spec("av") and find_spec("cv2")), reason=without)
-    return [
-        pytest.param(part, marks=[pytest.mark.slow] * (part in _SLOW) + [films] * (part == "films")) for part in parts
-    ]
+    needs = {"films": ("av", "cv2", "video"), "cluster": ("distributed", "psutil", "cluster")}
+    marks = {part: [pytest.mark.slow] * (part in _SLOW) for part in parts}
+    for part, (*modules, extra) in needs.items():
+        is_missing, reason = not all(map(find_spec, modules)), f"pip install -r requirements-{extra}.txt"
+        marks.setdefault(part, []).append(pytest.mark.skipif(is_missing, reason=reason))
+    return [pytest.param(part, marks=marks[part]) for part in parts]
 
 
 @pytest.fixture
@@ -121,7 +122,7 @@ class TestCommand:
             (folder / "growth-made.png").write_bytes(b"a figure")
             return [row("a thing", [1.0], "x")]
 
-        for name in (*PARTS, "growth"):
+        for name in (*PARTS, *APART):
             monkeypatch.setattr(f"benchmarks.{name}.measure", part)
 
     def test_all_parts_write_their_results(self, tmp_path, capsys):

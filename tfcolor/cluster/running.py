@@ -3,8 +3,10 @@
 import contextlib
 import functools
 import itertools
+import math
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -56,8 +58,10 @@ def run_batches(
         finished.add(future)
         return future
 
+    room = _Room(client)
+
     def fill():
-        for batch in itertools.islice(batches, max(0, _room(client) - len(owners))):
+        for batch in itertools.islice(batches, max(0, room() - len(owners))):
             submit(batch)
 
     try:
@@ -87,9 +91,16 @@ def run_batches(
             client.cancel(list(owners))
 
 
-def _room(client):
-    """How many batches may be under way; there may be workers later."""
-    return BATCHES_AHEAD * max(1, len(client.nthreads()))
+class _Room:
+    """How many batches may be under way. Workers come and go, so that they are counted again each second."""
+
+    def __init__(self, client):
+        self._client, self._counted, self._workers = client, -math.inf, 0
+
+    def __call__(self) -> int:
+        if time.monotonic() > self._counted + 1:
+            self._counted, self._workers = time.monotonic(), len(self._client.nthreads())
+        return BATCHES_AHEAD * max(1, self._workers)
 
 
 def _in_worker(function, folder, version, batch, *context):
