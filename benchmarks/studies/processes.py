@@ -106,9 +106,6 @@ def _use_all_cores() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # the parent reports Ctrl-C
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # 15 % faster here, even if TensorFlow turns it off
     console.load_tensorflow()
-    import tensorflow as tf
-
-    tf.get_logger().setLevel("ERROR")  # otherwise it warns that each network has a graph
 
 
 def _use_one_core() -> None:

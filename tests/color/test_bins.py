@@ -114,6 +114,11 @@ BROKEN = {
     "no bins at all": dict.fromkeys(["prior", "weights"], np.zeros(0))
     | dict.fromkeys(["cells", "centres", "means"], np.zeros([0, 2])),
     "a weight that is no number": {"weights": np.array([1, np.nan, 1])},
+    "a lambda that is no number": {"lambda": np.array(np.nan)},
+    "a lambda above 1": {"lambda": np.array(1.5)},
+    "a smoothing that is no number": {"smoothing": np.array(np.nan)},
+    "a prior below 0": {"prior": np.array([1.5, -1.0, 0.5])},
+    "a prior that does not sum to 1": {"prior": np.array([0.5, 0.5, 0.5])},
     "a pickle": {"dataset": np.array([{"a": 1}], dtype=object)},
 }
 

@@ -29,91 +29,14 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage.color import rgb2lab
 
+from benchmarks.faults.files import HEIGHT, WIDTH, by_pillow, by_tifffile, gray, rgb, whole_files
 from tfcolor.photographs.formats import result_name
 from tfcolor.photographs.pixels import UnreadableImage
 
 HAS_OPENCV = importlib.util.find_spec("cv2") is not None
 
-HEIGHT, WIDTH = 24, 32
 LONG_NAME = "n" * 246 + ".png"  # 5 bytes less than most file systems take
 SETTINGS = settings(max_examples=40, deadline=None, derandomize=True)
-
-
-def gray(highest: int = 255, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
-    """Noise: what is cut off cannot be guessed from the rest."""
-    levels = np.random.default_rng(1).integers(0, highest + 1, [height, width])
-    return levels.astype(np.uint8 if highest == 255 else np.uint16)
-
-
-def rgb(highest: int = 255, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
-    levels = np.random.default_rng(2).integers(0, highest + 1, [height, width, 3])
-    return levels.astype(np.uint8 if highest == 255 else np.uint16)
-
-
-# Good files, as bytes
-
-
-def by_pillow(picture: np.ndarray, format: str, **options: object) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, format, **options)
-    return file.getvalue()
-
-
-def by_tifffile(*pages: np.ndarray, bigtiff: bool = False, **options: object) -> bytes:
-    file = io.BytesIO()
-    with tifffile.TiffWriter(file, bigtiff=bigtiff) as writer:
-        for page in pages:
-            kind = "rgb" if page.shape[-1] == 3 else "minisblack"
-            writer.write(page, **({"photometric": kind, "metadata": None} | options))
-    return file.getvalue()
-
-
-def frames(format: str, **options: object) -> bytes:
-    """Three pictures in one file."""
-    first, *others = [Image.fromarray(np.roll(gray(), 5 * k, axis=0)) for k in range(3)]
-    file = io.BytesIO()
-    first.save(file, format, save_all=True, append_images=others, **options)
-    return file.getvalue()
-
-
-def netpbm(kind: str, highest: int, samples: np.ndarray) -> bytes:
-    return f"{kind}\n{WIDTH} {HEIGHT}\n{highest}\n".encode() + samples.tobytes()
-
-
-@functools.cache
-def whole_files() -> dict[str, bytes]:
-    """A good file of each kind by its name."""
-    pages = [gray(), rgb(), gray(65535)]
-    return {
-        "gray.jpg": by_pillow(gray(), "JPEG"),
-        "rgb.jpg": by_pillow(rgb(), "JPEG", quality=95),
-        "progressive.jpg": by_pillow(rgb(), "JPEG", progressive=True),
-        "gray8.png": by_pillow(gray(), "PNG"),
-        "rgb8.png": by_pillow(rgb(), "PNG"),
-        "gray16.png": by_pillow(gray(65535), "PNG"),
-        "rgb16.png": imagecodecs.png_encode(rgb(65535)),
-        "in-fact-a-png.jpg": by_pillow(gray(), "PNG"),
-        "plain.tif": by_tifffile(rgb()),
-        "lzw.tif": by_tifffile(rgb(65535), compression="lzw"),
-        "deflate.tif": by_tifffile(gray(65535), compression="zlib", predictor=True, rowsperstrip=4),
-        "tiled.tif": by_tifffile(rgb(), tile=(16, 16)),
-        "jpeg.tif": by_pillow(rgb(), "TIFF", compression="jpeg"),
-        "big.tif": by_tifffile(gray(), bigtiff=True),
-        "pages.tif": by_tifffile(*pages),
-        "pages-deflate.tif": by_tifffile(*pages, compression="zlib"),
-        "pages-lzw.tif": frames("TIFF", compression="tiff_lzw"),  # each page's tags come after its pixels
-        "lossy.webp": by_pillow(rgb(), "WEBP"),
-        "lossless.webp": by_pillow(rgb(), "WEBP", lossless=True),
-        "frames.webp": frames("WEBP"),
-        "rgb.bmp": by_pillow(rgb(), "BMP"),
-        "gray.bmp": by_pillow(gray(), "BMP"),
-        "still.gif": by_pillow(gray(), "GIF"),
-        "frames.gif": frames("GIF"),
-        "rgb.ppm": netpbm("P6", 255, rgb()),
-        "deep.ppm": netpbm("P6", 65535, rgb(65535).astype(">u2")),
-        "gray.pgm": netpbm("P5", 255, gray()),
-        "in-text.ppm": f"P3\n{WIDTH} {HEIGHT}\n255\n".encode() + " ".join(map(str, rgb().ravel())).encode() + b"\n",
-    }
 
 
 def is_tiff(content: bytes) -> bool:
@@ -172,6 +95,19 @@ def tiff(width: int, height: int, data: bytes, compression: int = 1, next_page: 
     entries = b"".join(struct.pack("<HHII", code, 4, 1, value) for code, value in tags.items())
     begin = struct.pack("<2sHI", b"II", 42, 8 + len(data))
     return begin + data + struct.pack("<H", len(tags)) + entries + struct.pack("<I", next_page)
+
+
+def without_tag(content: bytes, code: int) -> bytes:
+    """Give a tag of a little-endian TIFF a number that means nothing."""
+    place = content.index(struct.pack("<H", code), struct.unpack_from("<I", content, 4)[0])
+    return content[:place] + struct.pack("<H", 65_000) + content[place + 2 :]
+
+
+def odd_planes() -> bytes:
+    """A TIFF whose arrangement of channels is neither of the two there are (TIFF 6.0, PlanarConfiguration)."""
+    content = whole_files()["plain.tif"]
+    place = content.index(struct.pack("<HHI", 284, 3, 1), struct.unpack_from("<I", content, 4)[0]) + 8
+    return content[:place] + struct.pack("<H", 65_407) + content[place + 2 :]
 
 
 def gif(width: int, height: int) -> bytes:
@@ -250,6 +186,8 @@ def bad_files() -> dict[str, bytes]:
         "wide.tif": by_tifffile(gray().astype(np.uint32) * 9999),
         "second-page-nan.tif": by_tifffile(gray(), floats * np.nan),
         "five-channels.tif": by_tifffile(np.dstack([rgb(), rgb()])[..., :5], extrasamples=[0] * 4),
+        "no-sizes-of-tiles.tif": without_tag(whole_files()["tiled.tif"], 325),
+        "odd-planes.tif": odd_planes(),
         "no-end.tif": tiff(0, 0, bytes(4), next_page=12),
         "control.tif": tiff(4, 4, bytes(16)).replace(struct.pack("<HHI", 262, 4, 1), struct.pack("<HHI", 262, 7, 1)),
     }

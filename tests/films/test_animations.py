@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from tfcolor.films.animations import Animation, is_animation, read_animation, write_animation
+from tfcolor.films.animations import Animation, check_savable, is_animation, read_animation, write_animation
+from tfcolor.photographs.formats import Unsavable
 from tfcolor.photographs.pixels import MAX_PIXELS, UnreadableImage
 
 DURATIONS = [40, 100, 20, 300, 70]
@@ -123,3 +124,12 @@ def test_a_full_disk_leaves_no_animation(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space") as caught:
         write_animation(tmp_path / "a.webp", Animation(np.zeros([2, 4, 4, 4], np.uint8), [10, 10], 0))
     assert caught.value.errno == errno.ENOSPC and list(tmp_path.iterdir()) == []
+
+
+def test_sides_that_webp_cannot_have_are_refused(tmp_path):
+    check_savable(16_383, 16_383)
+    with pytest.raises(Unsavable, match="16384x1 pixels, and WEBP has at most 16,383 a side"):
+        check_savable(16_384, 1)
+    with pytest.raises(Unsavable):
+        write_animation(tmp_path / "a.webp", Animation(np.zeros([2, 1, 16_384, 4], np.uint8), [10, 10], 0))
+    assert not list(tmp_path.iterdir())

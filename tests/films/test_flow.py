@@ -36,6 +36,17 @@ def test_flow_of_a_known_shift_and_as_scikit_image_has_it(shifted):
     np.testing.assert_allclose(np.median(columns[inside]), np.median(found[..., 0][inside]), atol=0.2)
 
 
+def test_a_long_strip_moves_as_its_turned_copy_does():
+    """OpenCV alone fails for a frame of 4000x24 pixels."""
+    frame = texture(24, 4000)
+    moved = np.roll(frame, (1, RIGHT), axis=(0, 1))
+    found = flow.flow(frame, moved)
+    assert found.shape == (24, 4000, 2) and found.dtype == np.float32
+    np.testing.assert_allclose(np.median(found[6:-6, 16:-16], axis=(0, 1)), [RIGHT, 1], atol=0.2)
+    turned = flow.flow(frame.T.copy(), moved.T.copy())
+    assert np.abs(turned - found.transpose(1, 0, 2)[..., ::-1]).mean() < 0.02
+
+
 def test_warping_fetches_the_other_frame(shifted):
     frame, moved = shifted
     by = np.broadcast_to(np.float32([RIGHT, DOWN]), [*frame.shape, 2])

@@ -1,6 +1,8 @@
 """Model directories: written and read back exactly, and refused in one line where anything is off."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -152,8 +154,22 @@ WRONG = {
         {"conv1__filter": np.zeros([3, 3, 1, 4], np.float32)},
         "conv1/filter is float32",
     ),
+    "a weight that is no number": (change_weights, {"conv8__bias": np.full(16, np.nan, np.float32)}, "not finite"),
     "another dtype": (change_weights, {"conv8__bias": np.zeros(16)}, "conv8/bias is float64"),
 }
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux says how much memory is used")
+@pytest.mark.parametrize("network", [{"name": "zhang", "width": 8}, {"name": "pix2pix", "width": 8, "depth": 9}])
+def test_a_description_of_a_huge_network_takes_no_memory(model_folder, network):
+    """pix2pix would take 14 GB."""
+    change_json(model_folder, network=network)
+    Path("/proc/self/clear_refs").write_text("5")
+    peak = lambda: int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])  # noqa: E731
+    before = peak()
+    with pytest.raises(InputError, match="the network has more weights than its file"):
+        load_model(model_folder)
+    assert peak() - before < 200_000  # kB
 
 
 @pytest.mark.parametrize(("change", "changes", "message"), WRONG.values(), ids=WRONG)

@@ -1,8 +1,11 @@
 """Files and folders that are complete or not there; other functions of `files` are tested with photographs."""
 
+import re
 import stat
 import subprocess
 import sys
+import tracemalloc
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -152,6 +155,48 @@ def test_strips_give_the_result_of_the_whole(shape):
     np.testing.assert_array_equal(by_rows(function, picture, other), np.stack([picture, picture ^ other], axis=-1))
     assert sum(heights) == shape[0]
     assert max(heights) * shape[1] <= max(2**20, shape[1])
+
+
+def npz(path: Path, **entries: bytes) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries.items():
+            archive.writestr(f"{name}.npy", content)
+    return path
+
+
+def npy(shape: tuple[int, ...], content: bytes, descr: str = "<f4") -> bytes:
+    """An array as NumPy writes it (NEP 1), whose header may say anything."""
+    header = repr({"descr": descr, "fortran_order": False, "shape": shape}).encode()
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + content
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        (npy((10**11,), bytes(8)), "a.npy declares 400,000,000,000 bytes, and has 8"),
+        (npy((1,), bytes(8)), "a.npy declares 4 bytes, and has 8"),
+        (npy((-1, -2), bytes(8)), "a.npy is no array"),
+        (npy((2,), bytes(16), "|O"), "a.npy is no array"),
+        (npy((2**27,), bytes(2**29)), "it unpacks"),
+        (b"neither", "cannot be read"),
+    ],
+)
+def test_what_an_archive_claims_takes_no_memory(tmp_path, entry, reason):
+    path = npz(tmp_path / "a.npz", a=entry)
+    del entry
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=re.escape(reason)):
+            files.read_npz(path)
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_archives_of_zeros_can_be_read(tmp_path):
+    np.savez_compressed(tmp_path / "a.npz", zeros=np.zeros([1000, 1000]))
+    np.testing.assert_array_equal(files.read_npz(tmp_path / "a.npz")["zeros"], np.zeros([1000, 1000]))
 
 
 @pytest.mark.parametrize("read", [files.read_json, files.read_npz])

@@ -23,6 +23,7 @@ from tfcolor.utils.files import check_names, read_npz, write_npz
 
 EXTENT = 110  # the plane is [-110, 110) on both axes; sRGB spans [-86.2, 98.2] x [-107.9, 94.5]
 FORMAT_VERSION = 1
+_ROUNDING = 1e-6  # of sums
 CELLS, SOM, KMEANS = CODEBOOKS = ("cells", "som", "kmeans")
 
 
@@ -136,6 +137,13 @@ class Bins:
                 raise ValueError(f"{name} must be finite numbers {shape}, got {array.dtype} {array.shape}")
         if self.cells.dtype.kind != "i" or self.cells.min() < 0 or self.cells.max() >= n:
             raise ValueError(f"cells must be whole numbers from 0 to {n - 1}")
+        if not 0 <= self.uniform_share <= 1 or not 0 <= self.smoothing <= 2 * EXTENT or self.min_count < 0:
+            raise ValueError(
+                f"lambda must be in [0, 1], smoothing in [0, {2 * EXTENT}] and min_count at least 0, "
+                f"got {self.uniform_share}, {self.smoothing} and {self.min_count}"
+            )
+        if min(self.prior.min(), self.weights.min(), self.counts.min()) < 0 or abs(self.prior.sum() - 1) > _ROUNDING:
+            raise ValueError("counts, prior and weights must not be negative, and prior must sum to 1")
         if self.codebook not in CODEBOOKS:
             raise ValueError(f"codebook must be one of {', '.join(CODEBOOKS)}, got {self.codebook!r}")
         if self.codebook == SOM and math.isqrt(q) ** 2 != q:

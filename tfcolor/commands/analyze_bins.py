@@ -18,7 +18,7 @@ from tfcolor.color.prior import entropy_bits
 from tfcolor.data import datasets
 from tfcolor.utils import console
 from tfcolor.utils.errors import InputError
-from tfcolor.utils.files import check_folder, make_folder, read_json, write_json
+from tfcolor.utils.files import check_folder, make_folder, read_json, remove_leftovers, write_json
 
 FILES = ("bins.npz", "bins.json", "density.png", "bins.png")
 COMMONEST = 10
@@ -78,6 +78,8 @@ def main(arguments=None):
 
     console.load_tensorflow()
     make_folder(folder)
+    if args.resume or args.overwrite:
+        remove_leftovers(folder)
     found, seconds = scan_files(paths, args, folder / "tallies")
     bins = make_bins(args, found, name)
     summary = summarize(found, bins)

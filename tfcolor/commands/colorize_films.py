@@ -9,7 +9,7 @@ from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.commands.hint_files import GivenHints
 from tfcolor.commands.report import UNWRITABLE, Report
 from tfcolor.commands.worklist import Job
-from tfcolor.films.animations import read_animation, write_animation
+from tfcolor.films.animations import check_savable, read_animation, write_animation
 from tfcolor.films.coloring import colorize_frames
 from tfcolor.films.conversion import convert
 from tfcolor.films.hints import NO_HINTS, FilmHints, film_hints
@@ -97,6 +97,7 @@ def _animation(colorizer, job, options, max_pixels, given, report):
         raise InputError("hints are for photographs and films; make the animation a film first")
     animation, progress = read_animation(job.source, max_pixels), report.progress
     progress.total = len(animation.frames)
+    check_savable(animation.frames.shape[2], animation.frames.shape[1])
     frames = (np.ascontiguousarray(frame[..., :3]) for frame in animation.frames)
     for number, rgb in enumerate(colorize_frames(colorizer, frames, options.decoding, options.steadiness)):
         animation.frames[number, ..., :3] = rgb

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageSequence
 
+from tfcolor.photographs.formats import MAX_SIDES, Unsavable
 from tfcolor.photographs.pixels import UnreadableImage, check_size, opened
 from tfcolor.utils.files import WithoutDescriptor, replacing
 
@@ -97,10 +98,24 @@ def _after_pieces(data, place):
     return place + 1
 
 
+def check_savable(width: int, height: int) -> None:
+    """Raise Unsavable if an animated WebP cannot have these sides."""
+    if max(width, height) > MAX_SIDES["webp"]:
+        raise Unsavable(f"{width}x{height} pixels, and WEBP has at most {MAX_SIDES['webp']:,} a side")
+
+
 def write_animation(path: Path, animation: Animation) -> None:
-    """Write a lossless animated WebP, whole or not at all; raise OSError if that is impossible."""
+    """Write a lossless animated WebP, whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written.
+        Unsavable: the encoder refuses the frames.
+    """
     first, *others = (Image.fromarray(frame) for frame in animation.frames)
     with replacing(path) as file:
         options = {"lossless": True, "exact": True, "minimize_size": False}
         timing = {"duration": animation.durations, "loop": animation.loops}
-        first.save(WithoutDescriptor(file), "WEBP", save_all=True, append_images=others, **timing, **options)
+        try:
+            first.save(WithoutDescriptor(file), "WEBP", save_all=True, append_images=others, **timing, **options)
+        except (RuntimeError, ValueError) as error:
+            raise Unsavable(str(error)) from error

@@ -16,6 +16,7 @@ from tfcolor.utils.errors import InputError
 # Sundaram et al. 2010, eq. 5, as Ruder et al. 2016 use it: how far forward and backward flow may disagree.
 _RELATIVE, _ABSOLUTE = 0.01, 0.5
 _DISTANCE = 50  # of the weights of pixels by their differences (Lai et al. 2018, eq. 4)
+_WIDEST = 8  # times the height: the widest frames for which OpenCV finds sizes of its pyramid
 _COARSE = 2  # pixels: side of the squares for which it is decided what is visible
 
 _own = threading.local()
@@ -61,6 +62,10 @@ def flow(frame: np.ndarray, other: np.ndarray) -> np.ndarray:
     Returns:
         float32 [H, W, 2], x and y: frame[y, x] is like other[y + flow[y, x, 1], x + flow[y, x, 0]].
     """
+    if frame.shape[1] > _WIDEST * frame.shape[0]:
+        # OpenCV halves frames as often as their width allows, and fails where nothing is left of the height.
+        turned = _dis().calc(np.ascontiguousarray(frame.T), np.ascontiguousarray(other.T), None)
+        return np.ascontiguousarray(turned.transpose(1, 0, 2)[..., ::-1])
     return _dis().calc(frame, other, None)
 
 

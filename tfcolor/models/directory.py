@@ -16,6 +16,7 @@ from tfcolor.objectives.registry import ObjectiveChoice
 from tfcolor.utils.errors import InputError
 from tfcolor.utils.files import check_names, read_json, read_npz, write_json, write_npz
 
+_FEW_WEIGHTS = 1_000_000  # that any network may have
 FORMAT_VERSION = 2
 ROUTED = "routed"  # `format` in the `model.json` of a routed model, see `models/routed.py`
 SHIPPED = Path(__file__).parent
@@ -195,14 +196,16 @@ def load_model(folder: Path, compute_dtype: Any = "float32") -> tuple[Any, Any, 
     from tfcolor.networks.layers import blank_filters
 
     info = read_info(folder)
+    path = folder / "weights.npz"
+    arrays = read_weights(path)
+    # Twice as many: what is a little wrong gets a better message below.
+    most = _FEW_WEIGHTS + 2 * sum(array.size for array in arrays.values())
     try:
         objective = info.objective.make(Bins.load(folder / "bins.npz"))
-        with blank_filters():
+        with blank_filters(most):
             network = info.network.make(objective.num_outputs, compute_dtype=compute_dtype)
     except ValueError as error:
         raise InputError(f"{folder}: {error}") from error
-    path = folder / "weights.npz"
-    arrays = read_weights(path)
     check_names(path, arrays, set(network.saved))
     assign_all(network.saved, arrays, path)
     return network, objective, info
@@ -212,11 +215,14 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     """Read the arrays of a `weights.npz`; float16 arrays, see `export.write_half`, become float32.
 
     Raises:
-        InputError: if the file is missing or broken.
+        InputError: if the file is missing or broken, or a number in it is not finite.
     """
     # Version 0.1 called the last layer of a regression network `ab`.
     names = {"ab/filter": "logits/filter", "ab/bias": "logits/bias"}
     arrays = {names.get(name, name): array for name, array in read_npz(path).items()}
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise InputError(f"{path} cannot be used: {name} has numbers that are not finite")
     return {name: a.astype(np.float32) if a.dtype == np.float16 else a for name, a in arrays.items()}
 
 

@@ -6,6 +6,7 @@ of variables by name. A layer is called with its input and `training`: a `Traini
 
 import contextlib
 import contextvars
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +20,8 @@ from tfcolor.ops.rrelu import rrelu
 
 NORM_EPSILON = 1e-3  # added to variances, as in Ioffe and Szegedy's later networks; 1e-5 is no better in bfloat16
 _DECAY = 0.99  # of the moving averages, from the hundredth batch on
-_draws = contextvars.ContextVar("_draws", default=True)
+# How many numbers blank filters may still have, in a list; None where filters are drawn.
+_blank: contextvars.ContextVar[list[float] | None] = contextvars.ContextVar("_blank", default=None)
 
 
 @dataclass
@@ -39,18 +41,32 @@ class TrainingPass:
 
 
 @contextlib.contextmanager
-def blank_filters() -> Iterator[None]:
-    """Within it, layers are created with filters of zeros, which takes less time: a model's are assigned next."""
-    token = _draws.set(False)
+def blank_filters(most: float = math.inf) -> Iterator[None]:
+    """Within it, layers are created with filters of zeros, which takes less time: a model's are assigned next.
+
+    Args:
+        most: how many numbers all filters may have. A description that asks for more takes no memory.
+    """
+    token = _blank.set([most])
     try:
         yield
     finally:
-        _draws.reset(token)
+        _blank.reset(token)
 
 
 def initial_filter(shape: list[int], seed: tf.Tensor, deviation: float) -> tf.Tensor:
-    """Draw a filter from a normal distribution of mean zero, float32, except within `blank_filters`."""
-    return tf.random.stateless_normal(shape, seed, stddev=deviation) if _draws.get() else tf.zeros(shape)
+    """Draw a filter from a normal distribution of mean zero, float32, except within `blank_filters`.
+
+    Raises:
+        ValueError: blank filters may not have so many numbers.
+    """
+    left = _blank.get()
+    if left is None:
+        return tf.random.stateless_normal(shape, seed, stddev=deviation)
+    left[0] -= math.prod(shape)
+    if left[0] < 0:
+        raise ValueError("the network has more weights than its file")
+    return tf.zeros(shape)
 
 
 def with_bias(x: tf.Tensor, bias: tf.Tensor, training: TrainingPass | None) -> tf.Tensor:

@@ -19,6 +19,9 @@ class Format:
     has_16_bits: bool
 
 
+MAX_SIDES = {"jpeg": 65_500, "webp": 16_383}  # pixels; libjpeg writes a little less than JPEG's 65,535
+
+
 class Unsavable(ValueError):
     """A picture that its format cannot hold. The message says why, without the path."""
 

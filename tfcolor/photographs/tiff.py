@@ -1,6 +1,7 @@
 """Read and write TIFF files of scanners and archives: tifffile handles the container, imagecodecs the compressions."""
 
 import io
+import math
 import struct
 from pathlib import Path
 from typing import IO
@@ -8,7 +9,7 @@ from typing import IO
 import numpy as np
 import tifffile
 from PIL import ExifTags, Image, TiffImagePlugin
-from tifffile import EXTRASAMPLE, PHOTOMETRIC
+from tifffile import EXTRASAMPLE, PHOTOMETRIC, PLANARCONFIG
 
 from tfcolor.photographs import metadata
 from tfcolor.photographs.metadata import Metadata
@@ -102,11 +103,14 @@ def _check_kind(page):
         refuse("floating-point or signed numbers without a known range")
     if page.photometric not in _CHANNELS or (page.photometric == PHOTOMETRIC.YCBCR and page.compression not in _JPEG):
         refuse(f"pixels of kind {getattr(page.photometric, 'name', page.photometric)}")
+    if page.planarconfig not in (None, PLANARCONFIG.CONTIG, PLANARCONFIG.SEPARATE):
+        refuse(f"an arrangement {page.planarconfig} of channels")
     if not isinstance(page.bitspersample, int) or page.bitspersample > 16 or page.imagedepth != 1:
         refuse(f"{page.bitspersample} bits a sample")
     if not 0 <= page.samplesperpixel - _CHANNELS[page.photometric] <= 1:
         refuse(f"{page.samplesperpixel} channels")
-    if 0 in page.dataoffsets or 0 in page.databytecounts or not page.dataoffsets:
+    num_parts = min(len(page.dataoffsets), len(page.databytecounts))  # strips or tiles
+    if 0 in page.dataoffsets or 0 in page.databytecounts or num_parts < math.prod(page.chunked):
         raise UnreadableImage("a TIFF in which pixels are missing")  # tifffile would return them black
     ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
     if max(ends) > page.parent.filehandle.size:

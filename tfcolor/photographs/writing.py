@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from tfcolor.photographs import icc, tiff
-from tfcolor.photographs.formats import FORMATS, Unsavable
+from tfcolor.photographs.formats import FORMATS, MAX_SIDES, Unsavable
 from tfcolor.photographs.metadata import Metadata
 from tfcolor.photographs.reading import Page
 from tfcolor.utils.files import WithoutDescriptor, replacing
@@ -20,7 +20,6 @@ from tfcolor.utils.strips import by_rows
 
 DEFAULT_QUALITY = 95  # of a JPEG made from another format
 _PNG_HEADER = 33  # bytes: the signature and the first chunk, IHDR (PNG specification, 5.2 and 11.2.2)
-_MAX_SIDES = {"jpeg": 65_500, "webp": 16_383}  # pixels; libjpeg writes a little less than JPEG's 65,535
 
 
 def levels_of(page: Page, format: str) -> type:
@@ -81,7 +80,7 @@ def _encoding() -> Iterator[None]:
 
 def _pixels(rgb: np.ndarray, page: Page, format: str) -> np.ndarray:
     """Colours in the result's profile, and alpha, at the format's depth: [H, W, 3 or 4]."""
-    longest = _MAX_SIDES.get(format)
+    longest = MAX_SIDES.get(format)
     if longest and max(rgb.shape[:2]) > longest:
         raise Unsavable(f"{format.upper()} has at most {longest:,} pixels a side; choose another `format`")
     dtype = _depth(page, format)

@@ -113,6 +113,7 @@ def load_tensorflow() -> None:
             import tensorflow as tf
 
             tf.config.list_physical_devices()
+            tf.get_logger().setLevel("ERROR")  # it warns that functions are traced anew for photographs of other sizes
             is_loaded = True
         except KeyboardInterrupt:
             is_loaded = True  # there is nothing to explain

@@ -3,10 +3,12 @@
 import contextlib
 import io
 import json
+import math
 import os
 import secrets
 import shutil
 import tempfile
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -28,7 +30,13 @@ _BROKEN_NPZ = (
     RuntimeError,
     zipfile.BadZipFile,
     zlib.error,
+    MemoryError,
+    OverflowError,
+    SyntaxError,
+    tokenize.TokenError,
 )
+_MOST_UNPACKED = 20  # times the file's size; arrays in packed files may be full of zeros, but not much larger
+_ALWAYS_UNPACKED = 2**26  # bytes
 
 
 @contextlib.contextmanager
@@ -115,7 +123,7 @@ def temporary_prefix(name: str) -> str:
 def remove_leftovers(folder: Path) -> None:
     """Remove what `replacing` left in a folder when a process was killed. No other process may be writing there."""
     for temporary in folder.glob(".*.tmp"):
-        temporary.unlink()
+        temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -158,8 +166,11 @@ def read_npz(path: Path, keys: set[str] | None = None) -> dict[str, np.ndarray]:
         InputError: the file is missing or broken, or holds other names.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            content = dict(arrays.items())
+        with path.open("rb") as file:
+            _check_declared(file)
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as arrays:
+                content = dict(arrays.items())
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing") from error
     except _BROKEN_NPZ as error:
@@ -167,6 +178,26 @@ def read_npz(path: Path, keys: set[str] | None = None) -> dict[str, np.ndarray]:
     if keys is not None:
         check_names(path, content, keys)
     return content
+
+
+def _check_declared(file: IO[bytes]) -> None:
+    """Raise ValueError if arrays claim other sizes than their bytes have: NumPy takes memory for what they claim."""
+    total = 0
+    with zipfile.ZipFile(file) as archive:
+        for entry in archive.infolist():
+            with archive.open(entry) as array:
+                version = np.lib.format.read_magic(array)
+                read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+                shape, _, dtype = read[version](array)
+                if dtype.hasobject or min(shape, default=0) < 0:
+                    raise ValueError(f"{entry.filename} is no array of numbers or text")
+                declared, present = math.prod(shape) * dtype.itemsize, entry.file_size - array.tell()
+            if declared != present:
+                raise ValueError(f"{entry.filename} declares {declared:,} bytes, and has {present:,}")
+            total += entry.file_size
+    size = os.fstat(file.fileno()).st_size
+    if total > max(_ALWAYS_UNPACKED, _MOST_UNPACKED * size):
+        raise ValueError(f"it unpacks {size:,} bytes to {total:,}")
 
 
 def check_names(path: Path, content: dict[str, np.ndarray], keys: set[str]) -> None:
