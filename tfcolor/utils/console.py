@@ -113,7 +113,8 @@ def load_tensorflow() -> None:
             import tensorflow as tf
 
             tf.config.list_physical_devices()
-            tf.get_logger().setLevel("ERROR")  # it warns that functions are traced anew for photographs of other sizes
+            # It warns that functions are traced anew for photographs of other sizes.
+            logging.getLogger("tensorflow").setLevel(logging.ERROR)
             is_loaded = True
         except KeyboardInterrupt:
             is_loaded = True  # there is nothing to explain
