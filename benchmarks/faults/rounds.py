@@ -103,9 +103,12 @@ def run(
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 
     command = python(ROOT / program, *arguments)
-    with tempfile.TemporaryFile("w+", errors="replace") as out, tempfile.TemporaryFile("w+", errors="replace") as err:
-        started = time.monotonic()
-        process = subprocess.Popen(command, cwd=folder, stdout=out, stderr=err, preexec_fn=limit)
+    # Pipes, since the limit holds for files that the output goes to as well.
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "errors": "replace"}
+    started = time.monotonic()
+    process = subprocess.Popen(command, cwd=folder, preexec_fn=limit, **pipes)
+    with ThreadPoolExecutor(2) as readers:
+        printed = [readers.submit(_read, pipe) for pipe in (process.stdout, process.stderr)]
         hung = was_killed = False
         while True:
             ended, code, usage = os.wait4(process.pid, os.WNOHANG)
@@ -119,11 +122,15 @@ def run(
                 break
             time.sleep(0.01)
         process.returncode = status = os.waitstatus_to_exitcode(code)
-        for file in (out, err):
-            file.seek(0)
-        words = " ".join([program, *map(str, arguments)])
-        was_killed = was_killed and status == -signal.SIGKILL
-        return Ended(words, None if was_killed else status, out.read(), err.read(), hung, usage.ru_maxrss / 1000)
+        out, err = (each.result() for each in printed)
+    words = " ".join([program, *map(str, arguments)])
+    was_killed = was_killed and status == -signal.SIGKILL
+    return Ended(words, None if was_killed else status, out, err, hung, usage.ru_maxrss / 1000)
+
+
+def _read(pipe):
+    with pipe:
+        return pipe.read()
 
 
 def contents(folder: Path, pattern: str) -> dict[str, object]:
