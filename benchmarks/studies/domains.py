@@ -3,8 +3,8 @@
 python -m benchmarks.studies.domains --dataset photos           do the missing runs, then report
 python -m benchmarks.studies.domains --dataset photos report    report the saved results
 
-Both runs take the same minutes, all cores and equally many training photographs. The report prints a table, and writes
-tables.md and sheet.png into the output folder.
+Both runs take the same minutes and equally many training photographs. The report prints a table, and writes tables.md
+and sheet.png into the output folder.
 """
 
 import argparse
@@ -92,7 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
         runs = [
             DomainRun(domain, args.system, fingerprints, args.minutes, args.photos, args.output) for domain in found
         ]
-        run_in_processes("training", runs, 1, do, args.data_dir, all_cores=True)
+        run_in_processes("training", runs, args.workers, do, args.data_dir, all_cores=args.workers == 1)
     report(args.output)
 
 

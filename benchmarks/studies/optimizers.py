@@ -3,8 +3,8 @@
 python -m benchmarks.studies.optimizers --dataset photos           do the missing runs, then report
 python -m benchmarks.studies.optimizers --dataset photos report    report the saved results
 
-Learning rates are the defaults of Keras, and stay the same after the usual warm-up of 100 steps. The runs take all
-cores, one after the other. The report prints a table, and writes tables.md and curves.png into the output folder.
+Learning rates are the defaults of Keras, and stay the same after the usual warm-up of 100 steps. The report prints a
+table, and writes tables.md and curves.png into the output folder.
 """
 
 import argparse
@@ -114,7 +114,7 @@ def main(arguments: list[str] | None = None) -> None:
         runs = [OptimizerRun(*pair, data, fingerprint, args.minutes, args.output) for pair in pairs()]
         for run in runs:
             TrainingOptions.of(**run.options)
-        run_in_processes("training", runs, 1, do, args.data_dir, all_cores=True)
+        run_in_processes("training", runs, args.workers, do, args.data_dir, all_cores=args.workers == 1)
     report(args.output, args.figure)
 
 

@@ -95,6 +95,7 @@ def add_options(parser: argparse.ArgumentParser, output: str) -> None:
     add("--data-dir", help="folder of the datasets (default: $TFCOLOR_DATA, else data/)")
     add("--limit", type=int, default=10_000, help="training photographs, at most, spread evenly (default: 10000)")
     add("--output", type=Path, default=Path(output), help="folder of the runs (default: %(default)s)")
+    add("--workers", type=int, default=1, help="runs at a time, each on one core if there are several (default: 1)")
 
 
 def check(args: argparse.Namespace) -> None:
@@ -112,7 +113,6 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("action", nargs="?", default="run", choices=("run", "speed", "report"), help="default: run")
     add("--minutes", type=float, default=20.0, help="minutes of training for each run (default: 20)")
     add("--photos", type=int, default=300, help="test photographs to measure, at most (default: 300)")
-    add("--workers", type=int, default=1, help="runs at a time, each on one core if there are several (default: 1)")
     add("--seeds", type=int, default=1, help="runs of each system (default: 1)")
     add("--only", metavar="NAMES", help="systems to run, with commas between (default: all)")
     add("--pictures", type=Path, metavar="FILE", help="also write a sheet of scikit-image's photographs, a JPEG")
