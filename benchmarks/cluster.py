@@ -19,15 +19,14 @@ from tfcolor.utils.console import Progress, collected_lines
 
 IN_FOLDER = 1000  # names in each folder
 _PLAN = """
-import re, sys, time
+import sys, time
 from pathlib import Path
+from benchmarks.measure import forget_peak, peak_megabytes
 from tfcolor.commands import worklist
-def peak():
-    return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
-Path("/proc/self/clear_refs").write_text("5")  # from now on
-before, started = peak(), time.perf_counter()
+forget_peak()
+before, started = peak_megabytes(), time.perf_counter()
 work = worklist.find([sys.argv[1]], Path(sys.argv[2]), worklist.Outputs(), recursive=True)
-print(len(work.jobs), time.perf_counter() - started, peak() - before)
+print(len(work.jobs), time.perf_counter() - started, peak_megabytes() - before)
 """
 
 
@@ -72,8 +71,8 @@ def linked_names(folder: Path, number: int) -> Path:
 def plan(names: Path, output: Path) -> tuple[float, float]:
     """Plan in a process of its own; return seconds, and bytes that its memory grew by at the most."""
     text = subprocess.run(python("-c", _PLAN, names, output), capture_output=True, text=True, check=True).stdout
-    _, seconds, kilobytes = text.split()
-    return float(seconds), 1024 * float(kilobytes)
+    _, seconds, megabytes = text.split()
+    return float(seconds), 1e6 * float(megabytes)
 
 
 def account_microseconds(number: int) -> float:

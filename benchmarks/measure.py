@@ -3,6 +3,7 @@
 import enum
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -126,6 +127,30 @@ def run_process(command: list[str]) -> tuple[float, float]:
         raise WorkError(f"status {process.returncode} of: {' '.join(command)}")
     seconds, kilobytes = process.stdout.split()  # Linux gives kB
     return float(seconds), float(kilobytes) / 1000
+
+
+def peak_megabytes(process: int | str = "self") -> float:
+    """The largest resident memory of a process since it started its program (proc(5), VmHWM).
+
+    Unlike the `ru_maxrss` of a process that has ended, it has nothing of the process that started this one.
+
+    Args:
+        process: its number, or 'self'.
+
+    Returns:
+        Megabytes; 0 if the process has ended.
+    """
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)  # absent in a process that is ending
+    return int(found[1]) * 1024 / 1e6 if found else 0.0
+
+
+def forget_peak() -> None:
+    """Let `peak_megabytes` of this process begin anew (proc(5), clear_refs)."""
+    Path("/proc/self/clear_refs").write_text("5")
 
 
 def python(*arguments: object) -> list[str]:

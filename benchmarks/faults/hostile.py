@@ -8,7 +8,6 @@ import io
 import json
 import os
 import random
-import re
 import shutil
 import signal
 import subprocess
@@ -21,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.faults.rounds import Found
-from benchmarks.measure import ROOT
+from benchmarks.measure import ROOT, forget_peak, peak_megabytes
 
 SECONDS = 60  # after which loading a model hangs
 MEGABYTES = 600  # that refusing a model may take
@@ -179,8 +178,8 @@ def main(folder: Path, number: int) -> None:
         model = folder / f"model-{place}"
         shutil.copytree(SHIPPED / "forest", model)
         ATTACKS[name](model, archive, random.Random(place))
-        _forget_peak()
-        before, errors = _memory(), io.StringIO()
+        forget_peak()
+        before, errors = peak_megabytes(), io.StringIO()
         words = [str(folder / "photo.png"), "--model", str(model), "--output", str(folder / f"out-{place}")]
         status: int | None = None
         try:
@@ -195,7 +194,7 @@ def main(folder: Path, number: int) -> None:
             if status != 2 or len(lines) != 1 or not lines[0].startswith("error: "):
                 found.count("wrong", f"{name} in {archive}: status {status}, {errors.getvalue()[:500]!r}")
         found.tried += 1
-        grown = _memory() - before
+        grown = peak_megabytes() - before
         found.megabytes = max(found.megabytes, grown)
         if grown > MEGABYTES:
             found.count("wrong", f"{name} in {archive} took {grown:.0f} MB")
@@ -222,16 +221,6 @@ def _photograph() -> bytes:
     from benchmarks.faults.files import whole_files
 
     return whole_files()["gray8.png"]
-
-
-def _memory() -> float:
-    """The peak of this process's memory in megabytes (proc(5), VmHWM)."""
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)[1]) / 1000
-
-
-def _forget_peak() -> None:
-    Path("/proc/self/clear_refs").write_text("5")
 
 
 def one_round(number: int, folder: Path, models: int = MODELS) -> Found:

@@ -1,6 +1,5 @@
 """Rounds of faults: commands that are started, disturbed and looked at; the result of each round is kept."""
 
-import os
 import resource
 import signal
 import subprocess
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.measure import ROOT, python
+from benchmarks.measure import ROOT, peak_megabytes, python
 from tfcolor.utils.console import Progress
 from tfcolor.utils.files import make_folder, read_json, write_json
 
@@ -110,22 +109,21 @@ def run(
     with ThreadPoolExecutor(2) as readers:
         printed = [readers.submit(_read, pipe) for pipe in (process.stdout, process.stderr)]
         hung = was_killed = False
-        while True:
-            ended, code, usage = os.wait4(process.pid, os.WNOHANG)
-            if ended:
-                break
+        megabytes = 0.0
+        while process.poll() is None:
+            megabytes = max(megabytes, peak_megabytes(process.pid))
             seconds = time.monotonic() - started
             if seconds > SECONDS or (kill_after is not None and seconds > kill_after):
                 hung, was_killed = seconds > SECONDS, True
                 process.kill()
-                _, code, usage = os.wait4(process.pid, 0)
+                process.wait()
                 break
             time.sleep(0.01)
-        process.returncode = status = os.waitstatus_to_exitcode(code)
+        status = process.returncode
         out, err = (each.result() for each in printed)
     words = " ".join([program, *map(str, arguments)])
     was_killed = was_killed and status == -signal.SIGKILL
-    return Ended(words, None if was_killed else status, out, err, hung, usage.ru_maxrss / 1000)
+    return Ended(words, None if was_killed else status, out, err, hung, megabytes)
 
 
 def _read(pipe):

@@ -68,6 +68,14 @@ def test_a_script_is_killed_and_kept_from_writing(tmp_path, monkeypatch):
     assert limited.status == 1 and "File too large" in limited.err
 
 
+def test_the_memory_of_a_script_is_its_own(tmp_path, monkeypatch):
+    """Of this process, which takes more, nothing is counted."""
+    monkeypatch.setattr(rounds, "ROOT", tmp_path)
+    (tmp_path / "take.py").write_text("import time; b'x' * 200_000_000; time.sleep(0.2)")
+    ours = np.ones(50_000_000)
+    assert 200 < run("take.py", folder=tmp_path).megabytes < 300 < ours.nbytes / 1e6
+
+
 @pytest.mark.parametrize("mutate", MUTATIONS)
 def test_mutations_change_files_and_are_the_same_each_time(mutate):
     changed = 0

@@ -205,7 +205,7 @@ def colour(folder: Path, *options: object, model: Path, **arguments: object) -> 
 @pytest.mark.slow
 def test_killed_runs_go_on_to_the_same_film(tmp_path, small_model):
     """SIGKILL after each segment, each time gone on with --resume."""
-    clip(tmp_path / "long.mp4", 800)
+    clip(tmp_path / "long.mp4", 1000)  # four whole segments, so that the last kill, too, comes in time
     result = tmp_path / "colorized" / "long.mp4"
     with colour(tmp_path, "--output", "whole", "--precision", "float32", model=small_model) as process:
         assert process.wait() == 0
@@ -215,7 +215,7 @@ def test_killed_runs_go_on_to_the_same_film(tmp_path, small_model):
             while segments(state) < number:
                 assert process.poll() is None
                 time.sleep(0.01)
-            time.sleep(0.1 * number)  # into the next segment
+            time.sleep(0.05 * number)  # into the next segment
             process.send_signal(signal.SIGKILL)
         assert not result.exists()
     with colour(tmp_path, "--resume", "--precision", "float32", model=small_model) as process:
