@@ -31,7 +31,7 @@ from tfcolor.utils.files import make_folder, read_json, read_npz, write_json
 DOMAINS = ("faces", "landscapes")
 METRICS = {  # of the columns of the study of systems, and their titles here
     **{"raw AuC, %": "raw AuC, %", "PSNR, dB": "PSNR, dB", "CIEDE2000": "CIEDE2000"},
-    "less truth": "colourfulness, less that of the photographs",
+    "minus truth": "colourfulness minus that of the photographs",
 }
 ROWS = 3  # photographs of each domain on the sheet
 

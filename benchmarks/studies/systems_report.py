@@ -13,6 +13,7 @@ from tfcolor.utils.errors import InputError
 from tfcolor.utils.files import read_json, read_npz
 from tfcolor.utils.sheets import sheet
 
+BAND = 8  # columns of the sheet for a page, on which more would be too small
 Groups = dict[str, list[dict]]  # the results of a system's seeds, by its name
 
 
@@ -32,7 +33,7 @@ def report(folder: Path, order: list[str], pictures: Path | None = None) -> None
     saved = {name: folder / "pictures" / f"{file_name(name)}-{runs[0]['seed']}.npz" for name, runs in groups.items()}
     write_png(folder / "sheet.png", picture_sheet(saved, "test"))
     if pictures:
-        write_jpeg(pictures, picture_sheet(saved, "samples"))
+        write_jpeg(pictures, picture_sheet(saved, "samples", BAND))
 
 
 def results(folder: Path, order: list[str]) -> Groups:
@@ -57,10 +58,10 @@ ACCURACY: dict[str, Column] = {
 }
 VIVIDNESS: dict[str, Column] = {
     "colourfulness": (lambda m: m["colourfulness"], 1, ""),
-    "less truth": (lambda m: m["colourfulness"] - m["true_colourfulness"], 1, "+"),
+    "minus truth": (lambda m: m["colourfulness"] - m["true_colourfulness"], 1, "+"),
     "coloured, %": (lambda m: m["colored"], 1, ""),
     "brown, %": (lambda m: m["brown"], 1, ""),
-    "less truth, %": (lambda m: m["brown"] - m["true_brown"], 1, "+"),
+    "minus truth, %": (lambda m: m["brown"] - m["true_brown"], 1, "+"),
 }
 
 
@@ -112,12 +113,13 @@ def work_table(groups: Groups) -> Table:
     )
 
 
-def picture_sheet(saved: dict[str, Path], which: str) -> np.ndarray:
+def picture_sheet(saved: dict[str, Path], which: str, width: int | None = None) -> np.ndarray:
     """Lay out photographs in rows; the columns are truth, gray and systems.
 
     Args:
         saved: files of `systems_measuring.save_pictures` by system.
         which: 'test' or 'samples'.
+        width: columns, at most; the others follow in rows below, each time beside the truth. None for no limit.
 
     Returns:
         uint8 [H, W, 3].
@@ -127,7 +129,13 @@ def picture_sheet(saved: dict[str, Path], which: str) -> np.ndarray:
         arrays = read_npz(path)
         columns |= {} if columns else {"truth": arrays[f"{which}/truth"], "gray": arrays[f"{which}/gray"]}
         columns[name] = arrays[which]
-    return rows_of_squares(columns)
+    truth, others = columns["truth"], [name for name in columns if name != "truth"]
+    step = width - 1 if width else len(others)
+    bands = [others[start : start + step] for start in range(0, len(others), step)]
+    sheets = [rows_of_squares({"truth": truth} | {name: columns[name] for name in band}) for band in bands]
+    widest = max(each.shape[1] for each in sheets)
+    padding = [((0, 0), (0, widest - each.shape[1]), (0, 0)) for each in sheets]
+    return np.concatenate([np.pad(*each, constant_values=255) for each in zip(sheets, padding, strict=True)])
 
 
 def rows_of_squares(columns: dict[str, np.ndarray]) -> np.ndarray:
