@@ -126,7 +126,7 @@ def run_process(command: list[str]) -> tuple[float, float]:
     if process.returncode:
         raise WorkError(f"status {process.returncode} of: {' '.join(command)}")
     seconds, kilobytes = process.stdout.split()  # Linux gives kB
-    return float(seconds), float(kilobytes) / 1000
+    return float(seconds), float(kilobytes) * 1024 / 1e6
 
 
 def peak_megabytes(process: int | str = "self") -> float:

@@ -13,6 +13,7 @@ from tfcolor.colorizer.working_size import ReducedOutputs, reduced_sides
 from tfcolor.networks.inputs import INPUTS
 from tfcolor.networks.unet import UNet
 from tfcolor.objectives.classification import Classification
+from tfcolor.utils import pixelwise
 from tfcolor.utils.errors import InputError
 
 
@@ -90,6 +91,19 @@ def test_batches_change_no_bit(colorizer):
     for each, result in zip(pictures, together, strict=True):
         (alone,) = colorizer.colorize_all([each], decoding)
         np.testing.assert_array_equal(result, alone)
+
+
+@pytest.mark.parametrize(
+    ("smoothing", "dtype", "shares"), [(0, np.uint8, True), (2, np.uint8, False), (0, np.uint16, False)]
+)
+def test_a_large_result_may_take_the_place_of_its_lightness(colorizer, monkeypatch, smoothing, dtype, shares):
+    monkeypatch.setattr(pixelwise, "_LARGE", 1000)
+    lightness, decoding = picture(150, 170).astype(np.float32), Decoding(0.38, smoothing=smoothing)
+    (expected,) = colorizer.colorize_all([Uncolored(lightness, dtype)], decoding, tile=50)
+    spare = lightness.copy()
+    (result,) = colorizer.colorize_all([Uncolored(spare, dtype, is_spare=True)], decoding, tile=50)
+    np.testing.assert_array_equal(result, expected)
+    assert np.shares_memory(result, spare) == shares
 
 
 def test_colours_follow_edges_of_lightness():

@@ -247,7 +247,7 @@ class Colorizer:
                 continue
             dtype = batch[0].dtype
             lightness = np.stack([picture.lightness for picture in batch]) if batch[1:] else batch[0].lightness[None]
-            results = [np.empty([*lightness.shape[1:], 3], dtype) for _ in batch]
+            results = self._room(batch, decoding)
             paint = painter(lightness[0].size, dtype)
             batch.clear()  # finished pictures must not stay in memory while the next one is read
             for part in self.tiles(lightness, tile, border(decoding.smoothing)):
@@ -261,6 +261,14 @@ class Colorizer:
             del lightness, part, result, colored
             while results:
                 yield results.pop(0)
+
+    def _room(self, batch, decoding):
+        """Memory for the results. A large picture's may be that of its lightness, once the network has seen it."""
+        shape, dtype = batch[0].lightness.shape, batch[0].dtype
+        is_free = batch[0].is_spare and self.working_size and not border(decoding.smoothing)
+        if is_free and dtype is np.uint8 and pixelwise.is_large(batch[0].lightness.size):
+            return [picture.in_place() for picture in batch]
+        return [np.empty([*shape, 3], dtype) for _ in batch]
 
     def predict_ab(
         self,

@@ -20,11 +20,18 @@ class Uncolored(NamedTuple):
     lightness: float32 [H, W], L* in [0, 100].
     dtype: dtype of the result, uint8 or uint16.
     hints: colours that a person gives, `hints.Hints`; None for none.
+    is_spare: whether the result may take the memory of the lightness. A large uint8 result then may have a spare byte
+        after each pixel.
     """
 
     lightness: np.ndarray
     dtype: type = np.uint8
     hints: Any = None
+    is_spare: bool = False
+
+    def in_place(self) -> np.ndarray:
+        """Return the memory of the lightness as room for a result, uint8 [H, W, 3], with a byte after each pixel."""
+        return self.lightness.view(np.uint8).reshape([*self.lightness.shape, 4])[..., :3]
 
 
 def batches(pictures: Iterable[Uncolored], most_pixels: int, around: int = 0) -> Iterator[list[Uncolored]]:

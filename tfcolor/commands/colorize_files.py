@@ -23,7 +23,7 @@ from tfcolor.photographs import formats
 from tfcolor.photographs.formats import Unsavable
 from tfcolor.photographs.pixels import UnreadableImage, read_ahead, write_png
 from tfcolor.photographs.reading import Header, Page, read_header, read_page
-from tfcolor.photographs.writing import levels_of, rounded, saving
+from tfcolor.photographs.writing import levels_of, rounded, saving, takes_spare_bytes
 from tfcolor.utils.console import Progress, shown
 from tfcolor.utils.errors import InputError
 from tfcolor.utils.sheets import sheet
@@ -80,7 +80,8 @@ def colorize_files(
                         continue
                     task.note(page, report)
                     # Nothing here may keep the lightness while results are written: it is as large as they are.
-                    picture = [Uncolored(page.lightness, levels_of(page, task.format), known)]
+                    is_spare = not outputs.compare and takes_spare_bytes(task.format)
+                    picture = [Uncolored(page.lightness, levels_of(page, task.format), known, is_spare)]
                     kept = page if outputs.compare else page.without_lightness()
                     waiting.append((task, kept, count_tiles(*page.lightness.shape, tile)))
                     del page, kept

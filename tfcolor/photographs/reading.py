@@ -16,8 +16,9 @@ from tfcolor.photographs.raster import Raster
 from tfcolor.utils import pixelwise
 from tfcolor.utils.strips import by_rows
 
-# Pillow's names of formats -> names in `formats.FORMATS`. Results of other formats become PNG.
 _STRIP_ROWS = 256
+_FREED_PIXELS = 2**22  # whose memory is freed at once
+# Pillow's names of formats -> names in `formats.FORMATS`. Results of other formats become PNG.
 _FORMATS = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": "webp", "BMP": "bmp", "PPM": "ppm"}
 
 
@@ -205,7 +206,7 @@ def _page(raster: Raster, with_truth: bool) -> Page:
         pixels = by_rows(_without_ink, pixels)
     kept = profile if is_own else icc.srgb() if profile else b""
     return Page(
-        lightness=_lightness(pixels, None if is_plain else profile),
+        lightness=_lightness(pixels, None if is_plain else profile, is_last=not with_truth),
         alpha=raster.alpha,
         dtype=raster.pixels.dtype.type,
         metadata=raster.metadata.with_icc(kept),
@@ -215,13 +216,28 @@ def _page(raster: Raster, with_truth: bool) -> Page:
     )
 
 
-def _lightness(pixels, profile):
-    """L* [H, W] of pixels [H, W, C]."""
+def _lightness(pixels, profile, is_last):
+    """L* [H, W] of pixels [H, W, C]; `is_last` if nobody needs the pixels afterwards."""
     if profile:
         return by_rows(lambda strip: linear_to_lightness(tf.constant(icc.to_linear(strip, profile))).numpy(), pixels)
     if pixels.shape[2] == 1:
         return gray_levels_to_lightness(pixels[..., 0])
+    if is_last and pixels.flags.owndata and pixelwise.is_large(pixels[..., 0].size):
+        return _lightness_in_place_of(pixels)
     return pixelwise.apply(levels_to_lightness, pixels)
+
+
+def _lightness_in_place_of(pixels):
+    """L* of RGB, from the last rows on; the memory of those that are done is freed, since both are large."""
+    height, width, _ = pixels.shape
+    lightness, rows = np.empty([height, width], np.float32), max(1, _FREED_PIXELS // width)
+    convert = pixelwise.compiled(levels_to_lightness, by_xla=True)
+    for bottom in range(height, 0, -rows):
+        top = max(0, bottom - rows)
+        (part,) = convert(pixels[top:].reshape(-1, 3))
+        lightness[top:bottom] = part.reshape(-1, width)
+        pixels.resize([top, width, 3], refcheck=False)
+    return lightness
 
 
 def _without_ink(cmyk):

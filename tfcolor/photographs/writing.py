@@ -34,6 +34,11 @@ def levels_of(page: Page, format: str) -> type:
     return _depth(page, format) if page.is_srgb else np.uint16
 
 
+def takes_spare_bytes(format: str) -> bool:
+    """Tell whether `saving` takes uint8 colours with a byte after each pixel without copying them."""
+    return format == "jpeg"
+
+
 def _depth(page, format):
     return page.dtype if FORMATS[format].has_16_bits else np.uint8
 
@@ -117,7 +122,7 @@ def _save_jpeg(file: IO[bytes], pixels: np.ndarray, kept: Metadata, quality: int
     options["extra"] = b"".join(
         b"\xff\xed" + (len(segment) + 2).to_bytes(2, "big") + segment for segment in kept.photoshop if segment
     )
-    Image.fromarray(pixels).save(
+    _image(pixels).save(
         file,
         "JPEG",
         quality=quality or kept.quality or DEFAULT_QUALITY,
@@ -126,6 +131,14 @@ def _save_jpeg(file: IO[bytes], pixels: np.ndarray, kept: Metadata, quality: int
         comment=kept.comment,
         **options,
     )
+
+
+def _image(pixels: np.ndarray) -> Image.Image:
+    """A picture that shares its memory with `pixels`, if these have a spare byte after each, as Pillow's own have."""
+    height, width, _ = pixels.shape
+    if pixels.strides == (4 * width, 4, 1) and pixels.base is not None and pixels.base.nbytes == 4 * height * width:
+        return Image.frombuffer("RGBX", (width, height), pixels.base, "raw", "RGBX", 0, 1)
+    return Image.fromarray(pixels)
 
 
 def _save_png(file: IO[bytes], pixels: np.ndarray, kept: Metadata, quality: int | None) -> None:
