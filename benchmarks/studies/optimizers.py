@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator
 
 from benchmarks.studies.processes import file_name, run_in_processes
 from benchmarks.studies.subset import thinned
@@ -45,8 +44,9 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
 }
 BATCH, BATCHES = 64, (16, 64, 256)
 BEST = "adam"  # the optimizer whose batch sizes are compared
-LAST_SECONDS = 60.0  # of training, over which the training loss of the table is averaged
+LAST = 0.2  # share of the windows over which the training loss of the table is averaged
 _SMOOTH = 5  # reports of ten steps in the running mean of a curve
+_LOWEST, _HIGHEST = 0.8, 1.8  # ends of the axes of losses, relative to the lowest last one
 
 
 @dataclass(frozen=True)
@@ -166,18 +166,26 @@ def report(folder: Path, figure: Path | None = None) -> None:
 
 
 def table(found: dict[str, dict]) -> Table:
-    """What each run came to."""
+    """What each run came to after as many windows as all have seen: a shared machine is not always equally fast."""
+    fewest = min(run["samples"] for run in found.values())
     rows = []
     for name, run in found.items():
-        training, validation = run["training_loss"], run["validation_loss"]
-        last = np.array(training["seconds"]) > training["seconds"][-1] - LAST_SECONDS
-        loss = np.mean(np.array(training["losses"])[last])
-        losses = (f"{loss:.4f}", f"{validation['losses'][-1]:.4f}", f"{min(validation['losses']):.4f}")
+        training = _part(run, "training_loss", (1 - LAST) * fewest, fewest)[1]
+        validation = _part(run, "validation_loss", -1, fewest)[1]
+        losses = (f"{np.mean(training):.4f}", f"{validation[-1]:.4f}", f"{min(validation):.4f}")
         rate = f"{run['options']['learning_rate']:g}"
         rows.append([name, rate, f"{run['steps']:,}", f"{run['samples']:,}", *losses])
-    heads = ["optimizer", "learning rate", "steps", "windows seen"]
-    heads += ["training loss, last minute", "validation loss", "lowest validation loss"]
-    return f"{next(iter(found.values()))['minutes']:g} minutes each", heads, rows
+    heads = ["optimizer", "learning rate", "steps in all", "windows in all"]
+    heads += ["training loss, last fifth", "validation loss", "lowest validation loss"]
+    minutes = next(iter(found.values()))["minutes"]
+    return f"{minutes:g} minutes each; losses after {fewest:,} windows, which all have seen", heads, rows
+
+
+def _part(run, kind, after, until):
+    """The windows seen, and the losses, of reports after some number of windows and until another."""
+    windows, losses = np.array(run[kind]["steps"]) * run["batch_size"], np.array(run[kind]["losses"])
+    chosen = (windows > after) & (windows <= until)
+    return windows[chosen], losses[chosen]
 
 
 def draw(found: dict[str, dict]) -> Figure:
@@ -189,26 +197,25 @@ def draw(found: dict[str, dict]) -> Figure:
     for row, (runs, what) in enumerate(zip(rows, (f"batch {BATCH}", BEST), strict=True)):
         runs = {name: run for name, run in runs.items() if run}
         for name, run in runs.items():
-            training, validation = run["training_loss"], run["validation_loss"]
-            minutes, windows = np.array(training["seconds"]) / 60, np.array(training["steps"]) * run["batch_size"]
-            _curve(axes[row, 0], minutes, training["losses"], name)
-            _curve(axes[row, 1], windows, training["losses"], name)
-            axes[row, 2].plot(np.array(validation["seconds"]) / 60, validation["losses"], ".-", label=name)
+            training = run["training_loss"]
+            _curve(axes[row, 0], np.array(training["seconds"]) / 60, training["losses"], name)
+            _curve(axes[row, 1], *_part(run, "training_loss", 0, np.inf), name)
+            axes[row, 2].plot(*_part(run, "validation_loss", 0, np.inf), ".-", label=name)
         for place, (kind, unit) in enumerate(
-            (("training loss", "minutes"), ("training loss", "windows seen"), ("validation loss", "minutes"))
+            (("training loss", "minutes"), ("training loss", "windows seen"), ("validation loss", "windows seen"))
         ):
-            axes[row, place].set(title=f"{what}: {kind}", xlabel=unit, yscale="log")
-            axes[row, place].yaxis.set_major_formatter("{x:g}")
-            axes[row, place].yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
-            axes[row, place].yaxis.set_minor_formatter("{x:g}")
-            axes[row, place].grid(alpha=0.3, which="both", linewidth=0.5)
+            last = [run[f"{kind.partition(' ')[0]}_loss"]["losses"][-1] for run in runs.values()]
+            axes[row, place].set(title=f"{what}: {kind}", xlabel=unit)
+            if last:  # the first losses are several times as large, and would hide the differences
+                axes[row, place].set_ylim(_LOWEST * min(last), _HIGHEST * min(last))
+            axes[row, place].grid(alpha=0.3, linewidth=0.5)
         axes[row, 1].set(xscale="log")
         if runs:
             axes[row, 0].legend(fontsize="small")
     return figure
 
 
-def _curve(axes: Axes, x: np.ndarray, losses: list[float], name: str) -> None:
+def _curve(axes: Axes, x: np.ndarray, losses: np.ndarray | list[float], name: str) -> None:
     """A running mean of the last reports, over the losses themselves in a pale colour."""
     smooth = [np.mean(losses[max(0, end - _SMOOTH) : end]) for end in range(1, len(losses) + 1)]
     (line,) = axes.plot(x, smooth, label=name)
