@@ -17,10 +17,10 @@ import tensorflow as tf
 from tfcolor.color.decoding import conditioned
 from tfcolor.color.decoding_options import Decoding
 from tfcolor.color.guided_filter import border, guided
-from tfcolor.color.lab import levels_to_lightness
+from tfcolor.color.lab import picture_lightness
 from tfcolor.colorizer.blending import BlendedLogits
 from tfcolor.colorizer.opened import OpenedPhotograph
-from tfcolor.colorizer.painting import inside, painter
+from tfcolor.colorizer.painting import inside, painter, put
 from tfcolor.colorizer.spreading import HintField
 from tfcolor.colorizer.tiles import (
     AUTO_TILE,
@@ -37,11 +37,13 @@ from tfcolor.networks.inputs import INPUTS
 from tfcolor.networks.layers import Network
 from tfcolor.objectives.objective import Objective
 from tfcolor.utils import pixelwise
+from tfcolor.utils.ahead import mapped
 from tfcolor.utils.errors import InputError
 from tfcolor.utils.memory import give_back
 from tfcolor.utils.precision import for_prediction, use_xla
 
-_LARGE_TILE = 1024  # pixels; 24 megapixels take half of the time that they take in tiles of 256
+_LARGE_TILE = 768  # pixels; 24 megapixels take half of the time that they take in tiles of 256
+_PAINTERS = 2  # threads that paint large pictures; each holds a tile, and all that is made of it
 _SMALLEST_WORKING_SIZE = 32  # pixels: less shows nothing
 _BATCH_PIXELS = 2**16  # pixels of outputs computed or decoded at once: 26 MB for 100 bins
 
@@ -194,7 +196,7 @@ class Colorizer:
         Raises:
             ValueError: for other shapes or types, or values out of range.
         """
-        picture = Uncolored(pixelwise.apply(levels_to_lightness, checked_rgb(rgb)), rgb.dtype.type)
+        picture = Uncolored(picture_lightness(checked_rgb(rgb)), rgb.dtype.type)
         decoding = self.decoding.replace(
             temperature=temperature, uniform_share=uniform_share, smoothing=smoothing, strength=strength
         )
@@ -210,7 +212,7 @@ class Colorizer:
         Raises:
             ValueError: for other shapes or types.
         """
-        lightness = pixelwise.apply(levels_to_lightness, checked_rgb(rgb))
+        lightness = picture_lightness(checked_rgb(rgb))
         return OpenedPhotograph(self, lightness, rgb.dtype.type, tile or self.auto_tile)
 
     def colorize_all(
@@ -250,15 +252,22 @@ class Colorizer:
             results = self._room(batch, decoding)
             paint = painter(lightness[0].size, dtype)
             batch.clear()  # finished pictures must not stay in memory while the next one is read
-            for part in self.tiles(lightness, tile, border(decoding.smoothing)):
+            is_large = pixelwise.is_large(lightness.size)
+
+            def finish(part, results=results, paint=paint):
                 colored = paint(*self._painted(part, decoding))
                 for result, pixels in zip(results[part.which], colored, strict=True):
-                    result[part.place] = pixels
-                    done += 1
+                    put(pixels, result, part.place)
+                return len(colored)
+
+            # XLA paints on one core, so that large pictures are painted in threads.
+            parts = self.tiles(lightness, tile, border(decoding.smoothing))
+            for count in mapped(finish, parts, _PAINTERS) if is_large else map(finish, parts):
+                done += count
                 on_tile(done)
-            if pixelwise.is_large(lightness.size):
+            if is_large:
                 give_back()
-            del lightness, part, result, colored
+            del lightness, parts, finish
             while results:
                 yield results.pop(0)
 

@@ -1,11 +1,14 @@
-"""An iterator that runs ahead in another thread."""
+"""Iterators that run ahead in other threads."""
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 _SECONDS = 0.1  # after which a full queue looks whether anybody still waits
 
 
@@ -58,3 +61,28 @@ def ahead(items: Iterable[T], most: int) -> Iterator[T]:
     finally:
         closed.set()
         thread.join()
+
+
+def mapped(function: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
+    """Apply a function to items in threads, while the next items are made in this one.
+
+    Args:
+        function: may be called by several threads at once.
+        items: each is made while `threads` others are under way.
+        threads: how many.
+
+    Yields:
+        The results in order.
+
+    Raises:
+        Whatever `items` or `function` raise.
+    """
+    running: deque[Future] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for item in items:
+            if len(running) == threads:
+                yield running.popleft().result()
+            running.append(pool.submit(function, item))
+            del item  # else it stays in memory while the next one is made
+        while running:
+            yield running.popleft().result()
