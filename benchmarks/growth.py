@@ -16,7 +16,8 @@ from PIL import Image
 
 from benchmarks import material
 from benchmarks.measure import RESULTS, Row, Scale, python, row, run_process
-from benchmarks.predict import MEMORY, PRECISION, SECONDS, load
+from benchmarks.predict import load
+from benchmarks.predict_files import MEMORY, PRECISION, SECONDS
 from benchmarks.train import RATE, best_dtype, make_trainer
 from tfcolor.data.scan import scan
 from tfcolor.networks.valid8 import Valid8

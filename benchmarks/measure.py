@@ -51,7 +51,7 @@ class Row:
     value: the median of the runs, or of the ratios of pairs of runs.
     unit: 'x' for ratios.
     bar: the aim, such as '>= 0.7' or '< 1000'; None if there is no target.
-    holds: whether the value reaches the bar; None without one.
+    holds: whether the value reaches the bar; None without one, or if this machine cannot show it: then `note` says why.
     low, high: the smallest and the largest value of the runs.
     note: how it was measured, if that is not obvious.
     """
@@ -66,17 +66,25 @@ class Row:
     note: str = ""
 
 
-def row(name: str, values: list[float], unit: str, bar: str | None = None, note: str = "") -> Row:
+AMX = "amx_bf16"  # matrix units of CPUs, as /proc/cpuinfo calls them
+
+
+def row(
+    name: str, values: list[float], unit: str, bar: str | None = None, note: str = "", needs: str | None = None
+) -> Row:
     """Summarize the values of some runs.
 
     Args:
         name, unit, bar, note: see `Row`.
         values: values of the runs, at least one.
+        needs: unit of the processor without which the bar means nothing, such as `AMX`.
     """
     values = [float(value) for value in values]
     value = statistics.median(values)
     holds = None
-    if bar:
+    if needs and needs not in vector_units():
+        note = "; ".join(filter(None, [note, f"the bar is for processors with {needs}"]))
+    elif bar:
         sign, limit = bar.split()
         holds = value >= float(limit) if sign == ">=" else value < float(limit)
     return Row(name, value, unit, bar, holds, min(values), max(values), note)
@@ -158,18 +166,26 @@ def python(*arguments: object) -> list[str]:
     return [sys.executable, *map(str, arguments)]
 
 
+def vector_units() -> list[str]:
+    """Name the units of the processor that matter for networks."""
+    flags = _cpu_line("flags").split()
+    return [flag for flag in ("avx2", "avx512f", "avx512_bf16", AMX) if flag in flags]
+
+
+def _cpu_line(name):
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return next((line.partition(": ")[2] for line in lines if line.startswith(name)), "")
+
+
 def machine() -> dict[str, object]:
     """Describe the machine and the versions on which the numbers depend."""
     import tensorflow as tf
 
-    cpu = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    model = next((line.partition(": ")[2] for line in cpu.splitlines() if line.startswith("model name")), "")
-    flags = next((line.split() for line in cpu.splitlines() if line.startswith("flags")), [])
-    units = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
     return {
-        "cpu": model or platform.processor(),
+        "cpu": _cpu_line("model name") or platform.processor(),
         "cores": os.cpu_count(),
-        "vector units": ", ".join(units),
+        "vector units": ", ".join(vector_units()),
         "gpus": len(tf.config.list_physical_devices("GPU")),
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
@@ -191,7 +207,7 @@ def report(name: str, rows: list[Row], scale: Scale, folder: Path) -> None:
     lines = []
     for r in rows:
         spread = f"{r.low:.3g} ... {r.high:.3g}" if r.low != r.high else ""
-        holds = {True: "yes", False: "NO", None: ""}[r.holds]
+        holds = {True: "yes", False: "NO", None: "skipped" if r.bar else ""}[r.holds]
         lines.append([r.name, f"{r.value:.3g}", spread, r.unit, r.bar or "", holds])
     print_table(f"{name}{' (quick)' if quick else ''}", ["", "median", "spread", "unit", "bar", "holds"], lines)
     for number, note in enumerate(dict.fromkeys(f"{r.name}: {r.note}" for r in rows if r.note), start=1):

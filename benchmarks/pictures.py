@@ -156,10 +156,13 @@ def save(path: Path, rows: list[list[tuple[str, np.ndarray]]]) -> None:
     write_jpeg(path, sheet([[(caption, reduced(rgb, SIDE)) for caption, rgb in row] for row in rows]))
 
 
-def write_jpeg(path: Path, rgb: np.ndarray) -> None:
-    """Write a picture as a JPEG, whole or not at all."""
+def write_jpeg(path: Path, rgb: np.ndarray, width: int | None = None, quality: int = 80) -> None:
+    """Write a picture as a JPEG, whole or not at all, reduced to a width if it is wider."""
+    image = Image.fromarray(rgb)
+    if width and width < image.width:
+        image = image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
     with replacing(path) as file:
-        Image.fromarray(rgb).save(file, "JPEG", quality=80)
+        image.save(file, "JPEG", quality=quality)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
 BATCH, BATCHES = 64, (16, 64, 256)
 BEST = "adam"  # the optimizer whose batch sizes are compared
 LAST = 0.2  # share of the windows over which the training loss of the table is averaged
-_SMOOTH = 5  # reports of ten steps in the running mean of a curve
+_SMOOTH = 20  # reports of ten steps in the running mean of a curve
 _LOWEST, _HIGHEST = 0.8, 1.8  # ends of the axes of losses, relative to the lowest last one
 
 
@@ -190,7 +190,7 @@ def _part(run, kind, after, until):
 
 def draw(found: dict[str, dict]) -> Figure:
     """Draw the losses: optimizers above, batch sizes below; by time, by windows seen, and on unseen photographs."""
-    figure = Figure(figsize=(13, 7.5), layout="constrained")
+    figure = Figure(figsize=(9, 5.2), layout="constrained")
     axes = figure.subplots(2, 3)
     rows = [{o: found.get(f"{o}, batch {BATCH}") for o in OPTIMIZERS}]
     rows += [{f"batch {b}": found.get(f"{BEST}, batch {b}") for b in BATCHES}]
@@ -216,10 +216,9 @@ def draw(found: dict[str, dict]) -> Figure:
 
 
 def _curve(axes: Axes, x: np.ndarray, losses: np.ndarray | list[float], name: str) -> None:
-    """A running mean of the last reports, over the losses themselves in a pale colour."""
+    """A running mean of the last reports."""
     smooth = [np.mean(losses[max(0, end - _SMOOTH) : end]) for end in range(1, len(losses) + 1)]
-    (line,) = axes.plot(x, smooth, label=name)
-    axes.plot(x, losses, color=line.get_color(), alpha=0.2, linewidth=0.8)
+    axes.plot(x, smooth, label=name, linewidth=1)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
         for column, picture in zip(columns.values(), pictures, strict=True):
             column.append(picture[:SIDE, :SIDE])
     squares = {name: np.stack(column) for name, column in columns.items()}
-    write_jpeg(args.output / "repainted.jpg", rows_of_squares(squares))
+    write_jpeg(args.output / "repainted.jpg", rows_of_squares(squares), 840)
 
 
 def lightness_errors(rgb: np.ndarray, number: int, repainted) -> tuple[float, float]:

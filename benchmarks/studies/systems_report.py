@@ -13,7 +13,7 @@ from tfcolor.utils.errors import InputError
 from tfcolor.utils.files import read_json, read_npz
 from tfcolor.utils.sheets import sheet
 
-BAND = 8  # columns of the sheet for a page, on which more would be too small
+BAND, PAGE_WIDTH = 8, 840  # columns and pixels of the sheet for a page, on which more would be too small
 Groups = dict[str, list[dict]]  # the results of a system's seeds, by its name
 
 
@@ -33,7 +33,7 @@ def report(folder: Path, order: list[str], pictures: Path | None = None) -> None
     saved = {name: folder / "pictures" / f"{file_name(name)}-{runs[0]['seed']}.npz" for name, runs in groups.items()}
     write_png(folder / "sheet.png", picture_sheet(saved, "test"))
     if pictures:
-        write_jpeg(pictures, picture_sheet(saved, "samples", BAND))
+        write_jpeg(pictures, picture_sheet(saved, "samples", BAND), PAGE_WIDTH, quality=70)
 
 
 def results(folder: Path, order: list[str]) -> Groups:

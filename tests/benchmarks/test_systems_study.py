@@ -179,6 +179,19 @@ class TestReport:
             with Image.open(tmp_path / name) as image:
                 assert image.size == (4 * 166 + 6, 2 * 160 + 20 + 3 * 6)
 
+    def test_columns_for_which_there_is_no_room_follow_below(self, tmp_path):
+        for system in ("zhang", "beta"):
+            made_result(tmp_path, system)
+        saved = {system: tmp_path / "pictures" / f"{system}-0.npz" for system in ("beta", "zhang")}
+        found = systems_report.picture_sheet(saved, "samples", width=3)  # truth, gray, beta; truth, zhang
+        assert found.shape == (2 * (2 * 160 + 20 + 3 * 6), 3 * 166 + 6, 3)
+        whole = systems_report.picture_sheet(saved, "samples")
+        half, zhang = len(found) // 2, np.s_[:, 166:332]
+        np.testing.assert_array_equal(found[:half], whole[:, : found.shape[1]])
+        np.testing.assert_array_equal(found[half:][:, :166], whole[:, :166])
+        np.testing.assert_array_equal(found[half:][zhang], whole[:, -172:-6])
+        assert (found[half:][:, 338:] == 255).all()
+
     def test_seeds_are_averaged(self, tmp_path):
         for seed in (0, 1):
             made_result(tmp_path, "beta", seed)
