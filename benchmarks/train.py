@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks import material
-from benchmarks.measure import AMX, Row, Scale, alternate, ratios, row
+from benchmarks.measure import AMX, Row, Scale, alternate, ratios, row, vector_units
 from benchmarks.rivals import blog, has_torch, keras_model
 from tfcolor.color.bins import Bins
 from tfcolor.data.batches import training_batches
@@ -52,7 +52,9 @@ def batches(windows: Windows, bins: Bins, encoding: str, batch_size: int) -> tf.
 
 
 def best_dtype() -> tf.DType:
-    """Choose what `--precision auto` takes on this machine."""
+    """Choose bfloat16 where the processor computes with it, else what `--precision auto` takes on this machine."""
+    if {"avx512_bf16", AMX} & set(vector_units()):
+        return tf.bfloat16
     return precision.choose("auto", lambda: precision.bfloat16_gain(training=True))
 
 

@@ -79,7 +79,7 @@ def test_tiles_change_no_bit(colorizer, smoothing):
 
 
 def test_large_tiles_are_only_for_networks_without_outputs_for_each_pixel(colorizer, tmp_path):
-    assert colorizer.auto_tile == 768
+    assert colorizer.auto_tile == 512
     assert Colorizer.load(write_model(tmp_path / "m"), "float32").auto_tile == 256
 
 
