@@ -1,15 +1,15 @@
 """The forward pass of the default model on an accelerator: as StableHLO, run by JAX.
 
 python -m benchmarks.accelerator write FOLDER    with TensorFlow: write the programs
-python benchmarks/accelerator.py run FOLDER      with JAX and NumPy alone, on the accelerator: run them
+python -m benchmarks.accelerator run FOLDER      with JAX and NumPy alone, on the accelerator: run them
 
 The second prints pictures of 256x256 pixels a second for each batch, and the share of the processor's peak in
 bfloat16, and writes accelerator.json into the folder. Without an accelerator it says so, and measures nothing.
 """
 
+import argparse
 import json
 import statistics
-import sys
 import time
 from pathlib import Path
 
@@ -88,6 +88,14 @@ def seconds_of(program: str, batch: int) -> float:
     return statistics.median(found)
 
 
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=("write", "run"))
+    parser.add_argument("folder", type=Path, help="folder of the programs")
+    return parser.parse_args(arguments)
+
+
 if __name__ == "__main__":
-    action, place = sys.argv[1:]
-    {"write": write, "run": run}[action](Path(place))
+    args = parse(None)
+    {"write": write, "run": run}[args.action](args.folder)

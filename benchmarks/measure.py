@@ -51,9 +51,10 @@ class Row:
     value: the median of the runs, or of the ratios of pairs of runs.
     unit: 'x' for ratios.
     bar: the aim, such as '>= 0.7' or '< 1000'; None if there is no target.
-    holds: whether the value reaches the bar; None without one, or if this machine cannot show it: then `note` says why.
+    holds: whether the value reaches the bar; None without one, or on a machine that cannot show it.
     low, high: the smallest and the largest value of the runs.
     note: how it was measured, if that is not obvious.
+    needs: the unit of the processor without which the bar means nothing, one of `vector_units`; None for none.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Row:
     low: float | None = None
     high: float | None = None
     note: str = ""
+    needs: str | None = None
 
 
 AMX = "amx_bf16"  # matrix units of CPUs, as /proc/cpuinfo calls them
@@ -75,19 +77,16 @@ def row(
     """Summarize the values of some runs.
 
     Args:
-        name, unit, bar, note: see `Row`.
+        name, unit, bar, note, needs: see `Row`.
         values: values of the runs, at least one.
-        needs: unit of the processor without which the bar means nothing, such as `AMX`.
     """
     values = [float(value) for value in values]
     value = statistics.median(values)
     holds = None
-    if needs and needs not in vector_units():
-        note = "; ".join(filter(None, [note, f"the bar is for processors with {needs}"]))
-    elif bar:
+    if bar and (needs is None or needs in vector_units()):
         sign, limit = bar.split()
         holds = value >= float(limit) if sign == ">=" else value < float(limit)
-    return Row(name, value, unit, bar, holds, min(values), max(values), note)
+    return Row(name, value, unit, bar, holds, min(values), max(values), note, needs)
 
 
 def ratios(ours: list[float], theirs: list[float]) -> list[float]:
@@ -207,7 +206,7 @@ def report(name: str, rows: list[Row], scale: Scale, folder: Path) -> None:
     lines = []
     for r in rows:
         spread = f"{r.low:.3g} ... {r.high:.3g}" if r.low != r.high else ""
-        holds = {True: "yes", False: "NO", None: "skipped" if r.bar else ""}[r.holds]
+        holds = {True: "yes", False: "NO", None: f"needs {r.needs}" if r.needs else ""}[r.holds]
         lines.append([r.name, f"{r.value:.3g}", spread, r.unit, r.bar or "", holds])
     print_table(f"{name}{' (quick)' if quick else ''}", ["", "median", "spread", "unit", "bar", "holds"], lines)
     for number, note in enumerate(dict.fromkeys(f"{r.name}: {r.note}" for r in rows if r.note), start=1):

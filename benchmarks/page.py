@@ -53,7 +53,8 @@ def table(folder: Path) -> str:
 
 def _line(part: str, row: dict) -> str:
     aim = re.sub(r"^>= ", "≥ ", row["bar"] or "")
-    met = {True: "yes", False: "**no**", None: "needs AMX" if row["bar"] else ""}[row["holds"]]
+    needs = row.get("needs")  # as /proc/cpuinfo calls it
+    met = {True: "yes", False: "**no**", None: f"needs `{needs}`" if needs else ""}[row["holds"]]
     spread = "" if row["low"] == row["high"] else f"{number(row['low'])} ... {number(row['high'])}"
     return f"| `{part}` | {row['name']} | {number(row['value'])} {row['unit']} | {spread} | {aim} | {met} |"
 

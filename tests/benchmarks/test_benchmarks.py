@@ -92,4 +92,13 @@ def test_results_in_the_repository_are_whole(path):
     assert {"cpu", "cores", "tensorflow"} <= content["machine"].keys()
     for result in content["rows"]:
         again = row(result["name"], [result["value"]], result["unit"], result["bar"])
-        assert (again.holds, again.value) == (result["holds"], result["value"])
+        needs = result.get("needs")
+        is_shown = needs is None or needs in content["machine"]["vector units"]
+        assert (again.holds if is_shown else None, again.value) == (result["holds"], result["value"])
+
+
+def test_bars_that_this_machine_cannot_show_are_skipped(monkeypatch):
+    monkeypatch.setattr(measure, "vector_units", lambda: ["avx2"])
+    skipped, shown = (row("a thing", [1.0], "x", ">= 4", needs=needs) for needs in (measure.AMX, "avx2"))
+    assert (skipped.holds, skipped.bar, skipped.needs) == (None, ">= 4", "amx_bf16")
+    assert shown.holds is False

@@ -25,5 +25,5 @@ def test_rows_with_a_bar_are_shown(tmp_path):
         "| `scan` | fast | 2 x | 1 ... 3 | ≥ 1.5 | yes |",
         "| `scan` | slow | 0.123 x |  | ≥ 1.5 | **no** |",
         "| `scan` | scan | 1,234 images/s |  |  |  |",
-        "| `scan` | with matrix units | 2 x |  | ≥ 4 | needs AMX |",
+        "| `scan` | with matrix units | 2 x |  | ≥ 4 | needs `no such unit` |",
     ]
