@@ -1,5 +1,7 @@
 """The sessions behind the page in the browser, without a browser."""
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -168,6 +170,23 @@ def test_sessions_that_are_too_many_or_idle_end(models, monkeypatch):
         assert visitors["d"].folder.exists() and len(visitors) == 1 and not found[1].folder.exists()
     finally:
         visitors.close()
+
+
+SLIDERS = """
+from tfcolor import DEFAULT_MODEL
+from tfcolor.commands.web.page import Page
+from tfcolor.commands.web.sessions import Models, Sessions
+page = Page(Sessions(Models("float32"), 1000, most=3), {DEFAULT_MODEL: "photographs of all kinds"})
+sliders = (page.temperature, page.share, page.strength, page.smoothing)
+print([slider.value for slider in sliders] == page._own(DEFAULT_MODEL))
+"""
+
+
+@pytest.mark.slow
+def test_the_sliders_begin_with_the_values_of_the_default_model():
+    """Or else the first picture changes, on a slow machine, once they get them. Gradio leaves its sockets open."""
+    pytest.importorskip("gradio", reason="pip install -r requirements-web.txt")
+    assert subprocess.run([sys.executable, "-c", SLIDERS], capture_output=True, text=True).stdout == "True\n"
 
 
 def test_names_are_made_safe():

@@ -14,6 +14,7 @@ from tfcolor.color.decoding_options import MOST_SMOOTHING, Decoding
 from tfcolor.commands.web.film_tab import FilmTab
 from tfcolor.commands.web.sessions import NUM_CANDIDATES, Session, Sessions, data_uri, safe_name, write_all
 from tfcolor.commands.web.viewer import CSS, EMPTY, SCRIPT, SWATCH_CSS, SWATCH_SCRIPT, swatches, viewer
+from tfcolor.models.directory import find_model, read_info
 from tfcolor.photographs.pixels import UnreadableImage
 from tfcolor.utils.errors import InputError, WorkError
 
@@ -65,12 +66,14 @@ class Page:
         )
 
     def _build_choices(self) -> None:
-        own = Decoding()
+        # From the start, or else the first picture could change under the visitor's eyes once the model is loaded.
+        own = read_info(find_model(DEFAULT_MODEL)).decoding
         with gr.Accordion("Colours", open=True):
             self.strength = gr.Slider(0, 1, 1, step=0.05, label="Strength: 0 is gray")
             self.temperature = gr.Slider(0, 1, own.temperature, step=0.01, label="T: 0 decided, 1 smooth and dull")
-            self.share = gr.Slider(0, 1, 1, step=0.01, label="Lambda: 0 rare colours more often, 1 as in life")
-            self.smoothing = gr.Slider(0, 32, 0, step=1, label="Smoothing, in pixels of the photograph")
+            share = 1 if own.uniform_share is None else own.uniform_share
+            self.share = gr.Slider(0, 1, share, step=0.01, label="Lambda: 0 rare colours more often, 1 as in life")
+            self.smoothing = gr.Slider(0, 32, own.smoothing, step=1, label="Smoothing, in pixels of the photograph")
             self.model = gr.Dropdown(list(self._models), value=DEFAULT_MODEL, label="Model")
         with gr.Accordion("Hints: click the picture where you know the colour", open=True):
             with gr.Row():
