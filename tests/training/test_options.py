@@ -3,6 +3,7 @@
 import argparse
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -227,6 +228,21 @@ def test_a_file_in_the_way_is_refused(tmp_path):
     (tmp_path / "run").write_text("a file")
     with pytest.raises(InputError, match="is no training run"):
         RunFolder(tmp_path / "run").check_new(overwrite=True)
+
+
+def test_a_run_that_was_killed_before_it_began_is_started_again(tmp_path, monkeypatch):
+    """SIGKILL while `config.json` was written: its temporary file is all there is."""
+    folder = RunFolder(tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", lambda *arguments: pytest.fail("killed"))
+        patch.setattr(Path, "unlink", lambda *arguments, **options: None)
+        with pytest.raises(pytest.fail.Exception):
+            folder.start({"options": {}})
+    assert [path.suffix for path in folder.folder.iterdir()] == [".tmp"]
+    folder.check_new(overwrite=False)
+    (folder.folder / "notes.txt").write_text("a user's")
+    with pytest.raises(InputError, match="is no training run"):
+        folder.check_new(overwrite=False)
 
 
 def test_starting_again_removes_what_the_earlier_run_left(finished):

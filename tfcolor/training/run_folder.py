@@ -10,7 +10,7 @@ from typing import Any
 
 from tfcolor.training.options import OPTIONS, TrainingOptions
 from tfcolor.utils.errors import InputError
-from tfcolor.utils.files import make_folder, read_json, write_json
+from tfcolor.utils.files import is_empty, make_folder, read_json, write_json
 
 _FILES = ("model.json", "weights.npz", "checkpoint.npz", "bins.npz")
 _FOLDERS = ("previews", "tensorboard")
@@ -37,7 +37,7 @@ class RunFolder:
         Raises:
             InputError: if the directory holds a run (unless `overwrite`), or anything else.
         """
-        if not self.folder.exists() or (self.folder.is_dir() and not any(self.folder.iterdir())):
+        if not self.folder.exists() or (self.folder.is_dir() and is_empty(self.folder)):
             return
         if self._options() is None:
             raise InputError(f"{self.folder} exists and is no training run; give another `output`")

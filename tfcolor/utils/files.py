@@ -120,10 +120,18 @@ def temporary_prefix(name: str) -> str:
     return f".{zlib.crc32(os.fsencode(name)):08x}."
 
 
+_LEFTOVERS = ".*.tmp"
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove what `replacing` left in a folder when a process was killed. No other process may be writing there."""
-    for temporary in folder.glob(".*.tmp"):
+    for temporary in folder.glob(_LEFTOVERS):
         temporary.unlink(missing_ok=True)
+
+
+def is_empty(folder: Path) -> bool:
+    """Tell whether a folder holds nothing, except what `replacing` left when a process was killed."""
+    return all(path.match(_LEFTOVERS) for path in folder.iterdir())
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
