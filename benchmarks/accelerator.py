@@ -10,6 +10,7 @@ bfloat16, and writes accelerator.json into the folder. Without an accelerator it
 import argparse
 import json
 import statistics
+import sys
 import time
 from pathlib import Path
 
@@ -44,6 +45,8 @@ def run(folder: Path) -> None:
     """Time the programs that `write` made, on the first device that JAX finds."""
     import jax
 
+    if not (folder / "work.json").exists():
+        raise FileNotFoundError(f"{folder} holds no programs; write them first: python -m benchmarks.accelerator write")
     device = jax.devices()[0]
     if device.platform == "cpu":
         print("skipped: JAX finds no accelerator here")
@@ -98,4 +101,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 if __name__ == "__main__":
     args = parse(None)
-    {"write": write, "run": run}[args.action](args.folder)
+    try:
+        {"write": write, "run": run}[args.action](args.folder)
+    except (OSError, ModuleNotFoundError) as error:
+        sys.exit(f"error: {error}")

@@ -51,7 +51,8 @@ def file_rows(folder: Path, scale: Scale) -> list[Row]:
 def part_seconds(paths: list[Path], coloured: Path, side: int, scale: Scale) -> dict[str, list[float]]:
     """Time what files need, each part with all cores: the seconds of a file, several times, by part."""
     colorizer = Colorizer.load(DEFAULT_MODEL)
-    forward, passes = colorizer.features, scale.of(full=100, quick=20, tiny=1)
+    forward = lambda lightness: colorizer.outputs_of(colorizer.features(lightness))  # noqa: E731
+    passes = scale.of(full=100, quick=20, tiny=1)
     lightness = np.random.default_rng(0).uniform(0, 100, [side, side]).astype(np.float32)
     ab = np.zeros([side, side, 2], np.float32)
     pictures = [read_photo(coloured / path.name).rgb for path in paths]

@@ -61,8 +61,9 @@ def test_a_script_is_killed_and_kept_from_writing(tmp_path, monkeypatch):
     monkeypatch.setattr(rounds, "ROOT", tmp_path)
     (tmp_path / "sleep.py").write_text("import time; time.sleep(60)")
     assert run("sleep.py", folder=tmp_path, kill_after=0.2).status is None
-    monkeypatch.setattr(rounds, "SECONDS", 0.2)
-    assert run("sleep.py", folder=tmp_path).hung
+    with monkeypatch.context() as patch:
+        patch.setattr(rounds, "SECONDS", 0.2)
+        assert run("sleep.py", folder=tmp_path).hung
     (tmp_path / "write.py").write_text("import pathlib; pathlib.Path('file').write_bytes(bytes(1000))")
     limited = run("write.py", folder=tmp_path, largest_file=100)
     assert limited.status == 1 and "File too large" in limited.err

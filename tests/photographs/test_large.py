@@ -56,6 +56,12 @@ def test_pixels_with_spare_bytes_are_written_as_others_without_a_copy(rgb):
     assert image.mode == "RGBX" and image.getpixel((0, 0))[:3] == (1, 2, 3)
 
 
+def test_the_spare_byte_may_not_come_first(rgb):
+    whole = np.zeros([HEIGHT, WIDTH, 4], np.uint8)
+    whole[..., 1:] = rgb
+    np.testing.assert_array_equal(np.asarray(writing._image(whole[..., 1:])), rgb)
+
+
 @pytest.mark.parametrize("part", [np.s_[:, :9], np.s_[:9], np.s_[::-1], np.s_[..., ::-1]], ids=str)
 def test_parts_of_pixels_with_spare_bytes_are_copied(rgb, part):
     image = writing._image(with_spare_bytes(rgb)[part])

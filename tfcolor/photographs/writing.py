@@ -135,9 +135,10 @@ def _save_jpeg(file: IO[bytes], pixels: np.ndarray, kept: Metadata, quality: int
 
 def _image(pixels: np.ndarray) -> Image.Image:
     """A picture that shares its memory with `pixels`, if these have a spare byte after each, as Pillow's own have."""
-    height, width, _ = pixels.shape
-    if pixels.strides == (4 * width, 4, 1) and pixels.base is not None and pixels.base.nbytes == 4 * height * width:
-        return Image.frombuffer("RGBX", (width, height), pixels.base, "raw", "RGBX", 0, 1)
+    (height, width, _), whole = pixels.shape, pixels.base
+    is_all = whole is not None and whole.nbytes == 4 * height * width and whole.ctypes.data == pixels.ctypes.data
+    if is_all and pixels.strides == (4 * width, 4, 1):
+        return Image.frombuffer("RGBX", (width, height), whole, "raw", "RGBX", 0, 1)
     return Image.fromarray(pixels)
 
 
