@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from benchmarks.pictures import write_jpeg
 from benchmarks.studies.systems_report import rows_of_squares
@@ -75,8 +76,6 @@ def lightness_errors(rgb: np.ndarray, number: int, repainted) -> tuple[float, fl
 
 def reduced(rgb: np.ndarray) -> np.ndarray:
     """Reduce a photograph so that its shorter side has `SIDE` pixels; smaller ones are left as they are."""
-    from PIL import Image
-
     scale = min(1.0, SIDE / min(rgb.shape[:2]))
     return np.asarray(Image.fromarray(rgb).resize([round(scale * side) for side in rgb.shape[1::-1]]))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfcolor.color.lab import levels_to_lightness, many_levels_to_lightness
+from tfcolor.color.lab import levels_to_lightness
 from tfcolor.colorizer import painting
 from tfcolor.utils import pixelwise
 
@@ -40,23 +40,3 @@ def test_large_pictures_are_painted_as_small_ones(monkeypatch, dtype):
     assert differences.max() <= np.iinfo(dtype).max / 255
     # Rounding moves the border of the gamut by a step of the bisection now and then.
     assert np.mean(differences > np.iinfo(dtype).max / 65535) < 1e-3
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_lightness_without_a_table(dtype):
-    rgb = np.random.default_rng(0).integers(0, np.iinfo(dtype).max + 1, [50, 60, 3]).astype(dtype)
-    found = pixelwise.compiled(many_levels_to_lightness, by_xla=True)(rgb.reshape(-1, 3))[0]
-    np.testing.assert_allclose(found, levels_to_lightness(rgb.reshape(-1, 3)), atol=1e-4)
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-@pytest.mark.parametrize("widths", [(3, 3), (3, 4), (4, 3), (4, 4)], ids=str)
-def test_pixels_come_to_their_place_with_and_without_spare_bytes(dtype, widths):
-    rng = np.random.default_rng(0)
-    picture, pixels = (
-        rng.integers(0, 256, [*sides, w]).astype(dtype) for sides, w in zip([(9, 8), (4, 5)], widths, strict=True)
-    )
-    expected = picture[..., :3].copy()
-    expected[2:6, 3:8] = pixels[..., :3]
-    painting.put(pixels[..., :3], picture[..., :3], np.s_[2:6, 3:8])
-    np.testing.assert_array_equal(picture[..., :3], expected)

@@ -9,8 +9,6 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from tfcolor.utils import pixelwise
-
 # Linear sRGB -> XYZ (Lindbloom, "RGB/XYZ Matrices", sRGB, D65). Each row is divided by the white point, so that
 # white is (1, 1, 1) and R = G = B is neutral by construction.
 _XYZ_FROM_RGB = np.array(
@@ -77,7 +75,7 @@ def lab_to_rgb(lab: tf.Tensor) -> tf.Tensor:
 
 def lab_to_linear(lab: tf.Tensor) -> tf.Tensor:
     """Convert Lab float32 [..., 3] to linear sRGB float32 [..., 3], in [0, 1] for colours that sRGB can show."""
-    return tf.stack(linear_planes(*tf.unstack(lab, axis=-1)), axis=-1)
+    return tf.stack(_linear_planes(*tf.unstack(lab, axis=-1)), axis=-1)
 
 
 def linear_to_rgb(linear: tf.Tensor) -> tf.Tensor:
@@ -97,18 +95,6 @@ def levels_to_lightness(rgb: tf.Tensor) -> tf.Tensor:
         L*, float32 [...], in [0, 100].
     """
     return linear_to_lightness(_linear_from_levels(tf.convert_to_tensor(rgb)))
-
-
-def many_levels_to_lightness(rgb: tf.Tensor) -> tf.Tensor:
-    """Compute `levels_to_lightness` in a third of the time, if XLA compiles it: without a table, in vectors."""
-    planes = [_linear_from_srgb(tf.cast(plane, tf.float32) / rgb.dtype.max) for plane in tf.unstack(rgb, axis=-1)]
-    return linear_to_lightness(tf.stack(planes, axis=-1))
-
-
-def picture_lightness(rgb: np.ndarray) -> np.ndarray:
-    """Compute `levels_to_lightness` of a picture, uint8 or uint16 [H, W, 3], not empty: float32 [H, W]."""
-    is_large = pixelwise.is_large(rgb[..., 0].size)
-    return pixelwise.apply(many_levels_to_lightness if is_large else levels_to_lightness, rgb)
 
 
 def gray_levels_to_lightness(levels: np.ndarray) -> np.ndarray:
@@ -181,7 +167,7 @@ def to_gamut_border(lab: tf.Tensor) -> tf.Tensor:
 
     def bisect(low, high):
         middle = (low + high) / 2
-        outside = is_outside_gamut(tf.stack(linear_planes(lightness, a * middle, b * middle), axis=-1))
+        outside = is_outside_gamut(tf.stack(_linear_planes(lightness, a * middle, b * middle), axis=-1))
         return tf.where(outside, low, middle), tf.where(outside, middle, high)
 
     halved = bisect(0.0, 1.0)  # before the loop, since exported files would store arrays of zeros and ones
@@ -242,8 +228,8 @@ def _lab_curve(t):
     return tf.where(is_low, (_KAPPA * t + 16) / 116, cube_root)
 
 
-def linear_planes(lightness: tf.Tensor, a: tf.Tensor, b: tf.Tensor) -> list[tf.Tensor]:
-    """Compute linear R, G and B, as `lab_to_linear` does, from L*, a* and b*; all are float32 [...]."""
+def _linear_planes(lightness, a, b):
+    """Compute linear R, G and B as three tensors, from L*, a* and b* as three tensors of one shape."""
     fy = (lightness + 16) / 116
     xyz = [_lab_curve_inverse(f) for f in (fy + a / 500, fy, fy - b / 200)]  # relative to the white point
     return _times(_RGB_FROM_WHITE, xyz)

@@ -17,10 +17,10 @@ import tensorflow as tf
 from tfcolor.color.decoding import conditioned
 from tfcolor.color.decoding_options import Decoding
 from tfcolor.color.guided_filter import border, guided
-from tfcolor.color.lab import picture_lightness
+from tfcolor.color.lab import levels_to_lightness
 from tfcolor.colorizer.blending import BlendedLogits
 from tfcolor.colorizer.opened import OpenedPhotograph
-from tfcolor.colorizer.painting import inside, painter, put
+from tfcolor.colorizer.painting import inside, painter
 from tfcolor.colorizer.spreading import HintField
 from tfcolor.colorizer.tiles import (
     AUTO_TILE,
@@ -196,7 +196,7 @@ class Colorizer:
         Raises:
             ValueError: for other shapes or types, or values out of range.
         """
-        picture = Uncolored(picture_lightness(checked_rgb(rgb)), rgb.dtype.type)
+        picture = Uncolored(pixelwise.apply(levels_to_lightness, checked_rgb(rgb)), rgb.dtype.type)
         decoding = self.decoding.replace(
             temperature=temperature, uniform_share=uniform_share, smoothing=smoothing, strength=strength
         )
@@ -212,7 +212,7 @@ class Colorizer:
         Raises:
             ValueError: for other shapes or types.
         """
-        lightness = picture_lightness(checked_rgb(rgb))
+        lightness = pixelwise.apply(levels_to_lightness, checked_rgb(rgb))
         return OpenedPhotograph(self, lightness, rgb.dtype.type, tile or self.auto_tile)
 
     def colorize_all(
@@ -257,7 +257,7 @@ class Colorizer:
             def finish(part, results=results, paint=paint):
                 colored = paint(*self._painted(part, decoding))
                 for result, pixels in zip(results[part.which], colored, strict=True):
-                    put(pixels, result, part.place)
+                    result[part.place] = pixels
                 return len(colored)
 
             # XLA paints on one core, so that large pictures are painted in threads.

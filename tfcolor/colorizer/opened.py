@@ -20,7 +20,7 @@ from tfcolor.color.guided_filter import border
 from tfcolor.colorizer.blocks import enlarged, mean_shares
 from tfcolor.colorizer.hints import Hint, Hints
 from tfcolor.colorizer.modes import find_modes
-from tfcolor.colorizer.painting import inside, painter, put
+from tfcolor.colorizer.painting import inside, painter
 from tfcolor.colorizer.spreading import EDGE, HintField, Spreading
 from tfcolor.colorizer.working_size import ReducedOutputs, reduced
 from tfcolor.utils.errors import InputError
@@ -127,7 +127,7 @@ class OpenedPhotograph:
         result = np.empty([*ab.shape[:2], 3], self._dtype)
         paint = painter(self.lightness.size, self._dtype)
         for part in self._parts(border(decoding.smoothing)):
-            put(paint(inside(part.lightness, part.margin), ab[part.place][None])[0], result, part.place)
+            result[part.place] = paint(inside(part.lightness, part.margin), ab[part.place][None])[0]
         return result
 
     def predict_ab(self, hints: Iterable[Hint] | Hints, decoding: Decoding) -> np.ndarray:

@@ -8,13 +8,12 @@ import tensorflow as tf
 
 from tfcolor.color.lab import (
     is_outside_gamut,
-    linear_planes,
+    lab_to_linear,
     linear_to_rgb,
     to_gamut_border,
     to_levels,
     visible_rgb,
 )
-from tfcolor.colorizer.tiles import Place
 from tfcolor.utils import pixelwise
 
 _BORDER_BLOCK = 2**15  # colours outside the gamut that XLA converts at once: it takes three times as long for them
@@ -28,7 +27,7 @@ def inside(x: tf.Tensor, width: int) -> tf.Tensor:
 def painted(lightness: np.ndarray, ab: np.ndarray | None = None, dtype: type = np.uint8) -> np.ndarray:
     """Make a picture, sRGB [H, W, 3], from lightness float32 [H, W] and ab float32 [H, W, 2], or None for gray."""
     ab = np.broadcast_to(np.float32(0), [*lightness.shape, 2]) if ab is None else ab
-    return np.ascontiguousarray(painter(lightness.size, dtype)(lightness[..., None], ab))
+    return painter(lightness.size, dtype)(lightness[..., None], ab)
 
 
 def painter(num_pixels: int, dtype: type) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
@@ -40,33 +39,15 @@ def painter(num_pixels: int, dtype: type) -> Callable[[np.ndarray, np.ndarray], 
 
     Returns:
         A function of L* in [0, 100] and ab, float32 [..., 1] and [..., 2], parts of the picture, that returns sRGB
-        [..., 3] of this type, perhaps with a spare number after each pixel: see `put`. Colours outside sRGB lose
-        chroma, not lightness.
+        [..., 3] of this type. Colours outside sRGB lose chroma, not lightness.
     """
     paint_pixels = _fused if pixelwise.is_large(num_pixels) else _plain
 
     def paint_part(lightness, ab):
-        levels = paint_pixels(np.reshape(lightness, [-1]), np.reshape(ab, [-1, 2]), tf.as_dtype(dtype))
-        return levels.reshape([*lightness.shape[:-1], levels.shape[-1]])[..., :3]
+        levels = paint_pixels(np.reshape(lightness, [-1, 1]), np.reshape(ab, [-1, 2]), tf.as_dtype(dtype))
+        return levels.reshape([*lightness.shape[:-1], 3])
 
     return paint_part
-
-
-def put(pixels: np.ndarray, picture: np.ndarray, place: Place) -> None:
-    """Copy painted pixels [h, w, 3] to their place in a picture [H, W, 3], in the fastest way."""
-    part = picture[place]
-    if part.dtype == np.uint8 and part.strides[1] == pixels.strides[1] == 4:  # both have a spare byte
-        _whole(part)[:] = _whole(pixels)
-    elif pixels.strides[1] == 3 * pixels.itemsize:
-        part[:] = pixels
-    else:
-        for channel in range(3):
-            part[..., channel] = pixels[..., channel]
-
-
-def _whole(pixels):
-    """Pixels of 4 bytes as numbers [h, w]."""
-    return np.lib.stride_tricks.as_strided(pixels, [*pixels.shape[:2], 4]).view(np.uint32)[..., 0]
 
 
 def _plain(lightness, ab, dtype):
@@ -76,20 +57,16 @@ def _plain(lightness, ab, dtype):
 
 
 def _paint_rgb(lightness, ab):
-    return visible_rgb(tf.concat([lightness[:, None], ab], axis=-1))
+    return visible_rgb(tf.concat([lightness, ab], axis=-1))
 
 
 def _fused(lightness, ab, dtype):
-    """Paint with XLA, which looks for colours outside the gamut, and converts them in a second pass.
-
-    It gets planes, and returns each pixel as one number: with the channels side by side it would take twice the time.
-    """
-    a, b = (np.ascontiguousarray(ab[:, channel]) for channel in (0, 1))
-    levels, is_outside = pixelwise.compiled(_function(_paint_inside, dtype), by_xla=True)(lightness, a, b)
+    """Paint with XLA, which looks for colours outside the gamut, and converts them in a second pass."""
+    levels, is_outside = pixelwise.compiled(_function(_paint_inside, dtype), by_xla=True)(lightness, ab)
     outside = np.flatnonzero(is_outside)
     if outside.size:
         paint_border = pixelwise.compiled(_function(_paint_border, dtype), by_xla=True, block=_BORDER_BLOCK)
-        levels[outside] = paint_border(lightness[outside], a[outside], b[outside])[0]
+        levels[outside] = paint_border(lightness[outside], ab[outside])[0]
     return levels
 
 
@@ -98,18 +75,11 @@ def _function(function, dtype):
     return functools.partial(function, dtype=dtype)
 
 
-def _paint_inside(lightness, a, b, dtype):
-    linear = linear_planes(lightness, a, b)
-    return _packed(linear, dtype), is_outside_gamut(tf.stack(linear, axis=-1))
+def _paint_inside(lightness, ab, dtype):
+    linear = lab_to_linear(tf.concat([lightness, ab], axis=-1))
+    return to_levels(linear_to_rgb(linear), dtype), is_outside_gamut(linear)
 
 
-def _paint_border(lightness, a, b, dtype):
-    border = to_gamut_border(tf.stack([lightness, a, b], axis=-1))
-    return _packed(linear_planes(*tf.unstack(border, axis=-1)), dtype)
-
-
-def _packed(linear, dtype):
-    """Levels of linear R, G and B, [N] each, as the first three of four numbers of a pixel, [N, 4]."""
-    wide = tf.int32 if dtype == tf.uint8 else tf.int64
-    levels = [tf.cast(to_levels(linear_to_rgb(plane), dtype), wide) for plane in linear]
-    return tf.bitcast(sum((dtype.max + 1) ** digit * plane for digit, plane in enumerate(levels)), dtype)
+def _paint_border(lightness, ab, dtype):
+    border = to_gamut_border(tf.concat([lightness, ab], axis=-1))
+    return to_levels(linear_to_rgb(lab_to_linear(border)), dtype)

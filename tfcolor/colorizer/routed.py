@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from tfcolor.color.decoding_options import Decoding
 from tfcolor.color.guided_filter import border
-from tfcolor.color.lab import picture_lightness
+from tfcolor.color.lab import levels_to_lightness
 from tfcolor.colorizer.colorizer import Colorizer, checked_picture, checked_rgb
 from tfcolor.colorizer.features import PhotographFeatures
-from tfcolor.colorizer.painting import inside, painter, put
+from tfcolor.colorizer.painting import inside, painter
 from tfcolor.colorizer.tiles import AUTO_TILE, Place, Uncolored, count_tiles
 from tfcolor.models.directory import find_model, is_routed
 from tfcolor.models.routed import OwnDecoding, RoutedInfo, read_routed
@@ -126,7 +126,7 @@ class RoutedColorizer:
         strength: float | None = None,
     ) -> np.ndarray:
         """Colour a photograph; arguments and result as in `Colorizer.colorize`, None for each specialist's own."""
-        picture = Uncolored(picture_lightness(checked_rgb(rgb)), rgb.dtype.type)
+        picture = Uncolored(pixelwise.apply(levels_to_lightness, checked_rgb(rgb)), rgb.dtype.type)
         decoding = OwnDecoding(temperature, strength, smoothing, uniform_share)
         return next(self.colorize_all([picture], decoding, tile, on_tile))
 
@@ -167,7 +167,7 @@ class RoutedColorizer:
         result = np.empty([*picture.lightness.shape, 3], picture.dtype)
         paint = painter(picture.lightness.size, picture.dtype)
         for number, (place, lightness, ab) in enumerate(self._blended(picture.lightness, shares, decoding, tile), 1):
-            put(paint(lightness, ab)[0], result, place)
+            result[place] = paint(lightness, ab)[0]
             on_tile(number)
         if pixelwise.is_large(picture.lightness.size):
             give_back()

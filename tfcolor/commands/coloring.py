@@ -36,9 +36,7 @@ class Model:
         """Load TensorFlow, and the model."""
         console.load_tensorflow()
         from tfcolor.colorizer import load_colorizer
-        from tfcolor.utils import memory
 
-        memory.reuse()
         return load_colorizer(self.name, self.precision, self.xla, self.working_size, self.repaint)
 
 

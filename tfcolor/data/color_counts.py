@@ -69,9 +69,9 @@ class ColorCounts:
         size = len(rgb)
         numbers, places = self._numbers[:size], self._places[:size]
         # Read four bytes at every third one: a pixel and the first byte of the next. The last pixel has no next.
-        np.multiply(np.ndarray([size - 1], np.dtype("<u4"), rgb, strides=[3]), _TO_PLACE, out=numbers[:-1])
-        numbers[-1:] = int.from_bytes(rgb[-1].tobytes(), "little")
-        numbers[-1:] *= _TO_PLACE
+        numbers[:-1] = np.ndarray([size - 1], np.dtype("<u4"), rgb, strides=[3])
+        numbers[-1] = int.from_bytes(rgb[-1].tobytes(), "little")
+        numbers *= _TO_PLACE
         numbers &= _LOW_24_BITS
         places[...] = numbers
         return places

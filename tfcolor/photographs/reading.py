@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from tfcolor.color.lab import gray_levels_to_lightness, linear_to_lightness, many_levels_to_lightness, picture_lightness
+from tfcolor.color.lab import gray_levels_to_lightness, levels_to_lightness, linear_to_lightness
 from tfcolor.photographs import icc, metadata, tiff
 from tfcolor.photographs.metadata import Metadata
 from tfcolor.photographs.pixels import UnreadableImage, check_file, check_range, check_size, opened, refusing
@@ -224,14 +224,14 @@ def _lightness(pixels, profile, is_last):
         return gray_levels_to_lightness(pixels[..., 0])
     if is_last and pixels.flags.owndata and pixelwise.is_large(pixels[..., 0].size):
         return _lightness_in_place_of(pixels)
-    return picture_lightness(pixels)
+    return pixelwise.apply(levels_to_lightness, pixels)
 
 
 def _lightness_in_place_of(pixels):
     """L* of RGB, from the last rows on; the memory of those that are done is freed, since both are large."""
     height, width, _ = pixels.shape
     lightness, rows = np.empty([height, width], np.float32), max(1, _FREED_PIXELS // width)
-    convert = pixelwise.compiled(many_levels_to_lightness, by_xla=True)
+    convert = pixelwise.compiled(levels_to_lightness, by_xla=True)
     for bottom in range(height, 0, -rows):
         top = max(0, bottom - rows)
         (part,) = convert(pixels[top:].reshape(-1, 3))

@@ -45,7 +45,7 @@ def compiled(function: Function, by_xla: bool, block: int = _BLOCK) -> Callable[
         block: the number of pixels that are computed at once.
 
     Returns:
-        A function from arrays [N, ...], not empty, to a list of arrays [N, ...].
+        A function from arrays [N, C], not empty, to a list of arrays [N, ...].
     """
     options = {"autograph": False, "jit_compile": by_xla or None}
 
@@ -61,7 +61,7 @@ def compiled(function: Function, by_xla: bool, block: int = _BLOCK) -> Callable[
             parts = [x[first : first + block] for x in pixels]
             missing = block - len(parts[0])
             if missing and by_xla:
-                parts = [np.pad(part, [[0, missing], *([[0, 0]] * (part.ndim - 1))]) for part in parts]
+                parts = [np.pad(part, [[0, missing], [0, 0]]) for part in parts]
             tensors = [tf.convert_to_tensor(part) for part in parts]
             found = graph(*((x.dtype, tuple(x.shape[1:])) for x in tensors))(*tensors)
             found = [x.numpy() for x in (found if isinstance(found, tuple) else (found,))]
