@@ -15,11 +15,11 @@ FLOORS = (
 # What commands need before they know that their arguments are right: importing TensorFlow takes seconds.
 WITHOUT_TENSORFLOW = (
     *("tfcolor", "tfcolor.__main__"),
-    *("tfcolor.utils." + name for name in ("console", "errors", "figures", "files", "mirror", "options")),
+    *("tfcolor.utils." + name for name in ("console", "cores", "errors", "figures", "files", "mirror", "options")),
     *("tfcolor.utils." + name for name in ("sheets", "strips", "tf_config")),
     *("tfcolor.color." + name for name in ("bins", "codebooks", "decoding_options", "kmeans", "names", "prior")),
     "tfcolor.color.zhang_bins",
-    *("tfcolor.photographs." + name for name in ("formats", "metadata", "pixels", "raster", "tiff")),
+    *("tfcolor.photographs." + name for name in ("formats", "jpeg", "metadata", "pixels", "raster", "tiff")),
     *(
         "tfcolor.films." + name
         for name in ("animations", "coding", "encoding", "ends", "flow", "formats", "hdr", "names")

@@ -1,5 +1,7 @@
 """Counts of 24-bit colours against NumPy's unique."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,14 @@ def test_all_colours_have_a_place_of_their_own():
     counts.add(np.ascontiguousarray(numbers[..., :3]))
     rgb, pixels = counts.distinct()
     assert len(rgb) == 2**24 and (pixels == 1).all()
+
+
+def test_threads_may_add_at_once():
+    counts, picture = ColorCounts(), np.random.default_rng(0).integers(0, 4, [300, 300, 3], np.uint8)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(counts.add, [picture] * 40))
+    _, expected = np.unique(picture.reshape(-1, 3)[:, ::-1], axis=0, return_counts=True)
+    np.testing.assert_array_equal(counts.distinct()[1], 40 * expected)
 
 
 def test_nothing_was_counted():

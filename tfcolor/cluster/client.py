@@ -6,12 +6,12 @@ Dask is imported only here and in `running`, and only where `--cluster` is given
 import contextlib
 import importlib.util
 import logging
-import os
 import re
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from tfcolor.utils.cores import num_cores
 from tfcolor.utils.errors import InputError, WorkError
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _local(num_workers):
         dask.config.set(settings),
         LocalCluster(
             n_workers=0,
-            threads_per_worker=max(1, _num_cores() // num_workers),
+            threads_per_worker=max(1, num_cores() // num_workers),
             memory_limit=0,  # a photograph may need more than an equal share
             dashboard_address=None,
             silence_logs=logging.CRITICAL,
@@ -106,11 +106,6 @@ def _local(num_workers):
         finally:
             ended.set()
             watcher.join()
-
-
-def _num_cores():
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _allow_failures(client):

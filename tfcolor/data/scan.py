@@ -1,12 +1,14 @@
 """One pass over photographs counts every 24-bit colour; the bins are made from these counts.
 
-8-bit RGB has only 2^24 colours. To count them loses nothing and takes constant memory for any number of
-photographs, and each colour is converted to Lab only once.
+Pictures of 8 bits have only 2^24 colours. To count them loses nothing and takes constant memory for any number of
+photographs, and each colour is converted to Lab only once. JPEG files are counted in their own Y'CbCr, which saves its
+conversion for every pixel; their colours become RGB at the end.
 """
 
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,20 +21,24 @@ from tfcolor.color.encoding import Encoder
 from tfcolor.color.lab import levels_to_lab
 from tfcolor.data.color_counts import ColorCounts
 from tfcolor.photographs.formats import FORMATS
+from tfcolor.photographs.jpeg import read_ycbcr, ycbcr_to_rgb
 from tfcolor.photographs.pixels import UnreadableImage, read_photos
+from tfcolor.utils import pixelwise
+from tfcolor.utils.cores import num_cores
 from tfcolor.utils.files import read_npz, write_npz
 
 _CHUNK = 2**18  # colours converted at a time
 _JPEG = FORMATS["jpeg"].suffixes
-_DECODERS = 8  # files in the decoder at once
-_LARGEST = 2**22  # pixels of a picture that TensorFlow decodes; Pillow reads larger ones, and limits memory
+_MOST_THREADS = 8  # which decode; they count in turn
+_BATCH = 32  # files that a thread takes at once
+_LARGEST = 2**22  # pixels of a picture that they decode; the readers of the other files limit memory
 
 
 @dataclass
 class Scan:
     """The colours of a set of photographs.
 
-    ab: float32 [N, 2], ab of the distinct RGB colours, Lab units; some may have the same ab.
+    ab: float32 [N, 2], ab of the distinct colours, Lab units; some may be the same.
     lightness: float32 [N], their L*.
     pixels: int64 [N], how many pixels have each colour.
     num_images: number of photographs read.
@@ -78,16 +84,28 @@ class ScanTally:
 
     def __init__(self):
         """Start at zero."""
-        self._counts, self._num_images = ColorCounts(), 0
+        self._counts = {space: ColorCounts() for space in ("ycbcr", "rgb")}
+        self._num_images = 0
         self._unreadable: list[tuple[Path, str]] = []
 
     def count(self, paths: Iterable[Path], on_image: Callable[[int], None] = lambda done: None) -> None:
         """Count the colours of photographs; arguments as in `scan`."""
-        for done, (path, photo) in enumerate(_photographs(list(paths)), start=1):
+        paths = list(paths)
+        jpegs = [path for path in paths if path.suffix.lower() in _JPEG]
+        others = [path for path in paths if path.suffix.lower() not in _JPEG]
+        jpegs_done = 0
+        for path, is_counted in _count_jpegs(jpegs, self._counts["ycbcr"]):
+            if is_counted:
+                jpegs_done += 1
+                on_image(jpegs_done)
+            else:
+                others.append(path)
+        self._num_images += jpegs_done
+        for done, (path, photo) in enumerate(read_photos(others), start=jpegs_done + 1):
             if isinstance(photo, UnreadableImage):
                 self.skip(path, str(photo))
             else:
-                self._counts.add(photo)
+                self._counts["rgb"].add(photo.rgb)
                 self._num_images += 1
             on_image(done)
 
@@ -97,15 +115,19 @@ class ScanTally:
 
     def scan(self) -> Scan:
         """Return all that was counted."""
-        rgb, pixels = self._counts.distinct()
-        lab = _lab_of(rgb)
+        ycbcr, pixels_of_ycbcr = self._counts["ycbcr"].distinct()
+        rgb, pixels = self._counts["rgb"].distinct()
+        lab = _lab_of(np.concatenate([ycbcr_to_rgb(ycbcr), rgb]))
+        pixels = np.concatenate([pixels_of_ycbcr, pixels])
         return Scan(lab[:, 1:].copy(), lab[:, 0].copy(), pixels, self._num_images, sorted(self._unreadable))
 
     def save(self, path: Path) -> None:
         """Write it, whole or not at all."""
-        rgb, pixels = self._counts.distinct()
         unreadable = json.dumps([(os.fspath(file), reason) for file, reason in self._unreadable])
-        write_npz(path, {"rgb": rgb, "pixels": pixels, "num_images": self._num_images, "unreadable": unreadable})
+        saved = {"num_images": self._num_images, "unreadable": unreadable}
+        for space, counts in self._counts.items():
+            saved[space], saved[f"pixels_of_{space}"] = counts.distinct()
+        write_npz(path, saved)
 
     def add(self, path: Path) -> None:
         """Add a tally that `save` wrote.
@@ -113,59 +135,39 @@ class ScanTally:
         Raises:
             InputError: the file is missing or broken.
         """
-        saved = read_npz(path, {"rgb", "pixels", "num_images", "unreadable"})
-        self._counts.add_counts(saved["rgb"], saved["pixels"])
+        arrays = {name for space in self._counts for name in (space, f"pixels_of_{space}")}
+        saved = read_npz(path, {"num_images", "unreadable"} | arrays)
+        for space, counts in self._counts.items():
+            if len(saved[space]):
+                counts.add_counts(saved[space], saved[f"pixels_of_{space}"])
         self._num_images += int(saved["num_images"])
         self._unreadable += [(Path(file), reason) for file, reason in json.loads(saved["unreadable"].item())]
 
 
-def _photographs(paths: list[Path]) -> Iterator[tuple[Path, np.ndarray | UnreadableImage]]:
-    """Decode files to uint8 [H, W, 3]: first, in parallel, the JPEGs that TensorFlow can read.
-
-    Its decoder gives exactly Pillow's numbers, and unlike Pillow does all its work outside Python's lock. Pillow
-    reads the rest: what TensorFlow cannot read or reads differently (CMYK), and what is large.
-    """
-    jpegs = [path for path in paths if path.suffix.lower() in _JPEG]
-    others = [path for path in paths if path.suffix.lower() not in _JPEG]
-    for path, rgb in zip(jpegs, _decoded(jpegs), strict=True):
-        if rgb is None:
-            others.append(path)
-        else:
-            yield path, rgb
-    for path, photo in read_photos(others):
-        yield path, photo if isinstance(photo, UnreadableImage) else photo.rgb
-
-
-def _decoded(jpegs: list[Path]) -> Iterator[np.ndarray | None]:
-    """Decode JPEG files in order; None for those that Pillow should try."""
-
-    def decode(path):
-        contents = tf.io.read_file(path)
-        height, width, channels = tf.unstack(tf.cast(tf.image.extract_jpeg_shape(contents), tf.int64))
-        is_suitable = (channels != 4) & (height * width <= _LARGEST)
-        # A branch (tf.cond) would cost a twentieth of all time.
-        return tf.io.decode_jpeg(tf.where(is_suitable, contents, dot), channels=3, dct_method="INTEGER_ACCURATE")
-
-    dot = tf.io.encode_jpeg(tf.zeros([1, 1, 3], tf.uint8))  # in place of what Pillow should try
-    names = tf.constant([os.fsencode(path) for path in jpegs], tf.string)
-    dataset = tf.data.Dataset.from_tensor_slices(names).map(decode, num_parallel_calls=_DECODERS).prefetch(_DECODERS)
-    options = tf.data.Options()
-    options.autotune.enabled = False  # its thread may sleep for half of the run's time before it ends
-    decoded = dataset.with_options(options).as_numpy_iterator()
-    for _ in jpegs:
-        try:
-            rgb = next(decoded)
-        except tf.errors.OpError:  # it concerns this file only; the iterator goes on with the next
-            rgb = None
-        yield rgb if rgb is not None and rgb.shape[:2] != (1, 1) else None
-
-
 def _lab_of(rgb: np.ndarray) -> np.ndarray:
     """Convert colours uint8 [N, 3] to Lab float32 [N, 3]."""
-    lab = np.empty([len(rgb), 3], np.float32)
-    for start in range(0, len(rgb), _CHUNK):
-        lab[start : start + _CHUNK] = levels_to_lab(tf.constant(rgb[start : start + _CHUNK]))
-    return lab
+    if not len(rgb):
+        return np.empty([0, 3], np.float32)
+    return pixelwise.compiled(levels_to_lab, pixelwise.is_large(len(rgb)))(rgb)[0]
+
+
+def _count_jpegs(paths: list[Path], counts: ColorCounts) -> Iterator[tuple[Path, bool]]:
+    """Count Y'CbCr of JPEG files in threads; yield each file, and False for those that Pillow should try."""
+
+    def count(batch):
+        memory = np.empty(3 * _LARGEST, np.uint8)
+        return [count_one(path, memory) for path in batch]
+
+    def count_one(path, memory):
+        ycbcr = read_ycbcr(path, memory)
+        if ycbcr is not None:
+            counts.add(ycbcr)
+        return ycbcr is not None
+
+    batches = [paths[start : start + _BATCH] for start in range(0, len(paths), _BATCH)]
+    with ThreadPoolExecutor(min(num_cores(), _MOST_THREADS)) as pool:
+        for batch, are_counted in zip(batches, pool.map(count, batches), strict=True):
+            yield from zip(batch, are_counted, strict=True)
 
 
 def quantisation_errors(found: Scan, bins: Bins) -> tuple[float, float]:

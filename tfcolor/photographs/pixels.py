@@ -1,7 +1,7 @@
 """Photograph files -> 8-bit pixels to learn from and to measure with, decoded by Pillow.
 
-Photographs to colour are read by `reading`, which keeps more of them. `data.scan` decodes JPEG by TensorFlow, to the
-same pixels.
+Photographs to colour are read by `reading`, which keeps more of them. `jpeg` decodes JPEG files faster, to the same
+pixels.
 """
 
 import contextlib
