@@ -54,11 +54,9 @@ def training_batches(
         epoch_seed = tf.stack([tf.cast(seed, tf.int64), epoch])
         index = tf.random.experimental.index_shuffle(index, epoch_seed, tf.cast(num_photos - 1, tf.int64))
         draws = tf.random.stateless_uniform([4], tf.stack([tf.cast(seed, tf.int64), example]))
-        rgb = tf.ensure_shape(
-            tf.numpy_function(windows.cut, [index, draws[:2], draws[3]], tf.uint8, stateful=False),
-            [windows.patch, windows.patch, 3],
-        )
-        return tf.where(draws[2] < 0.5, rgb, rgb[:, ::-1])
+        arguments = [index, draws[:2], draws[3], draws[2] >= 0.5]
+        rgb = tf.numpy_function(windows.cut, arguments, tf.uint8, stateful=False)
+        return tf.ensure_shape(rgb, [windows.patch, windows.patch, 3])
 
     if isinstance(windows, Windows):
         counter = tf.data.Dataset.counter(start=first_step * share)

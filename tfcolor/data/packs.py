@@ -169,15 +169,14 @@ def windows_of(
         records = files.interleave(tf.data.TFRecordDataset, cycle_length=min(_INTERLEAVED, len(shards)), block_length=1)
         return records.shuffle(buffer_size, seed=1 + tf.cast(seed, tf.int64) + epoch * 2**31)
 
-    def cut(rgb, place, size):
-        return cut_window(rgb, patch, place, size, zoom)
+    def cut(rgb, place, size, is_mirrored):
+        return cut_window(rgb, patch, place, size, zoom, is_mirrored)
 
     def window(number, record):
         draws = tf.random.stateless_uniform([4], tf.stack([tf.cast(seed, tf.int64), number * count + index]))
         rgb = _decoded(tf.io.parse_single_example(record, _FEATURES)["image"])
-        rgb = tf.numpy_function(cut, [rgb, draws[:2], draws[3]], tf.uint8, stateful=False)
-        rgb = tf.ensure_shape(rgb, [patch, patch, 3])
-        return tf.where(draws[2] < 0.5, rgb, rgb[:, ::-1])
+        rgb = tf.numpy_function(cut, [rgb, draws[:2], draws[3], draws[2] >= 0.5], tf.uint8, stateful=False)
+        return tf.ensure_shape(rgb, [patch, patch, 3])
 
     records = tf.data.Dataset.counter(tf.constant(first_epoch, tf.int64)).flat_map(epoch_of).skip(skipped)
     return records.enumerate(first_example).map(window, num_parallel_calls=tf.data.AUTOTUNE)

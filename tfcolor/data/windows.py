@@ -16,7 +16,9 @@ _LOCKS = 64  # more than there are reading threads
 _CACHE_BYTES = 2 * 2**30  # of decoded pixels; photographs that do not fit are decoded each time
 
 
-def cut_window(rgb: np.ndarray, patch: int, place: np.ndarray, size: np.float32, zoom: float) -> np.ndarray:
+def cut_window(
+    rgb: np.ndarray, patch: int, place: np.ndarray, size: np.float32, zoom: float, is_mirrored: bool = False
+) -> np.ndarray:
     """Cut a window out of a photograph.
 
     Args:
@@ -25,6 +27,7 @@ def cut_window(rgb: np.ndarray, patch: int, place: np.ndarray, size: np.float32,
         place: float32 [2] in [0, 1): 0 is the topmost or leftmost position where the window fits, 1 the last one.
         size: in [0, 1): the side that is cut, from patch / zoom (0) to patch * zoom (1), at most the photograph's.
         zoom: at least 1; the cut window is resized to `patch`.
+        is_mirrored: whether left and right are exchanged. Pillow does it in a tenth of TensorFlow's time.
 
     Returns:
         uint8 [patch, patch, 3], sRGB.
@@ -33,9 +36,12 @@ def cut_window(rgb: np.ndarray, patch: int, place: np.ndarray, size: np.float32,
     side = min(round(patch * zoom ** (2 * float(size) - 1)), *rgb.shape[:2])
     top, left = (place * (np.array(rgb.shape[:2]) - side + 1)).astype(int)
     window = rgb[top : top + side, left : left + side]
-    if side == patch:
+    if side == patch and not is_mirrored:
         return window
-    return np.asarray(Image.fromarray(window).resize([patch] * 2, Image.Resampling.BICUBIC))
+    image = Image.fromarray(window)
+    if side != patch:
+        image = image.resize([patch] * 2, Image.Resampling.BICUBIC)
+    return np.asarray(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if is_mirrored else image)
 
 
 def extended(rgb: np.ndarray, side: int) -> np.ndarray:
@@ -70,9 +76,9 @@ class Windows:
         self._reading = [threading.Lock() for _ in range(_LOCKS)]  # so that no photograph is decoded twice at once
         self._first_readable(0)  # fails here if none is readable; inside `tf.data` the WorkError would be lost
 
-    def cut(self, index: np.int64, place: np.ndarray, size: np.float32 = 0.5) -> np.ndarray:
+    def cut(self, index: np.int64, place: np.ndarray, size: np.float32 = 0.5, is_mirrored: bool = False) -> np.ndarray:
         """Cut a window out of the photograph with this index, or out of the next readable one; see `cut_window`."""
-        return cut_window(self._first_readable(int(index)), self.patch, place, size, self.zoom)
+        return cut_window(self._first_readable(int(index)), self.patch, place, size, self.zoom, is_mirrored)
 
     def _first_readable(self, index: int) -> np.ndarray:
         for offset in range(len(self.paths)):

@@ -8,6 +8,8 @@ from tfcolor.color.lab import levels_to_lab
 from tfcolor.networks.layers import Network
 from tfcolor.objectives.objective import Objective
 
+_LARGE = 3 * 2**16  # numbers of a batch, from which on the compiler's time is saved within some hundred steps
+
 
 def output_ab(lab: tf.Tensor, network: type[Network], downsampling: str) -> tf.Tensor:
     """Return the true colours at the resolution of a network's outputs.
@@ -40,5 +42,16 @@ def batch_maker(objective: Objective, network: type[Network]) -> Callable[..., t
 
     It takes windows uint8 [B, P, P, 3], sRGB, and, if the network sees another lightness, this as well: float32
     [B, P, P, 1], L* in [0, 100].
+
+    XLA compiles it for batches of many pixels: in a third of the time, it leaves the cores to the training step.
     """
-    return lambda rgb, lightness=None: objective.batch(levels_to_lab(rgb), network, lightness)
+
+    def make(rgb, lightness=None):
+        return objective.batch(levels_to_lab(rgb), network, lightness)
+
+    by_xla = tf.function(make, autograph=False, jit_compile=True)
+    return lambda rgb, *lightness: (by_xla if _is_large(rgb) else make)(rgb, *lightness)
+
+
+def _is_large(rgb):
+    return (rgb.shape.num_elements() or 0) >= _LARGE
