@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from tfcolor.photographs.jpeg import read_ycbcr, ycbcr_to_rgb
+from tfcolor.photographs.jpeg import read_rgb, read_ycbcr, ycbcr_to_rgb
 from tfcolor.photographs.pixels import UnreadableImage, read_photo
 
 KINDS = {
@@ -35,7 +35,7 @@ def jpeg(image, **options):
     return target.getvalue()
 
 
-def read_rgb(path, memory):
+def converted(path, memory):
     ycbcr = read_ycbcr(path, memory)
     return None if ycbcr is None else ycbcr_to_rgb(ycbcr.reshape(-1, 3)).reshape(ycbcr.shape)
 
@@ -44,7 +44,10 @@ def read_rgb(path, memory):
 def test_equals_pillow(tmp_path, memory, kind):
     path = tmp_path / "a.jpg"
     path.write_bytes(jpeg(photograph(), **KINDS[kind]))
-    np.testing.assert_array_equal(read_rgb(path, memory), np.asarray(Image.open(path)))
+    expected = np.asarray(Image.open(path))
+    np.testing.assert_array_equal(converted(path, memory), expected)
+    np.testing.assert_array_equal(read_rgb(path, 91 * 70), expected)
+    assert read_rgb(path, 91 * 70 - 1) is None
 
 
 def test_the_conversion_equals_pillows_for_colours_of_all_kinds(tmp_path):
@@ -53,7 +56,7 @@ def test_the_conversion_equals_pillows_for_colours_of_all_kinds(tmp_path):
     ycbcr = Image.fromarray(blocks.repeat(8, axis=0).repeat(8, axis=1), "YCbCr")
     path = tmp_path / "a.jpg"
     path.write_bytes(jpeg(ycbcr, subsampling=0, quality=100))
-    rgb = read_rgb(path, np.empty(ycbcr.width * ycbcr.height * 3, np.uint8))
+    rgb = converted(path, np.empty(ycbcr.width * ycbcr.height * 3, np.uint8))
     np.testing.assert_array_equal(rgb, np.asarray(Image.open(path)))
     assert len(np.unique(rgb.reshape(-1, 3), axis=0)) > 1000
 
@@ -78,7 +81,17 @@ def test_other_files_are_left_to_pillow(tmp_path, memory):
     for name, contents in files.items():
         (tmp_path / name).write_bytes(contents)
         assert read_ycbcr(tmp_path / name, memory) is None, name
-    assert read_ycbcr(tmp_path / "missing", memory) is None
+        if name not in ("rgb", "large"):
+            assert read_rgb(tmp_path / name, 10_000) is None, name
+    assert read_ycbcr(tmp_path / "missing", memory) is None and read_rgb(tmp_path / "missing", 10_000) is None
+
+
+def test_turned_photographs_are_left_to_pillow(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    (tmp_path / "a.jpg").write_bytes(jpeg(photograph(), exif=exif))
+    assert read_rgb(tmp_path / "a.jpg", 10_000) is None
+    assert read_photo(tmp_path / "a.jpg").rgb.shape == (91, 70, 3)
 
 
 def test_damaged_files_are_read_as_pillow_reads_them_or_left_to_it(tmp_path, memory):
@@ -93,16 +106,17 @@ def test_damaged_files_are_read_as_pillow_reads_them_or_left_to_it(tmp_path, mem
         else:
             del contents[place : place + rng.integers(1, 200)]
         path.write_bytes(contents)
-        rgb = read_rgb(path, memory)
-        if rgb is not None:
-            np.testing.assert_array_equal(rgb, read_photo(path).rgb)
-            read += 1
-    assert read > 150
+        found = [converted(path, memory), read_rgb(path, 10_000)]
+        for rgb in found:
+            if rgb is not None:
+                np.testing.assert_array_equal(rgb, np.asarray(Image.open(path).convert("RGB")))
+                read += 1
+    assert read > 300
 
 
 def test_a_file_that_is_cut_is_no_photograph(tmp_path, memory):
     path = tmp_path / "a.jpg"
     path.write_bytes(jpeg(photograph())[:-300])
-    assert read_ycbcr(path, memory) is None
+    assert read_ycbcr(path, memory) is None and read_rgb(path, 10_000) is None
     with pytest.raises(UnreadableImage):
         read_photo(path)

@@ -1,4 +1,4 @@
-"""JPEG files -> Y'CbCr, as they are stored: without the conversion to RGB, and outside Python's lock."""
+"""Plain JPEG files -> the pixels that Pillow would give, in less time, and outside Python's lock."""
 
 from pathlib import Path
 
@@ -7,47 +7,42 @@ import numpy as np
 
 # ITU-T T.81: a marker is 255 and one of these bytes. Those of frames with 8-bit Huffman codes, as Pillow reads them:
 _FRAMES = (0xC0, 0xC1, 0xC2)
+_APP1 = 0xE1  # Exif, which may say that the picture lies on its side, or XMP
 _BLOCK = 2**14  # colours converted at a time, in the cache
 _START, _END = b"\xff\xd8\xff", b"\xff\xd9"
 
 
-def read_ycbcr(path: Path, memory: np.ndarray) -> np.ndarray | None:
-    """Decode a JPEG file to the Y'CbCr from which Pillow makes its RGB; see `ycbcr_to_rgb`.
+def read_rgb(path: str | Path, most_pixels: int) -> np.ndarray | None:
+    """Decode a JPEG file without Exif data.
+
+    Args:
+        path: the file.
+        most_pixels: the largest number of pixels to decode.
+
+    Returns:
+        uint8 [H, W, 3]; or None for larger pictures and for all other files, broken and truncated ones among them.
+        Pillow may be able to read them, or says what is wrong.
+    """
+    contents = _read(path)
+    height, width, has_exif = _frame(contents)
+    return _decode(contents, "RGB") if not has_exif and 0 < height * width <= most_pixels else None
+
+
+def read_ycbcr(path: str | Path, memory: np.ndarray) -> np.ndarray | None:
+    """Decode a JPEG file to the Y'CbCr from which `ycbcr_to_rgb` makes its RGB. Exif data are ignored.
 
     Args:
         path: the file.
         memory: uint8 [N], where the pixels go: fresh memory for every picture would cost as much time as decoding it.
 
     Returns:
-        uint8 [H, W, 3], a view of `memory`; or None for pictures of more than N / 3 pixels and for all other files,
-        broken and truncated ones among them. Pillow may be able to read them, or says what is wrong.
+        uint8 [H, W, 3], a view of `memory`; or None for pictures of more than N / 3 pixels and for all other files, see
+        `read_rgb`.
     """
-    try:
-        contents = path.read_bytes()
-    except OSError:
-        return None
-    height, width, components, precision = _frame(contents)
-    size = height * width * components
-    # Without the end, libjpeg would fill the rest of the picture with gray.
-    if (components, precision) != (3, 8) or not 0 < size <= memory.size or not contents.endswith(_END):
-        return None
-    pixels = memory[:size].reshape(height, width, components)
-    try:
-        return imagecodecs.jpeg8_decode(contents, outcolorspace="YCbCr", out=pixels)
-    except (imagecodecs.Jpeg8Error, ValueError, MemoryError):  # RGB or CMYK in the file, for instance
-        return None
-
-
-def _frame(contents: bytes) -> tuple[int, int, int, int]:
-    """Height, width, components and bits per sample from the header of the frame; zeros if there is none."""
-    place = 2 if contents.startswith(_START) else len(contents)
-    while place + 10 <= len(contents) and contents[place] == 0xFF:
-        marker, length = contents[place + 1], int.from_bytes(contents[place + 2 : place + 4])
-        if marker in _FRAMES:
-            height, width = (int.from_bytes(contents[place + k : place + k + 2]) for k in (5, 7))
-            return height, width, contents[place + 9], contents[place + 4]
-        place += 2 + length
-    return 0, 0, 0, 0
+    contents = _read(path)
+    height, width, _ = _frame(contents)
+    size = 3 * height * width
+    return _decode(contents, "YCbCr", memory[:size].reshape(height, width, 3)) if 0 < size <= memory.size else None
 
 
 def ycbcr_to_rgb(ycbcr: np.ndarray) -> np.ndarray:
@@ -68,3 +63,34 @@ def ycbcr_to_rgb(ycbcr: np.ndarray) -> np.ndarray:
         for channel, shift in enumerate(shifts):
             rgb[start : start + _BLOCK, channel] = np.clip(y + (shift >> 16), 0, 255)
     return rgb
+
+
+def _read(path: str | Path) -> bytes:
+    """The bytes of a whole JPEG file, or none."""
+    try:
+        contents = Path(path).read_bytes()
+    except OSError:
+        return b""
+    # Without the end, libjpeg would fill the rest of the picture with gray.
+    return contents if contents.startswith(_START) and contents.endswith(_END) else b""
+
+
+def _frame(contents: bytes) -> tuple[int, int, bool]:
+    """Height, width and whether there may be Exif data; zeros if it is not of three components of 8 bits."""
+    place, has_exif = 2, False
+    while place + 10 <= len(contents) and contents[place] == 0xFF:
+        marker, length = contents[place + 1], int.from_bytes(contents[place + 2 : place + 4])
+        if marker in _FRAMES:
+            height, width = (int.from_bytes(contents[place + k : place + k + 2]) for k in (5, 7))
+            is_color = (contents[place + 4], contents[place + 9]) == (8, 3)
+            return (height, width, has_exif) if is_color else (0, 0, False)
+        has_exif |= marker == _APP1
+        place += 2 + length
+    return 0, 0, False
+
+
+def _decode(contents: bytes, space: str, out: np.ndarray | None = None) -> np.ndarray | None:
+    try:
+        return imagecodecs.jpeg8_decode(contents, outcolorspace=space, out=out)
+    except (imagecodecs.Jpeg8Error, ValueError, MemoryError):  # a file in RGB has no Y'CbCr, for instance
+        return None

@@ -1,7 +1,6 @@
-"""Photograph files -> 8-bit pixels to learn from and to measure with, decoded by Pillow.
+"""Photograph files -> 8-bit pixels to learn from and to measure with, decoded by Pillow, or faster by `jpeg`.
 
-Photographs to colour are read by `reading`, which keeps more of them. `jpeg` decodes JPEG files faster, to the same
-pixels.
+Photographs to colour are read by `reading`, which keeps more of them.
 """
 
 import contextlib
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from tfcolor.photographs import jpeg
 from tfcolor.photographs.quiet import no_pillow_limit
 from tfcolor.utils.files import replacing
 
@@ -69,6 +69,9 @@ def read_photo(path: str | Path) -> Photo:
     Raises:
         UnreadableImage: the file cannot be decoded, is truncated, or has more than `MAX_PIXELS` pixels.
     """
+    rgb = jpeg.read_rgb(path, MAX_PIXELS)
+    if rgb is not None:
+        return Photo(rgb, None)
     with opened(path) as image:
         check_size(*image.size, MAX_PIXELS)
         ImageOps.exif_transpose(image, in_place=True)  # a copy of 100 megapixels would be 400 MB
