@@ -80,6 +80,12 @@ class Windows:
         """Cut a window out of the photograph with this index, or out of the next readable one; see `cut_window`."""
         return cut_window(self._first_readable(int(index)), self.patch, place, size, self.zoom, is_mirrored)
 
+    def cut_all(
+        self, indices: np.ndarray, places: np.ndarray, sizes: np.ndarray, are_mirrored: np.ndarray
+    ) -> np.ndarray:
+        """Cut several windows, uint8 [B, patch, patch, 3]; the arguments are arrays [B, ...] of those of `cut`."""
+        return np.stack([self.cut(*one) for one in zip(indices, places, sizes, are_mirrored, strict=True)])
+
     def _first_readable(self, index: int) -> np.ndarray:
         for offset in range(len(self.paths)):
             rgb = self._pixels((index + offset) % len(self.paths))
