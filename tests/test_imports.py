@@ -19,7 +19,10 @@ WITHOUT_TENSORFLOW = (
     *("tfcolor.utils." + name for name in ("sheets", "strips", "tf_config")),
     *("tfcolor.color." + name for name in ("bins", "codebooks", "decoding_options", "kmeans", "names", "prior")),
     "tfcolor.color.zhang_bins",
-    *("tfcolor.photographs." + name for name in ("formats", "jpeg", "metadata", "pixels", "raster", "tiff")),
+    *(
+        "tfcolor.photographs." + name
+        for name in ("decoding", "formats", "jpeg", "metadata", "pixels", "raster", "tiff")
+    ),
     *(
         "tfcolor.films." + name
         for name in ("animations", "coding", "encoding", "ends", "flow", "formats", "hdr", "names")
@@ -33,7 +36,10 @@ WITHOUT_TENSORFLOW = (
     "tfcolor.commands.evaluate_films",
     *("tfcolor.commands." + name for name in ("evaluate", "evaluate_hints", "export", "hint_files", "pack", "train")),
     *("tfcolor.commands.route", "tfcolor.commands.worklist", "tfcolor.commands.web.command"),
-    *("tfcolor.commands." + name for name in ("coloring", "colorize_cluster", "colorize_options", "report")),
+    *(
+        "tfcolor.commands." + name
+        for name in ("coloring", "colorize_cluster", "colorize_options", "first_page", "report")
+    ),
     *("tfcolor.commands." + name for name in ("evaluate_cluster", "scan_cluster")),
     *("tfcolor.cluster." + name for name in ("client", "running", "tallies")),
 )

@@ -696,7 +696,8 @@ seeds = st.integers(0, 2**32 - 1)
 @SETTINGS
 @given(kind=st.sampled_from(KINDS), height=sides, width=sides, seed=seeds)
 def test_any_picture_is_read_as_other_programs_read_it(folder, kind, height, width, seed):
-    from tfcolor.photographs.reading import read_header, read_page
+    from tfcolor.photographs.decoding import read_header
+    from tfcolor.photographs.reading import read_page
 
     format, mode = kind
     path = folder / f"read.{format.lower()}"
@@ -718,7 +719,8 @@ def test_any_picture_is_read_as_other_programs_read_it(folder, kind, height, wid
 @given(kind=st.sampled_from(KINDS), height=sides, width=sides, seed=seeds)
 def test_any_colouring_keeps_size_lightness_and_alpha(folder, kind, height, width, seed):
     from tfcolor.colorizer.painting import painted
-    from tfcolor.photographs.reading import read_header, read_page
+    from tfcolor.photographs.decoding import read_header
+    from tfcolor.photographs.reading import read_page
     from tfcolor.photographs.writing import levels_of, saving
 
     rng = np.random.default_rng(seed)
@@ -751,7 +753,8 @@ def check_lightness(colors, lightness, highest, is_lossy):
 
 def read_whole(path: Path, content: bytes) -> bool:
     """Whether a file can be read; nothing except UnreadableImage may be raised."""
-    from tfcolor.photographs.reading import read_header, read_page
+    from tfcolor.photographs.decoding import read_header
+    from tfcolor.photographs.reading import read_page
 
     path.write_bytes(content)
     try:

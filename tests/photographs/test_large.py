@@ -9,8 +9,9 @@ from skimage.color import rgb2lab
 
 from tfcolor.colorizer.tiles import Uncolored
 from tfcolor.photographs import reading, writing
+from tfcolor.photographs.decoding import read_header
 from tfcolor.photographs.metadata import Metadata
-from tfcolor.photographs.reading import read_header, read_page
+from tfcolor.photographs.reading import read_page
 from tfcolor.utils import pixelwise
 
 HEIGHT, WIDTH = 75, 50

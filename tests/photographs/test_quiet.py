@@ -15,9 +15,10 @@ from PIL import Image
 
 from tfcolor import photographs
 from tfcolor.photographs import pixels, quiet, tiff
+from tfcolor.photographs.decoding import read_header
 from tfcolor.photographs.metadata import Metadata
 from tfcolor.photographs.pixels import UnreadableImage, opened, read_photo, read_photos, read_size
-from tfcolor.photographs.reading import read_header, read_page
+from tfcolor.photographs.reading import read_page
 
 RGB = np.random.default_rng(0).integers(0, 256, [6, 9, 3], np.uint8)
 LOG = logging.getLogger("tifffile")

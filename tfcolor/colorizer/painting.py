@@ -50,6 +50,12 @@ def painter(num_pixels: int, dtype: type) -> Callable[[np.ndarray, np.ndarray], 
     return paint_part
 
 
+def prepare(num_pixels: int, dtype: type = np.uint8) -> None:
+    """Trace or compile what paints pictures of this many pixels, before it is needed."""
+    saturated = np.full([1, 2], 200, np.float32)  # outside sRGB, so that such colours are prepared for, too
+    painter(num_pixels, dtype)(np.full([1, 1], 50, np.float32), saturated)
+
+
 def _plain(lightness, ab, dtype):
     """Paint with TensorFlow's operations. Pictures of 8 and 16 bits share what takes longest to trace."""
     (rgb,) = pixelwise.compiled(_paint_rgb, by_xla=False)(lightness, ab)

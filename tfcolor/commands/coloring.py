@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfcolor.color.decoding_options import Decoding
+from tfcolor.commands.first_page import FirstPage
 from tfcolor.commands.hint_files import GivenHints
 from tfcolor.commands.worklist import Job, Outputs
 from tfcolor.films.options import FilmOptions
@@ -74,6 +75,7 @@ class Coloring:
         photographs: list[Job],
         films: list[Job],
         hints: Mapping[Path, GivenHints],
+        first: FirstPage | None = None,
     ) -> "Report":
         """Colour photographs, then films; return what became of each.
 
@@ -82,18 +84,19 @@ class Coloring:
             photographs: jobs from `worklist.find`.
             films: the same, of films and animations.
             hints: the hints for some of them.
+            first: the first page of the photographs, if it is read already.
 
         Raises:
             WorkError: there is no space left for any result.
         """
-        report = self._photographs(colorizer, photographs, hints)
+        report = self._photographs(colorizer, photographs, hints, first)
         if films:
             from tfcolor.commands.colorize_films import colorize_films
 
             report.add(colorize_films(colorizer, films, self.films, self.max_pixels, hints))
         return report
 
-    def _photographs(self, colorizer, jobs, hints):
+    def _photographs(self, colorizer, jobs, hints, first):
         from tfcolor.colorizer.tiles import AUTO_TILE
 
         task = (colorizer, jobs, self.decoding, self.outputs)
@@ -103,4 +106,4 @@ class Coloring:
             return look_at_files(*task, self.tile or AUTO_TILE, self.max_pixels)
         from tfcolor.commands.colorize_files import colorize_files
 
-        return colorize_files(*task, self.tile or colorizer.auto_tile, self.max_pixels, self.workers, hints)
+        return colorize_files(*task, self.tile or colorizer.auto_tile, self.max_pixels, self.workers, hints, first)

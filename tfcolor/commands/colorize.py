@@ -16,6 +16,7 @@ def main(arguments=None):
     # Slow imports come after `--help`.
     from tfcolor.commands import worklist
     from tfcolor.commands.coloring import Coloring
+    from tfcolor.commands.first_page import FirstPage
     from tfcolor.commands.hint_files import find_hints
     from tfcolor.models.directory import describe_shipped_models, find_model
     from tfcolor.models.routed import RoutedInfo, read_any_info
@@ -65,10 +66,14 @@ def main(arguments=None):
         started = time.perf_counter()
         report = colorize_on_cluster(args.cluster, coloring, photographs, films, hints)
     else:
-        colorizer = coloring.model.load()
-        make_folder(folder)
-        started = time.perf_counter()
-        report = coloring.color(colorizer, photographs, films, hints)
+        first_job = [] if outputs.are_looks else photographs[:1]
+        with FirstPage(first_job, coloring.max_pixels, outputs.compare) as first:
+            console.load_tensorflow()
+            first.read()
+            colorizer = coloring.model.load()
+            make_folder(folder)
+            started = time.perf_counter()
+            report = coloring.color(colorizer, photographs, films, hints, first)
     failed = len(report.failed) + len(work.failures)
     print(summary(report, bool(films), work.skipped, failed, time.perf_counter() - started, folder))
     return 1 if failed else 0

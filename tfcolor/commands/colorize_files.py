@@ -12,20 +12,23 @@ import numpy as np
 from tfcolor.color.decoding_options import Decoding
 from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.colorizer.hints import Hints
-from tfcolor.colorizer.painting import painted
+from tfcolor.colorizer.painting import painted, prepare
 from tfcolor.colorizer.routed import Choice, RoutedColorizer
 from tfcolor.colorizer.tiles import Uncolored, count_tiles
+from tfcolor.commands.first_page import FirstPage
 from tfcolor.commands.hint_files import GivenHints
 from tfcolor.commands.report import UNWRITABLE, Report
 from tfcolor.commands.worklist import Job, Outputs
 from tfcolor.models.routed import OwnDecoding
 from tfcolor.photographs import formats
+from tfcolor.photographs.decoding import Header, read_header
 from tfcolor.photographs.formats import Unsavable
 from tfcolor.photographs.pixels import UnreadableImage, read_ahead, write_png
-from tfcolor.photographs.reading import Header, Page, read_header, read_page
+from tfcolor.photographs.reading import Page, read_page
 from tfcolor.photographs.writing import levels_of, rounded, saving, takes_spare_bytes
 from tfcolor.utils.console import Progress, shown
 from tfcolor.utils.errors import InputError
+from tfcolor.utils.pixelwise import is_large
 from tfcolor.utils.sheets import sheet
 
 _PIXELS_BEHIND = 32_000_000  # of the results that wait to be written while others are coloured
@@ -40,6 +43,7 @@ def colorize_files(
     max_pixels: int,
     workers: int,
     hints: Mapping[Path, GivenHints] | None = None,
+    first: FirstPage | None = None,
 ) -> Report:
     """Colour and write photographs. Those that cannot be read or written are reported, and the others coloured.
 
@@ -52,6 +56,7 @@ def colorize_files(
         max_pixels: the largest number of pixels of a page.
         workers: number of threads that read, and that write, while the network computes.
         hints: the hints for some of the photographs.
+        first: the first page, if it is read already.
 
     Returns:
         What became of each photograph.
@@ -59,17 +64,23 @@ def colorize_files(
     Raises:
         WorkError: there is no space left for any result.
     """
-    hints = hints or {}
+    hints, first = hints or {}, first or FirstPage([], max_pixels)
     with Progress("colouring", len(jobs), "photographs") as progress, ThreadPoolExecutor(workers) as pool:
-        pool.submit(painted, np.zeros([1, 1], np.float32))  # so that painting is traced while the network is optimized
+        pool.submit(prepare, first.num_pixels)  # so that painting is compiled while the network is optimized
+        if is_large(first.num_pixels) and isinstance(colorizer, Colorizer):
+            colorizer.predict_ab(np.zeros([1, 1], np.float32))  # so that the network is, while the page is read
         report = Report(progress)
         results = _Results(report, pool, workers, outputs)
         waiting: deque[tuple[_PageTask, Page, int]] = deque()  # pages that are being coloured, and their tiles
         tiles_before = 0  # tiles of the pages that are done
 
+        def read(task):
+            page = first.take(task.header, task.index)
+            return page or read_page(task.header, task.index, outputs.compare)
+
         def pictures():
             tasks = _tasks(jobs, outputs.format, max_pixels, report)
-            for task, page in read_ahead(tasks, lambda task: task.read(outputs.compare), _PageTask.num_pixels, workers):
+            for task, page in read_ahead(tasks, read, _PageTask.num_pixels, workers):
                 if isinstance(page, UnreadableImage):
                     results.give_up(task, page)
                 elif task.job.source not in report.failed:
@@ -127,9 +138,6 @@ class _PageTask(NamedTuple):
     header: Header
     index: int
     format: str
-
-    def read(self, with_truth: bool) -> Page:
-        return read_page(self.header, self.index, with_truth)
 
     def num_pixels(self) -> int:
         return self.header.num_pixels

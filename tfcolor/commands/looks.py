@@ -12,8 +12,9 @@ from tfcolor.colorizer.painting import painted
 from tfcolor.commands.colorize_files import name_note, result_format
 from tfcolor.commands.report import UNWRITABLE, Report
 from tfcolor.commands.worklist import Job, Outputs
+from tfcolor.photographs.decoding import read_header
 from tfcolor.photographs.pixels import UnreadableImage, write_png
-from tfcolor.photographs.reading import Page, read_header, read_page
+from tfcolor.photographs.reading import Page, read_page
 from tfcolor.photographs.writing import levels_of, saving
 from tfcolor.utils.console import Progress, shown
 from tfcolor.utils.sheets import reduced, sheet

@@ -13,8 +13,9 @@ from tfcolor.colorizer.painting import painted
 from tfcolor.commands.colorize_files import hints_for
 from tfcolor.commands.hint_files import GivenHints
 from tfcolor.commands.worklist import Job
+from tfcolor.photographs.decoding import read_header
 from tfcolor.photographs.pixels import UnreadableImage
-from tfcolor.photographs.reading import read_header, read_page
+from tfcolor.photographs.reading import read_page
 from tfcolor.utils.console import shown
 from tfcolor.utils.errors import InputError
 

@@ -12,12 +12,13 @@ _BLOCK = 2**14  # colours converted at a time, in the cache
 _START, _END = b"\xff\xd8\xff", b"\xff\xd9"
 
 
-def read_rgb(path: str | Path, most_pixels: int) -> np.ndarray | None:
-    """Decode a JPEG file without Exif data.
+def read_rgb(path: str | Path, most_pixels: int, with_exif: bool = False) -> np.ndarray | None:
+    """Decode a JPEG file.
 
     Args:
         path: the file.
         most_pixels: the largest number of pixels to decode.
+        with_exif: whether to decode files with Exif data, too, which may say that the picture lies on its side.
 
     Returns:
         uint8 [H, W, 3]; or None for larger pictures and for all other files, broken and truncated ones among them.
@@ -25,7 +26,8 @@ def read_rgb(path: str | Path, most_pixels: int) -> np.ndarray | None:
     """
     contents = _read(path)
     height, width, has_exif = _frame(contents)
-    return _decode(contents, "RGB") if not has_exif and 0 < height * width <= most_pixels else None
+    is_wanted = 0 < height * width <= most_pixels and (with_exif or not has_exif)
+    return _decode(contents, "RGB") if is_wanted else None
 
 
 def read_ycbcr(path: str | Path, memory: np.ndarray) -> np.ndarray | None:

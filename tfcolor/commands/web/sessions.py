@@ -31,8 +31,9 @@ from tfcolor.commands.colorize_files import colorize_files
 from tfcolor.commands.hint_files import GivenHints
 from tfcolor.commands.looks import look_at_files
 from tfcolor.commands.worklist import Job, Outputs
+from tfcolor.photographs.decoding import read_header
 from tfcolor.photographs.pixels import UnreadableImage
-from tfcolor.photographs.reading import read_header, read_page
+from tfcolor.photographs.reading import read_page
 from tfcolor.utils.errors import InputError, WorkError
 
 SHOWN_PIXELS = 1_500_000  # of the picture on the page; a larger photograph is shown reduced
