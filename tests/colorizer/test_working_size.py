@@ -79,7 +79,7 @@ def test_tiles_change_no_bit(colorizer, smoothing):
 
 
 def test_large_tiles_are_only_for_networks_without_outputs_for_each_pixel(colorizer, tmp_path):
-    assert colorizer.auto_tile == 512
+    assert colorizer.auto_tile == 640
     assert Colorizer.load(write_model(tmp_path / "m"), "float32").auto_tile == 256
 
 
@@ -104,6 +104,24 @@ def test_a_large_result_may_take_the_place_of_its_lightness(colorizer, monkeypat
     (result,) = colorizer.colorize_all([Uncolored(spare, dtype, is_spare=True)], decoding, tile=50)
     np.testing.assert_array_equal(result, expected)
     assert np.shares_memory(result, spare) == shares
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("tile", [50, 1000])
+def test_large_pictures_are_painted_as_small_ones(colorizer, monkeypatch, dtype, tile):
+    """With lightness so low and so high that many colours lie outside sRGB, and with tiles that are not full."""
+    lightness = np.clip(3 * picture(150, 171) - 100, 1, 99).astype(np.float32)
+    pictures, decoding = [Uncolored(lightness, dtype)], Decoding(0.38, strength=0.8)
+    (expected,) = colorizer.colorize_all(pictures, decoding, tile)
+    monkeypatch.setattr(pixelwise, "_LARGE", 1000)
+    colorizer.prepare(150, 171, dtype, decoding, tile)
+    (result,) = colorizer.colorize_all(pictures, decoding, tile)
+    assert result.dtype == expected.dtype == dtype
+    differences = np.abs(result.astype(int) - expected)
+    assert differences.max() <= 2 * np.iinfo(dtype).max / 255
+    # Rounding moves the border of the gamut by a step of the bisection now and then.
+    assert np.mean(differences > np.iinfo(dtype).max / 65535) < 2e-3
+    assert np.ptp(result[..., 0].astype(int) - result[..., 2]) > 10
 
 
 def test_colours_follow_edges_of_lightness():

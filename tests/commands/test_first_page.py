@@ -28,7 +28,7 @@ def test_it_is_what_read_page_gives_and_given_once(jobs, with_truth):
         assert first.take(other, 0) is None and first.take(header, 1) is None
         page, expected = first.take(header, 0), read_page(header, 0, with_truth)
         assert first.take(header, 0) is None
-    assert first.num_pixels == 70 * 91
+    assert first.kind == (70, 91, np.uint8)
     np.testing.assert_array_equal(page.lightness, expected.lightness)
     assert (page.truth is None) == (expected.truth is None) == (not with_truth)
     assert page.metadata == expected.metadata
@@ -40,7 +40,7 @@ def test_without_tensorflow_or_photographs_there_is_none(jobs):
         assert first.take(header, 0) is None
     with FirstPage([], MOST) as first:
         first.read()
-        assert first.take(header, 0) is None and first.num_pixels == 0
+        assert first.take(header, 0) is None and first.kind is None
 
 
 def test_errors_are_left_to_those_who_read_it_again(jobs, tmp_path):

@@ -20,7 +20,7 @@ from tfcolor.color.guided_filter import border, guided
 from tfcolor.color.lab import levels_to_lightness
 from tfcolor.colorizer.blending import BlendedLogits
 from tfcolor.colorizer.opened import OpenedPhotograph
-from tfcolor.colorizer.painting import inside, painter
+from tfcolor.colorizer.painting import inside, line_painter, painter
 from tfcolor.colorizer.spreading import HintField
 from tfcolor.colorizer.tiles import (
     AUTO_TILE,
@@ -42,7 +42,7 @@ from tfcolor.utils.errors import InputError
 from tfcolor.utils.memory import give_back
 from tfcolor.utils.precision import for_prediction, use_xla
 
-_LARGE_TILE = 512  # pixels; larger ones are hardly faster, and each painter holds all that is made of its tile
+_LARGE_TILE = 640  # pixels; larger ones are hardly faster, and each painter holds all that is made of its tile
 _PAINTERS = 2  # threads that paint large pictures
 _SMALLEST_WORKING_SIZE = 32  # pixels: less shows nothing
 _BATCH_PIXELS = 2**16  # pixels of outputs computed or decoded at once: 26 MB for 100 bins
@@ -250,12 +250,12 @@ class Colorizer:
             dtype = batch[0].dtype
             lightness = np.stack([picture.lightness for picture in batch]) if batch[1:] else batch[0].lightness[None]
             results = self._room(batch, decoding)
-            paint = painter(lightness[0].size, dtype)
+            paint = self._tile_painter(lightness[0].shape, dtype, decoding, tile)
             batch.clear()  # finished pictures must not stay in memory while the next one is read
             is_large = pixelwise.is_large(lightness.size)
 
             def finish(part, results=results, paint=paint):
-                colored = paint(*self._painted(part, decoding))
+                colored = paint(part)
                 for result, pixels in zip(results[part.which], colored, strict=True):
                     result[part.place] = pixels
                 return len(colored)
@@ -270,6 +270,27 @@ class Colorizer:
             del lightness, parts, finish
             while results:
                 yield results.pop(0)
+
+    def _tile_painter(self, sides, dtype, decoding, tile) -> Callable[[Tile], np.ndarray]:
+        """What paints the tiles of pictures of these sides."""
+        if not self._paints_lines(sides, decoding):
+            paint = painter(sides[0] * sides[1], dtype)
+            return lambda part: paint(*self._painted(part, decoding))
+        least = min(tile, max(sides))
+        paint_lines = line_painter(least, dtype)
+
+        def paint_tile(part):
+            way = self._way(part, decoding.temperature, decoding.uniform_share)
+            lines = part.source.lines(*way, part.place, part.margin, part.which, least)
+            pictures = zip(part.lightness.numpy()[..., 0], lines, strict=True)
+            return np.stack([paint_lines(*each, decoding.strength) for each in pictures])
+
+        return paint_tile
+
+    def _paints_lines(self, sides, decoding):
+        """Whether colours follow lightness along lines, with nothing done to them afterwards, in a large picture."""
+        is_plain = self.working_size and not self.repaint and not border(decoding.smoothing)
+        return is_plain and pixelwise.is_large(sides[0] * sides[1])
 
     def _room(self, batch, decoding):
         """Memory for the results. A large picture's may be that of its lightness, once the network has seen it."""
@@ -323,6 +344,15 @@ class Colorizer:
             for ab, decoding in zip(found, decodings, strict=True):
                 ab[part.place] = self.colors(part, decoding)[0]
         return found
+
+    def prepare(self, height: int, width: int, dtype: type, decoding: Decoding, tile: int) -> None:
+        """Compile what `colorize_all` will need to paint pictures of these sides. It may run in another thread."""
+        lightness, saturated = np.float32(50), np.float32(200)  # a colour outside sRGB prepares for such colours, too
+        if self._paints_lines((height, width), decoding):
+            side = min(tile, max(height, width))
+            line_painter(side, dtype)(np.full([1, 1], lightness), tf.fill([4, side, side], saturated), 1.0)
+        else:
+            painter(height * width, dtype)(np.full([1, 1], lightness), np.full([1, 2], saturated))
 
     def features(self, lightness: np.ndarray) -> tf.Tensor:
         """Return what the outputs are made of, each by a linear map; the outputs themselves if there is nothing else.
@@ -398,15 +428,19 @@ class Colorizer:
         Returns:
             ab, float32 [B, h + 2 margin, w + 2 margin, 2], ab units.
         """
+        key, decode = self._way(tile, temperature, uniform_share)
+        if isinstance(tile.source, ReducedOutputs):
+            return tile.source.colors(key, decode, tile.lightness, tile.place, tile.margin, tile.which)
+        return decode(tile.outputs)
+
+    def _way(self, tile, temperature, uniform_share):
+        """A way to decode a tile: what it depends on, and a function from outputs to ab."""
         options = {"log_weights": self.objective.log_weights(uniform_share), "T": tf.constant(temperature, tf.float32)}
         decode = functools.partial(self._decode, **options)
         if tile.known:
             known = {name: tf.constant(x[None]) for name, x in vars(tile.known).items()}
             decode = functools.partial(self._decode_known, **known, **options)
-        if isinstance(tile.source, ReducedOutputs):
-            key = (temperature, uniform_share, tile.known)
-            return tile.source.colors(key, decode, tile.lightness, tile.place, tile.margin, tile.which)
-        return decode(tile.outputs)
+        return (temperature, uniform_share, tile.known), decode
 
     def _to_known_ab(self, outputs, shift, certainty, log_weights, T):
         colors = tf.constant(self.bins.means, tf.float32)

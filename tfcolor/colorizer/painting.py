@@ -14,9 +14,12 @@ from tfcolor.color.lab import (
     to_levels,
     visible_rgb,
 )
+from tfcolor.colorizer.working_size import along_lines
 from tfcolor.utils import pixelwise
 
 _BORDER_BLOCK = 2**15  # colours outside the gamut that XLA converts at once: it takes three times as long for them
+
+_LINE_PAINTERS = 4  # that are kept compiled
 
 
 def inside(x: tf.Tensor, width: int) -> tf.Tensor:
@@ -50,10 +53,36 @@ def painter(num_pixels: int, dtype: type) -> Callable[[np.ndarray, np.ndarray], 
     return paint_part
 
 
-def prepare(num_pixels: int, dtype: type = np.uint8) -> None:
-    """Trace or compile what paints pictures of this many pixels, before it is needed."""
-    saturated = np.full([1, 2], 200, np.float32)  # outside sRGB, so that such colours are prepared for, too
-    painter(num_pixels, dtype)(np.full([1, 1], 50, np.float32), saturated)
+@functools.lru_cache(_LINE_PAINTERS)
+def line_painter(side: int, dtype: type) -> Callable[[np.ndarray, tf.Tensor, float], np.ndarray]:
+    """Compile what paints tiles of a large picture whose colours follow lightness: all in one pass over the pixels.
+
+    Args:
+        side: of the largest tiles, in pixels.
+        dtype: uint8 or uint16.
+
+    Returns:
+        A function of L*, float32 [h, w] with sides up to `side`; lines, see `working_size.along_lines`, float32
+        [4, side, side]; and the strength of the colours. It returns sRGB [h, w, 3] as `painter` does.
+    """
+    kind = tf.as_dtype(dtype)
+
+    def paint_inside(lightness, lines, strength):
+        ab = strength * along_lines(lightness, lines)
+        return *_paint_inside(lightness[..., None], ab, kind), ab
+
+    signature = [tf.TensorSpec(shape) for shape in ([side, side], [4, side, side], [])]
+    compiled = tf.function(paint_inside, input_signature=signature, autograph=False, jit_compile=True)
+
+    def paint(lightness, lines, strength):
+        height, width = lightness.shape
+        lightness = np.pad(lightness, [(0, side - height), (0, side - width)])
+        found = compiled(tf.convert_to_tensor(lightness), lines, tf.constant(strength, tf.float32))
+        levels, is_outside, ab = found[0].numpy(), np.asarray(found[1]), np.asarray(found[2])
+        _paint_outside(levels.reshape(-1, 3), is_outside.ravel(), lightness.reshape(-1, 1), ab.reshape(-1, 2), kind)
+        return levels[:height, :width]
+
+    return paint
 
 
 def _plain(lightness, ab, dtype):
@@ -69,11 +98,16 @@ def _paint_rgb(lightness, ab):
 def _fused(lightness, ab, dtype):
     """Paint with XLA, which looks for colours outside the gamut, and converts them in a second pass."""
     levels, is_outside = pixelwise.compiled(_function(_paint_inside, dtype), by_xla=True)(lightness, ab)
+    _paint_outside(levels, is_outside, lightness, ab, dtype)
+    return levels
+
+
+def _paint_outside(levels, is_outside, lightness, ab, dtype):
+    """Paint the colours outside the gamut; all arrays are [N] or [N, C]."""
     outside = np.flatnonzero(is_outside)
     if outside.size:
         paint_border = pixelwise.compiled(_function(_paint_border, dtype), by_xla=True, block=_BORDER_BLOCK)
         levels[outside] = paint_border(lightness[outside], ab[outside])[0]
-    return levels
 
 
 @functools.cache

@@ -116,19 +116,34 @@ class ReducedOutputs:
         Returns:
             ab, float32 [B, h + 2 margin, w + 2 margin, 2], ab units.
         """
+        return along_lines(lightness[..., 0], self.lines(key, decode, place, margin, which))
+
+    def lines(
+        self,
+        key: Hashable,
+        decode: Callable[[tf.Tensor], tf.Tensor],
+        place: Place,
+        margin: int,
+        which: slice,
+        least: int = 0,
+    ) -> tf.Tensor:
+        """Return the lines from lightness to colour of pixels, see `along_lines`; arguments as in `colors`.
+
+        Returns:
+            float32 [B, 4, h + 2 margin, w + 2 margin], with zeros below and to the right up to `least` pixels a side.
+        """
         if key not in self._lines:
             if len(self._lines) == _MOST_LINES:  # of a picture that stays open
                 self._lines.clear()
             self._lines[key] = _fitted(decode(self.outputs), self.guide)
-        slope, offset = tf.split(self._interpolated(self._lines[key][which], place, margin), 2, axis=1)
-        ab = slope * (lightness[:, None, ..., 0] - MIDDLE) + offset
-        return tf.stack(tf.unstack(ab, axis=1), axis=-1)
+        return self._interpolated(self._lines[key][which], place, margin, least)
 
-    def _interpolated(self, cells: tf.Tensor, place: Place, margin: int) -> tf.Tensor:
-        """Values of cells [B, H, W, C] at pixels, as planes [B, C, h + 2 margin, w + 2 margin]."""
+    def _interpolated(self, cells: tf.Tensor, place: Place, margin: int, least: int = 0) -> tf.Tensor:
+        """Values of cells [B, H, W, C] at pixels, as planes [B, C, h + 2 margin, w + 2 margin]; see `lines`."""
         planes = tf.transpose(cells, [0, 3, 1, 2])
         sides = enumerate(zip(place, planes.shape[2:], strict=True))
         (top, rows), (left, columns) = (self._weights(axis, part, margin, count) for axis, (part, count) in sides)
+        rows, columns = (np.pad(x, [(0, max(0, least - len(x))), (0, 0)]) for x in (rows, columns))
         near = planes[..., top : top + rows.shape[1], left : left + columns.shape[1]]
         return tf.matmul(tf.matmul(rows, near), columns, transpose_b=True)
 
@@ -139,6 +154,21 @@ class ReducedOutputs:
         start, stop = int(position.min()), int(np.ceil(position.max())) + 1
         distance = np.abs(position[:, None] - np.arange(start, stop))
         return start, np.float32(np.maximum(0, 1 - distance))
+
+
+def along_lines(lightness: tf.Tensor, lines: tf.Tensor) -> tf.Tensor:
+    """Return colours that follow lightness.
+
+    Args:
+        lightness: float32 [..., h, w], L* in [0, 100].
+        lines: float32 [..., 4, h, w]: the slopes of a and b, and their values at L* = `guided_filter.MIDDLE`.
+
+    Returns:
+        ab, float32 [..., h, w, 2], ab units.
+    """
+    slope_a, slope_b, offset_a, offset_b = tf.unstack(lines, axis=-3)
+    above = lightness - MIDDLE
+    return tf.stack([slope_a * above + offset_a, slope_b * above + offset_b], axis=-1)
 
 
 @tf.function(

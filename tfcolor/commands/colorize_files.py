@@ -12,7 +12,7 @@ import numpy as np
 from tfcolor.color.decoding_options import Decoding
 from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.colorizer.hints import Hints
-from tfcolor.colorizer.painting import painted, prepare
+from tfcolor.colorizer.painting import painted
 from tfcolor.colorizer.routed import Choice, RoutedColorizer
 from tfcolor.colorizer.tiles import Uncolored, count_tiles
 from tfcolor.commands.first_page import FirstPage
@@ -31,6 +31,7 @@ from tfcolor.utils.errors import InputError
 from tfcolor.utils.pixelwise import is_large
 from tfcolor.utils.sheets import sheet
 
+_PIXELS_BESIDE = 64_000_000  # of a first page that is read while the network is optimized; both need memory
 _PIXELS_BEHIND = 32_000_000  # of the results that wait to be written while others are coloured
 
 
@@ -66,9 +67,7 @@ def colorize_files(
     """
     hints, first = hints or {}, first or FirstPage([], max_pixels)
     with Progress("colouring", len(jobs), "photographs") as progress, ThreadPoolExecutor(workers) as pool:
-        pool.submit(prepare, first.num_pixels)  # so that painting is compiled while the network is optimized
-        if is_large(first.num_pixels) and isinstance(colorizer, Colorizer):
-            colorizer.predict_ab(np.zeros([1, 1], np.float32))  # so that the network is, while the page is read
+        _prepare(colorizer, first, decoding, tile, pool)
         report = Report(progress)
         results = _Results(report, pool, workers, outputs)
         waiting: deque[tuple[_PageTask, Page, int]] = deque()  # pages that are being coloured, and their tiles
@@ -115,6 +114,17 @@ def colorize_files(
             results.finish()
         progress.update(len(jobs))
     return report
+
+
+def _prepare(colorizer, first, decoding, tile, pool):
+    """Trace and compile what the first page needs: all at the same time, and while it is read if it is large."""
+    if not first.kind or isinstance(colorizer, RoutedColorizer):
+        pool.submit(painted, np.zeros([1, 1], np.float32))
+        return
+    height, width, dtype = first.kind
+    pool.submit(colorizer.prepare, height, width, dtype, decoding, tile)
+    if is_large(height * width) and height * width < _PIXELS_BESIDE:
+        colorizer.predict_ab(np.zeros([1, 1], np.float32))
 
 
 def hints_for(given: GivenHints | None, page: Page, num_pages: int = 1) -> Hints | None:

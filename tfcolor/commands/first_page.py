@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class FirstPage:
-    """The first page of the first photograph. If it cannot be read, whoever reads it again finds out why."""
+    """The first page of the first photograph. If it cannot be read, whoever reads it again finds out why.
+
+    kind: its height, its width, and the type of its levels, uint8 or uint16; None as long as it is not decoded.
+    """
 
     def __init__(self, jobs: list[Job], max_pixels: int, with_truth: bool = False):
         """Start to decode in a thread.
@@ -25,7 +28,8 @@ class FirstPage:
             with_truth: see `reading.read_page`.
         """
         self._path = jobs[0].source if jobs else None
-        self._header: Header | None = None  # once it is read
+        self.kind: tuple[int, int, type] | None = None
+        self._header: Header | None = None
         self._with_truth = with_truth
         self._pool = ThreadPoolExecutor(1)
         self._raster: Future | None = self._pool.submit(self._decode, max_pixels) if jobs else None
@@ -38,11 +42,6 @@ class FirstPage:
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         """Wait for the thread."""
         self._pool.shutdown(cancel_futures=True)
-
-    @property
-    def num_pixels(self) -> int:
-        """The number of pixels of the photograph; 0 if it is not known, or not yet."""
-        return self._header.num_pixels if self._header else 0
 
     def read(self) -> None:
         """Go on, now that TensorFlow is loaded."""
@@ -59,9 +58,12 @@ class FirstPage:
     def _decode(self, max_pixels: int) -> Raster | None:
         try:
             self._header = read_header(self._path, max_pixels)
-            return decode(self._header)
+            raster = decode(self._header)
         except UnreadableImage:
             return None
+        height, width, _ = raster.pixels.shape
+        self.kind = height, width, raster.pixels.dtype.type
+        return raster
 
     def _read(self) -> "Page | None":
         from tfcolor.photographs.reading import read_page
