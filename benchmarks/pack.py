@@ -22,8 +22,8 @@ def measure(folder: Path, scale: Scale) -> list[Row]:
     (folder / "pack").mkdir()
     pack = write_pack(dataset, "all", folder / "pack", SHARDS, lambda done, reason: None)
 
-    def packed(first, pipeline):
-        return windows_of(pack, patch, seed=0, first_example=first, pipeline=pipeline)
+    def packed(first, pipeline, batch_size):
+        return windows_of(pack, patch, batch_size, seed=0, first_example=first, pipeline=pipeline)
 
     steps = scale.of(full=300, quick=60, tiny=3)  # 60: more than a pipeline prepares while the others are timed
     sources = {

@@ -29,7 +29,7 @@ NOTE = f"the model {DEFAULT_MODEL}, a process with its start"
 def file_rows(folder: Path, scale: Scale) -> list[Row]:
     """Time `predict.py` on many files with TensorFlow loaded, and the parts of its work apart."""
     side = scale.of(full=256, quick=256, tiny=32)
-    paths = material.squares(folder, scale.of(full=500, quick=60, tiny=2), side)
+    paths = material.squares(folder, scale.of(full=500, quick=200, tiny=2), side)
     output = folder / "colored"
 
     def files():

@@ -17,7 +17,7 @@ _DEGRADATION = 1  # distinguishes the seeds of degraded inputs
 
 
 def training_batches(
-    windows: Windows | Callable[[int, tf.distribute.InputContext], tf.data.Dataset],
+    windows: Windows | Callable[[int, tf.distribute.InputContext, int], tf.data.Dataset],
     make_batch: Callable[[tf.Tensor], Any],
     *,
     seed: int,
@@ -30,8 +30,8 @@ def training_batches(
 
     Args:
         windows: where the pixels come from. With `Windows`, each epoch visits every photograph once, in a new order,
-            and cuts a window at a new position, mirrored half of the time. Or a function of the first example and the
-            pipeline that returns a dataset of windows, see `packs.windows_of`.
+            and cuts a window at a new position, mirrored half of the time. Or a function of the first example, the
+            pipeline and the size of a batch that returns a dataset of batches of windows, see `packs.windows_of`.
         make_batch: turns windows uint8 [B, P, P, 3] into a batch; see `targets.batch_maker`. If inputs are degraded,
             it also gets their lightness, float32 [B, P, P, 1].
         seed: seed of everything random.
@@ -68,7 +68,7 @@ def training_batches(
         drawn = numbers.map(draw).batch(batch_size, drop_remainder=True)
         batches = drawn.map(cut, num_parallel_calls=tf.data.AUTOTUNE)
     else:
-        batches = windows(first_step * share, pipeline).batch(batch_size, drop_remainder=True)
+        batches = windows(first_step * share, pipeline, batch_size)
     if degrade:
         examples = _with_lightness(batches.unbatch(), first_step * share, pipeline, seed, degrade)
         batches = examples.batch(batch_size, drop_remainder=True)

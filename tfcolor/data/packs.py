@@ -18,6 +18,7 @@ from PIL import Image
 
 from tfcolor.data.datasets import Dataset
 from tfcolor.data.windows import cut_window
+from tfcolor.photographs import jpeg
 from tfcolor.photographs.pixels import UnreadableImage, opened, read_photo
 from tfcolor.utils.errors import InputError, WorkError
 from tfcolor.utils.files import read_json, write_json
@@ -124,13 +125,14 @@ def _packed(path: Path, writer: tf.io.TFRecordWriter, on_photo: Callable[[str], 
 def windows_of(
     pack: Pack,
     patch: int,
+    batch_size: int,
     *,
     seed: int,
     first_example: int,
     pipeline: tf.distribute.InputContext,
     zoom: float = 1.0,
 ) -> tf.data.Dataset:
-    """Make an endless dataset of windows from a pack, which can start at any example.
+    """Make an endless dataset of batches of windows from a pack, which can start at any example.
 
     The same arguments give the same windows. Each epoch reads the shards in a new order, several at once, through a
     shuffle buffer. The position, size and mirroring of a window depend only on the seed and the number of the example.
@@ -138,13 +140,14 @@ def windows_of(
     Args:
         pack: the pack to read.
         patch: side of the windows in pixels; smaller photographs are extended by mirror images.
+        batch_size: windows in a batch.
         seed: seed of everything random.
         first_example: number of the first example in this pipeline; those before it are skipped.
         pipeline: which machine this is; each machine reads shards of its own.
         zoom: at least 1; windows are cut up to this many times smaller or larger, then resized to `patch`.
 
     Returns:
-        A dataset of uint8 [patch, patch, 3], sRGB.
+        A dataset of uint8 [batch_size, patch, patch, 3], sRGB.
 
     Raises:
         InputError: if there are fewer shards than machines, or this machine's shards are empty.
@@ -169,17 +172,23 @@ def windows_of(
         records = files.interleave(tf.data.TFRecordDataset, cycle_length=min(_INTERLEAVED, len(shards)), block_length=1)
         return records.shuffle(buffer_size, seed=1 + tf.cast(seed, tf.int64) + epoch * 2**31)
 
-    def cut(rgb, place, size, is_mirrored):
-        return cut_window(rgb, patch, place, size, zoom, is_mirrored)
-
-    def window(number, record):
+    def draw(number, record):
         draws = tf.random.stateless_uniform([4], tf.stack([tf.cast(seed, tf.int64), number * count + index]))
-        rgb = _decoded(tf.io.parse_single_example(record, _FEATURES)["image"])
-        rgb = tf.numpy_function(cut, [rgb, draws[:2], draws[3], draws[2] >= 0.5], tf.uint8, stateful=False)
-        return tf.ensure_shape(rgb, [patch, patch, 3])
+        return tf.io.parse_single_example(record, _FEATURES)["image"], draws[:2], draws[3], draws[2] >= 0.5
+
+    def cut_one(encoded, place, size, is_mirrored):
+        return cut_window(_decoded(encoded), patch, place, size, zoom, is_mirrored)
+
+    def cut_all(*drawn):
+        return np.stack(list(map(cut_one, *drawn)))
+
+    def cut(*drawn):
+        rgb = tf.numpy_function(cut_all, drawn, tf.uint8, stateful=False)
+        return tf.ensure_shape(rgb, [batch_size, patch, patch, 3])
 
     records = tf.data.Dataset.counter(tf.constant(first_epoch, tf.int64)).flat_map(epoch_of).skip(skipped)
-    return records.enumerate(first_example).map(window, num_parallel_calls=tf.data.AUTOTUNE)
+    drawn = records.enumerate(first_example).map(draw).batch(batch_size, drop_remainder=True)
+    return drawn.map(cut, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def _shard(folder: Path, number: int, count: int) -> Path:
@@ -194,7 +203,7 @@ def _example(path: Path) -> bytes:
 
 
 def _unchanged(path: Path) -> bytes | None:
-    """The bytes of the file, if TensorFlow decodes it to the same picture as Pillow; else None."""
+    """The bytes of the file, if it is decoded to the same picture without its metadata; else None."""
     with opened(path) as image:
         is_plain = image.format in ("JPEG", "PNG") and image.mode == "RGB" and not image.has_transparency_data
         is_upright = image.getexif().get(_ORIENTATION) in _UPRIGHT
@@ -207,11 +216,9 @@ def _as_bmp(rgb: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def _decoded(encoded: tf.Tensor) -> tf.Tensor:
-    # `INTEGER_ACCURATE` is what Pillow uses; TensorFlow's own choice is off by a few levels.
-    rgb = tf.cond(
-        tf.io.is_jpeg(encoded),
-        lambda: tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE"),
-        lambda: tf.io.decode_image(encoded, channels=3, expand_animations=False),
-    )
-    return tf.ensure_shape(rgb, [None, None, 3])
+def _decoded(encoded: bytes) -> np.ndarray:
+    rgb = jpeg.rgb_of(encoded)
+    if rgb is None:
+        with Image.open(io.BytesIO(encoded)) as image:
+            rgb = np.asarray(image.convert("RGB"))
+    return rgb

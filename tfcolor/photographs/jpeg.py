@@ -26,8 +26,13 @@ def read_rgb(path: str | Path, most_pixels: int, with_exif: bool = False) -> np.
     """
     contents = _read(path)
     height, width, has_exif = _frame(contents)
-    is_wanted = 0 < height * width <= most_pixels and (with_exif or not has_exif)
-    return _decode(contents, "RGB") if is_wanted else None
+    is_wanted = height * width <= most_pixels and (with_exif or not has_exif)
+    return rgb_of(contents) if is_wanted else None
+
+
+def rgb_of(contents: bytes) -> np.ndarray | None:
+    """Decode the bytes of a JPEG file, whatever its size and its Exif data say; see `read_rgb`."""
+    return _decode(contents, "RGB") if any(_frame(contents)) else None
 
 
 def read_ycbcr(path: str | Path, memory: np.ndarray) -> np.ndarray | None:
@@ -68,24 +73,25 @@ def ycbcr_to_rgb(ycbcr: np.ndarray) -> np.ndarray:
 
 
 def _read(path: str | Path) -> bytes:
-    """The bytes of a whole JPEG file, or none."""
+    """The bytes of a file, or none."""
     try:
-        contents = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except OSError:
         return b""
-    # Without the end, libjpeg would fill the rest of the picture with gray.
-    return contents if contents.startswith(_START) and contents.endswith(_END) else b""
 
 
 def _frame(contents: bytes) -> tuple[int, int, bool]:
-    """Height, width and whether there may be Exif data; zeros if it is not of three components of 8 bits."""
+    """Height, width and whether there may be Exif data; zeros if it is no whole file of three components of 8 bits."""
+    # Without the end, libjpeg would fill the rest of the picture with gray.
+    if not (contents.startswith(_START) and contents.endswith(_END)):
+        return 0, 0, False
     place, has_exif = 2, False
     while place + 10 <= len(contents) and contents[place] == 0xFF:
         marker, length = contents[place + 1], int.from_bytes(contents[place + 2 : place + 4])
         if marker in _FRAMES:
             height, width = (int.from_bytes(contents[place + k : place + k + 2]) for k in (5, 7))
             is_color = (contents[place + 4], contents[place + 9]) == (8, 3)
-            return (height, width, has_exif) if is_color else (0, 0, False)
+            return (height, width, has_exif) if is_color and height and width else (0, 0, False)
         has_exif |= marker == _APP1
         place += 2 + length
     return 0, 0, False

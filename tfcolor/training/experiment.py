@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 _INITIAL_PHOTOS = 16  # for data-dependent initial weights, about
 
-WindowSource = Windows | Callable[[int, tf.distribute.InputContext], tf.data.Dataset]
+WindowSource = Windows | Callable[[int, tf.distribute.InputContext, int], tf.data.Dataset]
 
 
 @dataclass(frozen=True)
@@ -270,8 +270,14 @@ def _window_source(options: TrainingOptions, dataset: Dataset, folder: Path | No
             f"{folder} holds split {pack.split} of {pack.dataset} as it was when packed, not the training photographs "
             f"of {dataset.name}; pack them again"
         )
-    return lambda first, pipeline: windows_of(
-        pack, data.patch, seed=options.optimization.seed, first_example=first, pipeline=pipeline, zoom=data.zoom
+    return lambda first, pipeline, batch_size: windows_of(
+        pack,
+        data.patch,
+        batch_size,
+        seed=options.optimization.seed,
+        first_example=first,
+        pipeline=pipeline,
+        zoom=data.zoom,
     )
 
 
