@@ -8,6 +8,7 @@ from skimage.transform import resize
 from tests.made import made_bins, write_model
 from tfcolor.color.decoding_options import Decoding
 from tfcolor.colorizer import Colorizer
+from tfcolor.colorizer.painting import line_painter
 from tfcolor.colorizer.tiles import Uncolored
 from tfcolor.colorizer.working_size import ReducedOutputs, reduced_sides
 from tfcolor.networks.inputs import INPUTS
@@ -114,8 +115,10 @@ def test_large_pictures_are_painted_as_small_ones(colorizer, monkeypatch, dtype,
     pictures, decoding = [Uncolored(lightness, dtype)], Decoding(0.38, strength=0.8)
     (expected,) = colorizer.colorize_all(pictures, decoding, tile)
     monkeypatch.setattr(pixelwise, "_LARGE", 1000)
+    line_painter.cache_clear()
     colorizer.prepare(150, 171, dtype, decoding, tile)
     (result,) = colorizer.colorize_all(pictures, decoding, tile)
+    assert line_painter.cache_info()[:2] == (1, 1)  # what was prepared is what painted
     assert result.dtype == expected.dtype == dtype
     differences = np.abs(result.astype(int) - expected)
     assert differences.max() <= 2 * np.iinfo(dtype).max / 255

@@ -1,10 +1,12 @@
 """Counts of 24-bit colours against NumPy's unique."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from tfcolor.data import color_counts
 from tfcolor.data.color_counts import ColorCounts
 
 
@@ -43,12 +45,24 @@ def test_all_colours_have_a_place_of_their_own():
     assert len(rgb) == 2**24 and (pixels == 1).all()
 
 
-def test_threads_may_add_at_once():
-    counts, picture = ColorCounts(), np.random.default_rng(0).integers(0, 4, [300, 300, 3], np.uint8)
+def test_threads_count_one_after_the_other(monkeypatch):
+    """Two at once would lose counts."""
+    counts, inside, most = ColorCounts(), [], []
+    add_ones = color_counts._add_ones
+
+    def slow(table, places):
+        inside.append(places)
+        time.sleep(0.01)
+        most.append(len(inside))
+        add_ones(table, places)
+        inside.pop()
+
+    monkeypatch.setattr(color_counts, "_add_ones", slow)
+    picture = np.full([50, 50, 3], 7, np.uint8)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(counts.add, [picture] * 40))
-    _, expected = np.unique(picture.reshape(-1, 3)[:, ::-1], axis=0, return_counts=True)
-    np.testing.assert_array_equal(counts.distinct()[1], 40 * expected)
+        list(pool.map(counts.add, [picture] * 12))
+    assert max(most) == 1
+    np.testing.assert_array_equal(counts.distinct()[1], [12 * 50 * 50])
 
 
 def test_nothing_was_counted():

@@ -7,6 +7,7 @@ from skimage.color import rgb2lab
 
 from tfcolor.color.bins import cell_of, centre_of, count_bins
 from tfcolor.networks.layers import Network
+from tfcolor.objectives import targets
 from tfcolor.objectives.classification import Classification
 from tfcolor.objectives.targets import batch_maker
 
@@ -35,6 +36,26 @@ def test_targets_belong_to_the_pixels_in_the_middle(encoding, neighbours):
     # v(Z) = w[argmax Z]: the weight of the pixel's own bin.
     np.testing.assert_allclose(weights, bins.weights[own], rtol=1e-6)
     assert np.ptp(weights) > 0
+
+
+@pytest.mark.parametrize("stride", [1, 4])
+def test_large_batches_that_xla_compiles_are_equal(monkeypatch, stride):
+    rgb = np.random.default_rng(7).integers(0, 256, [2, 16, 16, 3], np.uint8)
+    rgb[0, :8] = rgb[0, :8, :, :1]  # grays, which lie on the borders of quarters of cells
+    bins = count_bins(rgb2lab(rgb)[..., 1:].reshape(-1, 2), np.ones(2 * 256), 10, **ORIGIN)
+    expected = made_batch(bins, rgb, stride=stride)
+    calls, function = [], tf.function
+
+    def watched(make, **options):
+        compiled = function(make, **options)
+        return lambda *arguments: calls.append(options["jit_compile"]) or compiled(*arguments)
+
+    monkeypatch.setattr(targets, "_LARGE", 1)
+    monkeypatch.setattr(targets.tf, "function", watched)
+    found = made_batch(bins, rgb, stride=stride)
+    assert calls == [True]
+    for kind, one, other in zip(("lightness", "indices", "shares", "weights"), found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4, err_msg=kind)
 
 
 class TestTargetsOfANetworkThatGivesFewerPixels:

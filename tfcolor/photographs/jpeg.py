@@ -55,7 +55,7 @@ def read_ycbcr(path: str | Path, memory: np.ndarray) -> np.ndarray | None:
 def ycbcr_to_rgb(ycbcr: np.ndarray) -> np.ndarray:
     """Convert Y'CbCr to RGB in the integers of libjpeg, to the same result.
 
-    The factors are those of JFIF (ITU-T T.871, section 7), with 16 bits after the binary point.
+    It uses the factors of JFIF (ITU-T T.871, section 7), rounded to multiples of 2^-16.
 
     Args:
         ycbcr: uint8 [N, 3].
