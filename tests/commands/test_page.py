@@ -100,6 +100,13 @@ def choose(page, path):
     page.locator(".viewer img.colored").wait_for()
 
 
+def upload(page, field, *paths):
+    """Choose files, and wait until the server has them: only then can they be fetched from it."""
+    field.set_input_files(paths)
+    for path in paths:
+        page.locator(f"a[download='{path.name}']").wait_for()
+
+
 def shown(page):
     return page.locator(".viewer img.colored").get_attribute("src")
 
@@ -235,8 +242,7 @@ def test_two_visitors_see_their_own_photographs(browser, address, page, photo, t
 def test_many_photographs_come_back_as_a_zip(page, photo, tmp_path):
     Image.fromarray(data.coffee()[:120, :120]).save(tmp_path / "cup.jpg")
     page.get_by_role("tab", name="Many photographs").click()
-    page.locator("input[type=file][multiple]").set_input_files([photo, tmp_path / "cup.jpg"])
-    page.get_by_text("cup").first.wait_for()
+    upload(page, page.locator("input[type=file][multiple]"), photo, tmp_path / "cup.jpg")
     result = download(page, "Colour them all", tmp_path)
     with zipfile.ZipFile(result) as archive:
         assert sorted(archive.namelist()) == ["cat.png", "cup.jpg"]
@@ -246,8 +252,7 @@ def test_a_short_film_comes_back_in_colour_and_plays(page, tmp_path):
     av = pytest.importorskip("av", reason="PyAV is not installed: pip install -r requirements-video.txt")
     write_clip(tmp_path / "clip.mp4", (frame for frame, _ in pan_and_zoom(CAT, (96, 128), 12)))
     page.get_by_role("tab", name="A short film").click()
-    page.locator("#film input[type=file]").set_input_files(tmp_path / "clip.mp4")
-    page.get_by_text("clip.mp4").first.wait_for()
+    upload(page, page.locator("#film input[type=file]"), tmp_path / "clip.mp4")
     result = download(page, "Colour the film", tmp_path)
     with av.open(str(result)) as film, av.open(str(tmp_path / "clip.mp4")) as source:
         frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
@@ -258,8 +263,7 @@ def test_a_short_film_comes_back_in_colour_and_plays(page, tmp_path):
 
 def test_a_photograph_is_no_film(page, photo):
     page.get_by_role("tab", name="A short film").click()
-    page.locator("#film input[type=file]").set_input_files(photo)
-    page.get_by_text("cat").first.wait_for()
+    upload(page, page.locator("#film input[type=file]"), photo)
     page.get_by_role("button", name="Colour the film").click()
     page.get_by_text("that is no film").first.wait_for()
 
