@@ -32,6 +32,18 @@ def steady_precision():
         yield
 
 
+@pytest.fixture
+def fine_borders(monkeypatch):
+    """The bisection of colours outside sRGB takes more steps, so that rounding alone remains."""
+    from tfcolor.color import lab
+    from tfcolor.utils import pixelwise
+
+    monkeypatch.setattr(lab, "_GAMUT_STEPS", 20)
+    pixelwise.compiled.cache_clear()
+    yield
+    pixelwise.compiled.cache_clear()
+
+
 @pytest.fixture(scope="session")
 def data_root() -> Path:
     """The folder with the photographs of the scenes; skips where they are not there."""

@@ -17,11 +17,11 @@ WITHOUT_TENSORFLOW = (
     *("tfcolor", "tfcolor.__main__"),
     *("tfcolor.utils." + name for name in ("console", "cores", "errors", "figures", "files", "mirror", "options")),
     *("tfcolor.utils." + name for name in ("sheets", "strips", "tf_config")),
-    *("tfcolor.color." + name for name in ("bins", "codebooks", "decoding_options", "kmeans", "names", "prior")),
-    "tfcolor.color.zhang_bins",
+    *("tfcolor.color." + name for name in ("bins", "codebooks", "decoding_options", "kmeans", "lightness", "names")),
+    *("tfcolor.color.prior", "tfcolor.color.zhang_bins"),
     *(
         "tfcolor.photographs." + name
-        for name in ("decoding", "formats", "jpeg", "metadata", "pixels", "raster", "tiff")
+        for name in ("decoding", "formats", "icc", "jpeg", "metadata", "pixels", "raster", "reading", "tiff")
     ),
     *(
         "tfcolor.films." + name

@@ -6,7 +6,6 @@ import tensorflow as tf
 from skimage.color import lab2rgb, rgb2lab
 
 from tfcolor.color.lab import (
-    gray_levels_to_lightness,
     gray_to_lightness,
     grayed,
     into_gamut,
@@ -198,12 +197,3 @@ def test_gray_and_lightness_are_inverses():
     gray = lightness_to_gray(tf.constant(lightness))
     np.testing.assert_allclose(gray[:, 0], lab2rgb(np.pad(lightness, [[0, 0], [0, 2]]))[:, 1], atol=1e-4)
     np.testing.assert_allclose(gray_to_lightness(gray), lightness, atol=1e-2)
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_gray_levels_have_the_lightness_of_equal_channels(dtype):
-    levels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max + 1, [30, 40]).astype(dtype)
-    expected = rgb2lab(np.repeat(levels[..., None], 3, axis=-1) / np.iinfo(dtype).max)[..., 0]
-    found = gray_levels_to_lightness(levels)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, atol=1e-3)

@@ -109,7 +109,7 @@ def test_a_large_result_may_take_the_place_of_its_lightness(colorizer, monkeypat
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("tile", [50, 1000])
-def test_large_pictures_are_painted_as_small_ones(colorizer, monkeypatch, dtype, tile):
+def test_large_pictures_are_painted_as_small_ones(colorizer, monkeypatch, fine_borders, dtype, tile):
     """With lightness so low and so high that many colours lie outside sRGB, and with tiles that are not full."""
     lightness = np.clip(3 * picture(150, 171) - 100, 1, 99).astype(np.float32)
     pictures, decoding = [Uncolored(lightness, dtype)], Decoding(0.38, strength=0.8)
@@ -122,7 +122,6 @@ def test_large_pictures_are_painted_as_small_ones(colorizer, monkeypatch, dtype,
     assert result.dtype == expected.dtype == dtype
     differences = np.abs(result.astype(int) - expected)
     assert differences.max() <= 2 * np.iinfo(dtype).max / 255
-    # Rounding moves the border of the gamut by a step of the bisection now and then.
     assert np.mean(differences > np.iinfo(dtype).max / 65535) < 2e-3
     assert np.ptp(result[..., 0].astype(int) - result[..., 2]) > 10
 

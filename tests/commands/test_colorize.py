@@ -349,7 +349,7 @@ def test_lightness_is_not_kept_while_results_are_written(predict, tmp_path, resu
         alive.append(pages[0]() is not None)
         save_png(*arguments)
 
-    monkeypatch.setattr("tfcolor.photographs.reading.read_page", reading)  # of the first page
+    monkeypatch.setattr("tfcolor.commands.first_page.read_page", reading)
     monkeypatch.setattr(colorize_files, "read_page", reading)
     # As for a picture so large that it is a batch of its own, and its writing is awaited.
     monkeypatch.setattr("tfcolor.colorizer.colorizer._BATCH_PIXELS", 1)

@@ -24,7 +24,6 @@ def jobs(tmp_path):
 def test_it_is_what_read_page_gives_and_given_once(jobs, with_truth):
     header, other = (read_header(job.source, MOST) for job in jobs)
     with FirstPage(jobs, MOST, with_truth) as first:
-        first.read()
         assert first.take(other, 0) is None and first.take(header, 1) is None
         page, expected = first.take(header, 0), read_page(header, 0, with_truth)
         assert first.take(header, 0) is None
@@ -34,12 +33,9 @@ def test_it_is_what_read_page_gives_and_given_once(jobs, with_truth):
     assert page.metadata == expected.metadata
 
 
-def test_without_tensorflow_or_photographs_there_is_none(jobs):
+def test_without_photographs_there_is_none(jobs):
     header = read_header(jobs[0].source, MOST)
-    with FirstPage(jobs, MOST) as first:
-        assert first.take(header, 0) is None
     with FirstPage([], MOST) as first:
-        first.read()
         assert first.take(header, 0) is None and first.kind is None
 
 
@@ -48,5 +44,4 @@ def test_errors_are_left_to_those_who_read_it_again(jobs, tmp_path):
     header = read_header(jobs[0].source, MOST)
     for most_pixels in (MOST, 10):
         with FirstPage(jobs, most_pixels) as first:
-            first.read()
             assert first.take(header, 0) is None

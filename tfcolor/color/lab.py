@@ -4,27 +4,15 @@ sRGB values are float in [0, 1] (uint8 / 255, uint16 / 65535), L* is in [0, 100]
 sRGB spans a in [-86.2, 98.2] and b in [-107.9, 94.5]. White point D65, 2 degree observer.
 """
 
-import functools
-
 import numpy as np
 import tensorflow as tf
 
-# Linear sRGB -> XYZ (Lindbloom, "RGB/XYZ Matrices", sRGB, D65). Each row is divided by the white point, so that
-# white is (1, 1, 1) and R = G = B is neutral by construction.
-_XYZ_FROM_RGB = np.array(
-    [
-        [0.4124564, 0.3575761, 0.1804375],
-        [0.2126729, 0.7151522, 0.0721750],
-        [0.0193339, 0.1191920, 0.9503041],
-    ]
-)
-_WHITE_FROM_RGB = _XYZ_FROM_RGB / _XYZ_FROM_RGB.sum(axis=1, keepdims=True)
-_RGB_FROM_WHITE = np.linalg.inv(_WHITE_FROM_RGB)
+from tfcolor.color.lightness import EPSILON, KAPPA, WHITE_FROM_RGB
 
-_EPSILON = 216 / 24389  # CIE 15: below it a line replaces the cube root
-_KAPPA = 24389 / 27
+RGB_FROM_WHITE = np.linalg.inv(WHITE_FROM_RGB)
+
 _GAMUT_STEPS = 12  # bisections of chroma: 2^-12 of at most 135 Lab units is 0.03
-_GAMUT_SLACK = 4e-6  # of linear light: float32 rounds by about 1e-6 here, and black must stay black
+GAMUT_SLACK = 4e-6  # of linear light: float32 rounds by about 1e-6 here, and black must stay black
 
 
 def rgb_to_lab(rgb: tf.Tensor) -> tf.Tensor:
@@ -53,7 +41,7 @@ def levels_to_lab(rgb: tf.Tensor) -> tf.Tensor:
 
 def _lab_from_linear(rgb, linear):
     red, green, blue = tf.unstack(rgb, axis=-1)
-    xyz = _times(_WHITE_FROM_RGB, tf.unstack(linear, axis=-1))  # relative to the white point
+    xyz = _times(WHITE_FROM_RGB, tf.unstack(linear, axis=-1))  # relative to the white point
     fx, fy, fz = map(_lab_curve, xyz)
     # Equal channels may differ in the last bit after vectorised functions, so neutrality is enforced.
     is_gray = (red == green) & (green == blue)
@@ -75,7 +63,7 @@ def lab_to_rgb(lab: tf.Tensor) -> tf.Tensor:
 
 def lab_to_linear(lab: tf.Tensor) -> tf.Tensor:
     """Convert Lab float32 [..., 3] to linear sRGB float32 [..., 3], in [0, 1] for colours that sRGB can show."""
-    return tf.stack(_linear_planes(*tf.unstack(lab, axis=-1)), axis=-1)
+    return tf.stack(linear_planes(*tf.unstack(lab, axis=-1)), axis=-1)
 
 
 def linear_to_rgb(linear: tf.Tensor) -> tf.Tensor:
@@ -97,24 +85,6 @@ def levels_to_lightness(rgb: tf.Tensor) -> tf.Tensor:
     return linear_to_lightness(_linear_from_levels(tf.convert_to_tensor(rgb)))
 
 
-def gray_levels_to_lightness(levels: np.ndarray) -> np.ndarray:
-    """Compute `levels_to_lightness` of gray pixels by a table, in a tenth of the time.
-
-    Args:
-        levels: uint8 or uint16 [...], the equal R, G and B in sRGB.
-
-    Returns:
-        L*, float32 [...], in [0, 100].
-    """
-    return _lightness_of_gray_levels(levels.dtype.type)[levels]
-
-
-@functools.cache
-def _lightness_of_gray_levels(dtype: type) -> np.ndarray:
-    levels = np.arange(np.iinfo(dtype).max + 1).astype(dtype)
-    return levels_to_lightness(np.repeat(levels[:, None], 3, axis=-1)).numpy()
-
-
 def linear_to_lightness(linear: tf.Tensor) -> tf.Tensor:
     """Compute the lightness of linear sRGB.
 
@@ -124,13 +94,13 @@ def linear_to_lightness(linear: tf.Tensor) -> tf.Tensor:
     Returns:
         L*, float32 [...], in [0, 100]: clipped if darker than black or brighter than white.
     """
-    (y,) = _times(_WHITE_FROM_RGB[1:2], tf.unstack(linear, axis=-1))
+    (y,) = _times(WHITE_FROM_RGB[1:2], tf.unstack(linear, axis=-1))
     return 116 * _lab_curve(tf.clip_by_value(y, 0.0, 1.0)) - 16
 
 
 def lightness_to_gray(lightness: tf.Tensor) -> tf.Tensor:
     """Convert L* in [0, 100] to the sRGB gray of this lightness, in [0, 1]; float32 [..., 1] each."""
-    luminance = _lab_curve_inverse((lightness + 16) / 116)  # equal linear R, G and B
+    luminance = curve_inverse((lightness + 16) / 116)[0]  # equal linear R, G and B
     return tf.clip_by_value(linear_to_rgb(luminance), 0.0, 1.0)
 
 
@@ -167,7 +137,7 @@ def to_gamut_border(lab: tf.Tensor) -> tf.Tensor:
 
     def bisect(low, high):
         middle = (low + high) / 2
-        outside = is_outside_gamut(tf.stack(_linear_planes(lightness, a * middle, b * middle), axis=-1))
+        outside = is_outside_gamut(tf.stack(linear_planes(lightness, a * middle, b * middle), axis=-1))
         return tf.where(outside, low, middle), tf.where(outside, middle, high)
 
     halved = bisect(0.0, 1.0)  # before the loop, since exported files would store arrays of zeros and ones
@@ -177,7 +147,7 @@ def to_gamut_border(lab: tf.Tensor) -> tf.Tensor:
 
 def is_outside_gamut(linear: tf.Tensor) -> tf.Tensor:
     """Tell which colours sRGB cannot show: linear sRGB float32 [..., 3] -> bool [...]."""
-    outside = [(channel < -_GAMUT_SLACK) | (channel > 1 + _GAMUT_SLACK) for channel in tf.unstack(linear, axis=-1)]
+    outside = [(channel < -GAMUT_SLACK) | (channel > 1 + GAMUT_SLACK) for channel in tf.unstack(linear, axis=-1)]
     return outside[0] | outside[1] | outside[2]
 
 
@@ -223,21 +193,26 @@ def _power(x, exponent):
 
 
 def _lab_curve(t):
-    is_low = t <= _EPSILON
+    is_low = t <= EPSILON
     cube_root = _power(tf.where(is_low, 1.0, t), 1 / 3)
-    return tf.where(is_low, (_KAPPA * t + 16) / 116, cube_root)
+    return tf.where(is_low, (KAPPA * t + 16) / 116, cube_root)
 
 
-def _linear_planes(lightness, a, b):
+def linear_planes(lightness: tf.Tensor, a: tf.Tensor, b: tf.Tensor) -> list[tf.Tensor]:
     """Compute linear R, G and B as three tensors, from L*, a* and b* as three tensors of one shape."""
     fy = (lightness + 16) / 116
-    xyz = [_lab_curve_inverse(f) for f in (fy + a / 500, fy, fy - b / 200)]  # relative to the white point
-    return _times(_RGB_FROM_WHITE, xyz)
+    xyz = [curve_inverse(f)[0] for f in (fy + a / 500, fy, fy - b / 200)]  # relative to the white point
+    return _times(RGB_FROM_WHITE, xyz)
 
 
-def _lab_curve_inverse(f):
-    cube = f * f * f
-    return tf.where(cube > _EPSILON, cube, (116 * f - 16) / _KAPPA)
+def curve_inverse(f: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Invert the curve of Lab: from f(t), float32 of any shape, to t, relative to the white point, and its slope.
+
+    The line of CIE 15 is the tangent of the cube at 6/29, so that both are the tangent at the larger of f and 6/29.
+    """
+    touching = tf.maximum(f, EPSILON ** (1 / 3))
+    square = touching * touching
+    return square * (3 * f - 2 * touching), 3 * square
 
 
 def _times(matrix, planes):

@@ -17,7 +17,8 @@ import tensorflow as tf
 from tfcolor.color.decoding import conditioned
 from tfcolor.color.decoding_options import Decoding
 from tfcolor.color.guided_filter import border, guided
-from tfcolor.color.lab import levels_to_lightness
+from tfcolor.color.lightness import lightness_of_levels
+from tfcolor.color.packed import copy_levels
 from tfcolor.colorizer.blending import BlendedLogits
 from tfcolor.colorizer.opened import OpenedPhotograph
 from tfcolor.colorizer.painting import inside, line_painter, painter
@@ -31,7 +32,7 @@ from tfcolor.colorizer.tiles import (
     cut_with_context,
     tile_places,
 )
-from tfcolor.colorizer.working_size import ReducedOutputs
+from tfcolor.colorizer.working_size import ReducedOutputs, Strips, rows_of_cells
 from tfcolor.models.directory import find_model, load_model
 from tfcolor.networks.inputs import INPUTS
 from tfcolor.networks.layers import Network
@@ -43,6 +44,7 @@ from tfcolor.utils.memory import give_back
 from tfcolor.utils.precision import for_prediction, use_xla
 
 _LARGE_TILE = 640  # pixels; larger ones are hardly faster, and each painter holds all that is made of its tile
+_ROWS_OF_CELLS = 16  # large pictures are painted with multiples of so many
 _PAINTERS = 2  # threads that paint large pictures
 _SMALLEST_WORKING_SIZE = 32  # pixels: less shows nothing
 _BATCH_PIXELS = 2**16  # pixels of outputs computed or decoded at once: 26 MB for 100 bins
@@ -196,7 +198,7 @@ class Colorizer:
         Raises:
             ValueError: for other shapes or types, or values out of range.
         """
-        picture = Uncolored(pixelwise.apply(levels_to_lightness, checked_rgb(rgb)), rgb.dtype.type)
+        picture = Uncolored(lightness_of_levels(checked_rgb(rgb)), rgb.dtype.type)
         decoding = self.decoding.replace(
             temperature=temperature, uniform_share=uniform_share, smoothing=smoothing, strength=strength
         )
@@ -212,7 +214,7 @@ class Colorizer:
         Raises:
             ValueError: for other shapes or types.
         """
-        lightness = pixelwise.apply(levels_to_lightness, checked_rgb(rgb))
+        lightness = lightness_of_levels(checked_rgb(rgb))
         return OpenedPhotograph(self, lightness, rgb.dtype.type, tile or self.auto_tile)
 
     def colorize_all(
@@ -257,7 +259,7 @@ class Colorizer:
             def finish(part, results=results, paint=paint):
                 colored = paint(part)
                 for result, pixels in zip(results[part.which], colored, strict=True):
-                    result[part.place] = pixels
+                    copy_levels(pixels, result[part.place])
                 return len(colored)
 
             # XLA paints on one core, so that large pictures are painted in threads.
@@ -271,21 +273,26 @@ class Colorizer:
             while results:
                 yield results.pop(0)
 
-    def _tile_painter(self, sides, dtype, decoding, tile) -> Callable[[Tile], np.ndarray]:
+    def _tile_painter(self, sides, dtype, decoding, tile) -> Callable[[Tile], Iterable[np.ndarray]]:
         """What paints the tiles of pictures of these sides."""
         if not self._paints_lines(sides, decoding):
             paint = painter(sides[0] * sides[1], dtype)
             return lambda part: paint(*self._painted(part, decoding))
-        least = min(tile, max(sides))
-        paint_lines = line_painter(least, dtype)
+        side, rows = self._strip_sides(sides, tile)
+        paint_lines = line_painter(side, rows, dtype)
 
         def paint_tile(part):
             way = self._way(part, decoding.temperature, decoding.uniform_share)
-            lines = part.source.lines(*way, part.place, part.margin, part.which, least)
-            pictures = zip(part.lightness.numpy()[..., 0], lines, strict=True)
-            return np.stack([paint_lines(*each, decoding.strength) for each in pictures])
+            strips = part.source.strips(*way, part.place, part.which, side, rows)
+            pictures = zip(part.lightness.numpy()[..., 0], strips, strict=True)
+            return [paint_lines(*each, decoding.strength) for each in pictures]
 
         return paint_tile
+
+    def _strip_sides(self, sides, tile):
+        """The pixels along a side, and the rows of cells, of strips for tiles; few, since each is compiled for."""
+        rows = rows_of_cells(*sides, self.working_size, self.network.stride, tile)
+        return min(tile, max(sides)), -(-rows // _ROWS_OF_CELLS) * _ROWS_OF_CELLS
 
     def _paints_lines(self, sides, decoding):
         """Whether colours follow lightness along lines, with nothing done to them afterwards, in a large picture."""
@@ -347,12 +354,13 @@ class Colorizer:
 
     def prepare(self, height: int, width: int, dtype: type, decoding: Decoding, tile: int) -> None:
         """Compile what `colorize_all` will need to paint pictures of these sides. It may run in another thread."""
-        lightness, saturated = np.float32(50), np.float32(200)  # a colour outside sRGB prepares for such colours, too
-        if self._paints_lines((height, width), decoding):
-            side = min(tile, max(height, width))
-            line_painter(side, dtype)(np.full([1, 1], lightness), tf.fill([4, side, side], saturated), 1.0)
-        else:
-            painter(height * width, dtype)(np.full([1, 1], lightness), np.full([1, 2], saturated))
+        lightness = np.zeros([1, 1], np.float32)
+        if not self._paints_lines((height, width), decoding):
+            painter(height * width, dtype)(lightness, np.zeros([1, 2], np.float32))
+            return
+        side, rows = self._strip_sides((height, width), tile)
+        strips = Strips(tf.zeros([4, rows, side]), tf.zeros([side], tf.int32), tf.zeros([side]))
+        line_painter(side, rows, dtype)(lightness, strips, 1.0)
 
     def features(self, lightness: np.ndarray) -> tf.Tensor:
         """Return what the outputs are made of, each by a linear map; the outputs themselves if there is nothing else.

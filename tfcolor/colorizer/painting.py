@@ -6,18 +6,10 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from tfcolor.color.lab import (
-    is_outside_gamut,
-    lab_to_linear,
-    linear_to_rgb,
-    to_gamut_border,
-    to_levels,
-    visible_rgb,
-)
-from tfcolor.colorizer.working_size import along_lines
+from tfcolor.color.lab import to_levels, visible_rgb
+from tfcolor.color.packed import copy_levels, packed, unpacked
+from tfcolor.colorizer.working_size import Strips, along_lines
 from tfcolor.utils import pixelwise
-
-_BORDER_BLOCK = 2**15  # colours outside the gamut that XLA converts at once: it takes three times as long for them
 
 _LINE_PAINTERS = 4  # that are kept compiled
 
@@ -54,33 +46,38 @@ def painter(num_pixels: int, dtype: type) -> Callable[[np.ndarray, np.ndarray], 
 
 
 @functools.lru_cache(_LINE_PAINTERS)
-def line_painter(side: int, dtype: type) -> Callable[[np.ndarray, tf.Tensor, float], np.ndarray]:
+def line_painter(side: int, rows: int, dtype: type) -> Callable[[np.ndarray, Strips, float], np.ndarray]:
     """Compile what paints tiles of a large picture whose colours follow lightness: all in one pass over the pixels.
 
     Args:
         side: of the largest tiles, in pixels.
+        rows: of cells in strips.
         dtype: uint8 or uint16.
 
     Returns:
-        A function of L*, float32 [h, w] with sides up to `side`; lines, see `working_size.along_lines`, float32
-        [4, side, side]; and the strength of the colours. It returns sRGB [h, w, 3] as `painter` does.
+        A function of L*, float32 [h, w] with sides up to `side`; strips with these numbers of pixels and rows; and the
+        strength of the colours. It returns sRGB [h, w, 3] as `painter` does, with a spare level after each pixel, see
+        `packed.copy_levels`.
     """
     kind = tf.as_dtype(dtype)
 
-    def paint_inside(lightness, lines, strength):
-        ab = strength * along_lines(lightness, lines)
-        return *_paint_inside(lightness[..., None], ab, kind), ab
+    def paint_packed(lightness, strips, strength):
+        a, b = tf.unstack(strength * along_lines(lightness, strips.lines()), axis=-1)
+        return packed(lightness, a, b, kind)
 
-    signature = [tf.TensorSpec(shape) for shape in ([side, side], [4, side, side], [])]
-    compiled = tf.function(paint_inside, input_signature=signature, autograph=False, jit_compile=True)
+    strips = Strips(tf.TensorSpec([4, rows, side]), tf.TensorSpec([side], tf.int32), tf.TensorSpec([side]))
+    signature = [tf.TensorSpec([side, side]), strips, tf.TensorSpec([])]
+    compiled = tf.function(paint_packed, input_signature=signature, autograph=False, jit_compile=True)
 
-    def paint(lightness, lines, strength):
+    def paint(lightness, strips, strength):
         height, width = lightness.shape
         lightness = np.pad(lightness, [(0, side - height), (0, side - width)])
-        found = compiled(tf.convert_to_tensor(lightness), lines, tf.constant(strength, tf.float32))
-        levels, is_outside, ab = found[0].numpy(), np.asarray(found[1]), np.asarray(found[2])
-        _paint_outside(levels.reshape(-1, 3), is_outside.ravel(), lightness.reshape(-1, 1), ab.reshape(-1, 2), kind)
-        return levels[:height, :width]
+
+        def colors_at(marked):
+            return strength * along_lines(lightness, strips.lines()).numpy().reshape(-1, 2)[marked]
+
+        pixels = compiled(tf.convert_to_tensor(lightness), strips, tf.constant(strength, tf.float32))
+        return _levels(np.asarray(pixels), lightness, colors_at, kind)[:height, :width]
 
     return paint
 
@@ -96,30 +93,26 @@ def _paint_rgb(lightness, ab):
 
 
 def _fused(lightness, ab, dtype):
-    """Paint with XLA, which looks for colours outside the gamut, and converts them in a second pass."""
-    levels, is_outside = pixelwise.compiled(_function(_paint_inside, dtype), by_xla=True)(lightness, ab)
-    _paint_outside(levels, is_outside, lightness, ab, dtype)
+    """Paint with XLA in one pass."""
+    (pixels,) = pixelwise.compiled(_function(_paint_packed, dtype), by_xla=True)(lightness, ab)
+    levels = np.empty([len(pixels), 3], dtype.as_numpy_dtype)
+    copy_levels(_levels(pixels, lightness, lambda marked: ab[marked], dtype), levels)
     return levels
 
 
-def _paint_outside(levels, is_outside, lightness, ab, dtype):
-    """Paint the colours outside the gamut; all arrays are [N] or [N, C]."""
-    outside = np.flatnonzero(is_outside)
-    if outside.size:
-        paint_border = pixelwise.compiled(_function(_paint_border, dtype), by_xla=True, block=_BORDER_BLOCK)
-        levels[outside] = paint_border(lightness[outside], ab[outside])[0]
+def _paint_packed(lightness, ab, dtype):
+    return packed(lightness[..., 0], ab[..., 0], ab[..., 1], dtype)
+
+
+def _levels(pixels, lightness, colors_at, dtype):
+    """The levels of packed pixels; the few that are marked get their colours, which `colors_at` gives, anew."""
+    levels, marked = unpacked(pixels)
+    if marked.size:
+        levels = levels.copy()  # what XLA returns cannot be written to
+        levels.reshape(-1, 3)[marked] = _plain(lightness.reshape(-1, 1)[marked], colors_at(marked), dtype)
+    return levels
 
 
 @functools.cache
 def _function(function, dtype):
     return functools.partial(function, dtype=dtype)
-
-
-def _paint_inside(lightness, ab, dtype):
-    linear = lab_to_linear(tf.concat([lightness, ab], axis=-1))
-    return to_levels(linear_to_rgb(linear), dtype), is_outside_gamut(linear)
-
-
-def _paint_border(lightness, ab, dtype):
-    border = to_gamut_border(tf.concat([lightness, ab], axis=-1))
-    return to_levels(linear_to_rgb(lab_to_linear(border)), dtype)

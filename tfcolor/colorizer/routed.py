@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfcolor.color.decoding_options import Decoding
 from tfcolor.color.guided_filter import border
-from tfcolor.color.lab import levels_to_lightness
+from tfcolor.color.lightness import lightness_of_levels
 from tfcolor.colorizer.colorizer import Colorizer, checked_picture, checked_rgb
 from tfcolor.colorizer.features import PhotographFeatures
 from tfcolor.colorizer.painting import inside, painter
@@ -126,7 +126,7 @@ class RoutedColorizer:
         strength: float | None = None,
     ) -> np.ndarray:
         """Colour a photograph; arguments and result as in `Colorizer.colorize`, None for each specialist's own."""
-        picture = Uncolored(pixelwise.apply(levels_to_lightness, checked_rgb(rgb)), rgb.dtype.type)
+        picture = Uncolored(lightness_of_levels(checked_rgb(rgb)), rgb.dtype.type)
         decoding = OwnDecoding(temperature, strength, smoothing, uniform_share)
         return next(self.colorize_all([picture], decoding, tile, on_tile))
 

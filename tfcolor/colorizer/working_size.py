@@ -5,7 +5,8 @@ filter (He and Sun 2015): lines from lightness to colour are fitted at the resol
 """
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -16,7 +17,7 @@ from tfcolor.colorizer.tiles import Place, cut_with_context
 from tfcolor.networks.layers import Network
 from tfcolor.utils.mirror import mirrored
 
-_REDUCED_ROWS = 32
+_REDUCED_ROWS = 8  # of the result at once: Pillow copies what it reduces
 _MOST_LINES = 16  # ways to decode whose lines are kept
 RADIUS = 1  # cells of the output: the windows in which lines are fitted are 2 radius + 1 cells wide
 LARGEST = 4  # times the square of the working size: the most pixels that the network sees
@@ -116,44 +117,83 @@ class ReducedOutputs:
         Returns:
             ab, float32 [B, h + 2 margin, w + 2 margin, 2], ab units.
         """
-        return along_lines(lightness[..., 0], self.lines(key, decode, place, margin, which))
+        lines = self._interpolated(self._lines_of_cells(key, decode)[which], place, margin)
+        return along_lines(lightness[..., 0], lines)
 
-    def lines(
-        self,
-        key: Hashable,
-        decode: Callable[[tf.Tensor], tf.Tensor],
-        place: Place,
-        margin: int,
-        which: slice,
-        least: int = 0,
-    ) -> tf.Tensor:
-        """Return the lines from lightness to colour of pixels, see `along_lines`; arguments as in `colors`.
+    def strips(
+        self, key: Hashable, decode: Callable[[tf.Tensor], tf.Tensor], place: Place, which: slice, side: int, rows: int
+    ) -> Iterator["Strips"]:
+        """Yield the lines of a part of each picture, interpolated along its rows only.
 
-        Returns:
-            float32 [B, 4, h + 2 margin, w + 2 margin], with zeros below and to the right up to `least` pixels a side.
+        Args:
+            key, decode, place, which: as in `colors`.
+            side: pixels that the strips get along and across, at least those of the part; what is added is zero.
+            rows: cells that they get, at least `rows_of_cells`; what is added is zero.
         """
+        lines = self._lines_of_cells(key, decode).numpy()[
+            which
+        ]  # NumPy takes a tenth of TensorFlow's time for so little
+        left, columns = self._weights(1, place[1], 0, lines.shape[2])
+        position = self._position(0, place[0], 0, lines.shape[1])
+        above = np.floor(position).astype(np.int32)
+        near = lines[:, above[0] : above[0] + rows, left : left + columns.shape[1]]
+        cells = np.zeros([len(lines), 4, rows, side], np.float32)
+        cells[:, :, : near.shape[1], : len(columns)] = near.transpose(0, 3, 1, 2) @ columns.T
+        below = np.float32(position - above)
+        above, below = (np.pad(x, [0, side - len(x)]) for x in (above - above[0], below))
+        yield from (Strips(*map(tf.constant, (each, above, below))) for each in cells)
+
+    def _lines_of_cells(self, key, decode):
+        """The lines of cells, float32 [B, h, w, 4]."""
         if key not in self._lines:
             if len(self._lines) == _MOST_LINES:  # of a picture that stays open
                 self._lines.clear()
             self._lines[key] = _fitted(decode(self.outputs), self.guide)
-        return self._interpolated(self._lines[key][which], place, margin, least)
+        return self._lines[key]
 
-    def _interpolated(self, cells: tf.Tensor, place: Place, margin: int, least: int = 0) -> tf.Tensor:
-        """Values of cells [B, H, W, C] at pixels, as planes [B, C, h + 2 margin, w + 2 margin]; see `lines`."""
+    def _interpolated(self, cells: tf.Tensor, place: Place, margin: int) -> tf.Tensor:
+        """Values of cells [B, H, W, C] at pixels, as planes [B, C, h + 2 margin, w + 2 margin]."""
         planes = tf.transpose(cells, [0, 3, 1, 2])
         sides = enumerate(zip(place, planes.shape[2:], strict=True))
         (top, rows), (left, columns) = (self._weights(axis, part, margin, count) for axis, (part, count) in sides)
-        rows, columns = (np.pad(x, [(0, max(0, least - len(x))), (0, 0)]) for x in (rows, columns))
         near = planes[..., top : top + rows.shape[1], left : left + columns.shape[1]]
         return tf.matmul(tf.matmul(rows, near), columns, transpose_b=True)
 
     def _weights(self, axis: int, part: slice, margin: int, count: int) -> tuple[int, np.ndarray]:
         """The first cell near some pixels, and the weights of this and the next ones, float32 [pixels, cells]."""
-        pixels = mirrored(np.arange(part.start - margin, part.stop + margin), self._sides[axis])
-        position = np.clip((pixels + 0.5) / self.cell[axis] - 0.5, 0, count - 1)
+        position = self._position(axis, part, margin, count)
         start, stop = int(position.min()), int(np.ceil(position.max())) + 1
         distance = np.abs(position[:, None] - np.arange(start, stop))
         return start, np.float32(np.maximum(0, 1 - distance))
+
+    def _position(self, axis: int, part: slice, margin: int, count: int) -> np.ndarray:
+        """Where pixels lie among the centres of cells, float64 [pixels], in [0, count - 1]."""
+        pixels = mirrored(np.arange(part.start - margin, part.stop + margin), self._sides[axis])
+        return np.clip((pixels + 0.5) / self.cell[axis] - 0.5, 0, count - 1)
+
+
+class Strips(NamedTuple):
+    """Lines from lightness to colour, between the centres of cells in each column of pixels.
+
+    cells: float32 [4, rows, w], see `along_lines`.
+    above: the row of cells above each row of pixels, int32 [h].
+    below: the weight in [0, 1) of the next row of cells, float32 [h].
+    """
+
+    cells: tf.Tensor
+    above: tf.Tensor
+    below: tf.Tensor
+
+    def lines(self) -> tf.Tensor:
+        """Return the lines of all pixels, float32 [4, h, w]."""
+        first, second = (tf.gather(self.cells, rows, axis=1) for rows in (self.above, self.above + 1))
+        return first + self.below[:, None] * (second - first)
+
+
+def rows_of_cells(height: int, width: int, size: int, stride: int, side: int) -> int:
+    """Return the most rows of cells, of a picture of these sides, between which `side` rows of pixels lie."""
+    reduced_height, _ = reduced_sides(height, width, size)
+    return math.ceil(min(side, height) * reduced_height / (stride * height)) + 2
 
 
 def along_lines(lightness: tf.Tensor, lines: tf.Tensor) -> tf.Tensor:

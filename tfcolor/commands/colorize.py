@@ -69,7 +69,6 @@ def main(arguments=None):
         first_job = [] if outputs.are_looks else photographs[:1]
         with FirstPage(first_job, coloring.max_pixels, outputs.compare) as first:
             console.load_tensorflow()
-            first.read()
             colorizer = coloring.model.load()
             make_folder(folder)
             started = time.perf_counter()

@@ -28,10 +28,8 @@ from tfcolor.photographs.reading import Page, read_page
 from tfcolor.photographs.writing import levels_of, rounded, saving, takes_spare_bytes
 from tfcolor.utils.console import Progress, shown
 from tfcolor.utils.errors import InputError
-from tfcolor.utils.pixelwise import is_large
 from tfcolor.utils.sheets import sheet
 
-_PIXELS_BESIDE = 64_000_000  # of a first page that is read while the network is optimized; both need memory
 _PIXELS_BEHIND = 32_000_000  # of the results that wait to be written while others are coloured
 
 
@@ -117,14 +115,12 @@ def colorize_files(
 
 
 def _prepare(colorizer, first, decoding, tile, pool):
-    """Trace and compile what the first page needs: all at the same time, and while it is read if it is large."""
+    """Trace and compile what paints the first page, while the network is optimized."""
     if not first.kind or isinstance(colorizer, RoutedColorizer):
         pool.submit(painted, np.zeros([1, 1], np.float32))
         return
     height, width, dtype = first.kind
     pool.submit(colorizer.prepare, height, width, dtype, decoding, tile)
-    if is_large(height * width) and height * width < _PIXELS_BESIDE:
-        colorizer.predict_ab(np.zeros([1, 1], np.float32))
 
 
 def hints_for(given: GivenHints | None, page: Page, num_pages: int = 1) -> Hints | None:

@@ -1,16 +1,12 @@
-"""The first photograph, which is decoded while TensorFlow is loaded, and read while the model is."""
+"""The first photograph, which is read while TensorFlow is loaded."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from tfcolor.commands.worklist import Job
 from tfcolor.photographs.decoding import Header, decode, read_header
 from tfcolor.photographs.pixels import UnreadableImage
-from tfcolor.photographs.raster import Raster
-
-if TYPE_CHECKING:
-    from tfcolor.photographs.reading import Page
+from tfcolor.photographs.reading import Page, read_page
 
 
 class FirstPage:
@@ -20,7 +16,7 @@ class FirstPage:
     """
 
     def __init__(self, jobs: list[Job], max_pixels: int, with_truth: bool = False):
-        """Start to decode in a thread.
+        """Start to read in a thread.
 
         Args:
             jobs: the photographs; there may be none.
@@ -29,11 +25,8 @@ class FirstPage:
         """
         self._path = jobs[0].source if jobs else None
         self.kind: tuple[int, int, type] | None = None
-        self._header: Header | None = None
-        self._with_truth = with_truth
         self._pool = ThreadPoolExecutor(1)
-        self._raster: Future | None = self._pool.submit(self._decode, max_pixels) if jobs else None
-        self._page: Future | None = None
+        self._page: Future | None = self._pool.submit(self._read, max_pixels, with_truth) if jobs else None
 
     def __enter__(self) -> "FirstPage":
         """Return itself."""
@@ -43,33 +36,19 @@ class FirstPage:
         """Wait for the thread."""
         self._pool.shutdown(cancel_futures=True)
 
-    def read(self) -> None:
-        """Go on, now that TensorFlow is loaded."""
-        if self._raster:
-            self._page = self._pool.submit(self._read)
-
-    def take(self, header: Header, index: int) -> "Page | None":
+    def take(self, header: Header, index: int) -> Page | None:
         """Return a page if it is this one, once; else None."""
         if self._page is None or index or header.path != self._path:
             return None
         page, self._page = self._page.result(), None
         return page
 
-    def _decode(self, max_pixels: int) -> Raster | None:
+    def _read(self, max_pixels: int, with_truth: bool) -> Page | None:
         try:
-            self._header = read_header(self._path, max_pixels)
-            raster = decode(self._header)
-        except UnreadableImage:
-            return None
-        height, width, _ = raster.pixels.shape
-        self.kind = height, width, raster.pixels.dtype.type
-        return raster
-
-    def _read(self) -> "Page | None":
-        from tfcolor.photographs.reading import read_page
-
-        raster, self._raster = self._raster.result(), None
-        try:
-            return read_page(self._header, 0, self._with_truth, raster) if raster else None
+            header = read_header(self._path, max_pixels)
+            raster = decode(header)
+            height, width, _ = raster.pixels.shape
+            self.kind = height, width, raster.pixels.dtype.type
+            return read_page(header, 0, with_truth, raster)
         except UnreadableImage:
             return None

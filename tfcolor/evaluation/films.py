@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfcolor.color.decoding_options import Decoding
-from tfcolor.color.lab import levels_to_lightness
+from tfcolor.color.lightness import lightness_of_levels
 from tfcolor.colorizer.colorizer import Colorizer
 from tfcolor.colorizer.painting import painter
 from tfcolor.evaluation.measuring import Truth, lab_of, psnr
@@ -24,7 +24,6 @@ from tfcolor.films.coloring import NO_FRAME_HINTS, FilmColorizer, Followed
 from tfcolor.films.flow import load_cv, visible, warped
 from tfcolor.films.seeing import BATCH, seen
 from tfcolor.films.steady import steadied
-from tfcolor.utils import pixelwise
 
 WAYS = ("gray", "truth", "frame by frame", "steady")
 METRICS = ("warp_error", "warp_ratio", "cdc", "psnr", "raw_auc", "colourfulness", "dcf")
@@ -255,7 +254,7 @@ def _colored(colorizer, frames, decoding, weight) -> Iterator[_Colored]:
     if first is None:
         return
     films = [FilmColorizer(colorizer, first.rgb.shape[:2], decoding, each) for each in (0, weight)]
-    lightness_of = lambda frame: pixelwise.apply(levels_to_lightness, frame.rgb)  # noqa: E731
+    lightness_of = lambda frame: lightness_of_levels(frame.rgb)  # noqa: E731
     cells = itertools.tee(seen(colorizer, itertools.chain([first], remaining), lightness_of))
     # Both finish as many frames at a time, so that little waits in between.
     both = zip(steadied(cells[0], weight=0, follow=False), steadied(cells[1], weight=weight), strict=True)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfcolor.color.decoding_options import Decoding
 from tfcolor.color.guided_filter import border
-from tfcolor.color.lab import levels_to_lightness
+from tfcolor.color.lightness import lightness_of_levels
 from tfcolor.colorizer.colorizer import Colorizer, checked_rgb, smoothed
 from tfcolor.colorizer.hints import Hints
 from tfcolor.colorizer.opened import OpenedPhotograph
@@ -20,7 +20,6 @@ from tfcolor.films.hints import NO_HINTS, FilmHints, Tracks
 from tfcolor.films.options import WEIGHT, FilmOptions
 from tfcolor.films.seeing import BATCH, decoded, outputs_of, seen, seen_sides, stride_of
 from tfcolor.films.steady import State, Steady, steadied
-from tfcolor.utils import pixelwise
 from tfcolor.utils.ahead import ahead
 from tfcolor.utils.errors import InputError
 
@@ -181,7 +180,7 @@ def colorize_frames(
     def lightness(frame):
         if frame.shape != first.shape:
             raise ValueError(f"frames must have one size, got {first.shape} and {frame.shape}")
-        return pixelwise.apply(levels_to_lightness, checked_rgb(frame))
+        return lightness_of_levels(checked_rgb(frame))
 
     with contextlib.closing(film.followed(itertools.chain([first], remaining), lightness)) as followed:
         while batch := list(itertools.islice(followed, BATCH)):

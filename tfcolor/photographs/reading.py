@@ -1,20 +1,18 @@
-"""Read photographs to colour: their lightness, and what their results keep."""
+"""Read photographs to colour: their lightness, and what their results keep. No TensorFlow."""
 
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import tensorflow as tf
 
-from tfcolor.color.lab import gray_levels_to_lightness, levels_to_lightness, linear_to_lightness
+from tfcolor.color.lightness import lightness_of_gray, lightness_of_levels, lightness_of_linear
 from tfcolor.photographs import icc
 from tfcolor.photographs.decoding import Header, decode
 from tfcolor.photographs.metadata import Metadata
 from tfcolor.photographs.pixels import refusing
 from tfcolor.photographs.raster import Raster
-from tfcolor.utils import pixelwise
 from tfcolor.utils.strips import by_rows
 
-_FREED_PIXELS = 2**22  # whose memory is freed at once
+_FREED_PIXELS = 2**20  # whose memory is freed at once
 
 
 @dataclass(frozen=True)
@@ -89,23 +87,21 @@ def _page(raster: Raster, with_truth: bool) -> Page:
 def _lightness(pixels, profile, is_last):
     """L* [H, W] of pixels [H, W, C]; `is_last` if nobody needs the pixels afterwards."""
     if profile:
-        return by_rows(lambda strip: linear_to_lightness(tf.constant(icc.to_linear(strip, profile))).numpy(), pixels)
+        return by_rows(lambda strip: lightness_of_linear(icc.to_linear(strip, profile)), pixels)
     if pixels.shape[2] == 1:
-        return gray_levels_to_lightness(pixels[..., 0])
-    if is_last and pixels.flags.owndata and pixelwise.is_large(pixels[..., 0].size):
+        return lightness_of_gray(pixels[..., 0])
+    if is_last and pixels.flags.owndata:
         return _lightness_in_place_of(pixels)
-    return pixelwise.apply(levels_to_lightness, pixels)
+    return lightness_of_levels(pixels)
 
 
 def _lightness_in_place_of(pixels):
     """L* of RGB, from the last rows on; the memory of those that are done is freed, since both are large."""
     height, width, _ = pixels.shape
     lightness, rows = np.empty([height, width], np.float32), max(1, _FREED_PIXELS // width)
-    convert = pixelwise.compiled(levels_to_lightness, by_xla=True)
     for bottom in range(height, 0, -rows):
         top = max(0, bottom - rows)
-        (part,) = convert(pixels[top:].reshape(-1, 3))
-        lightness[top:bottom] = part.reshape(-1, width)
+        lightness[top:bottom] = lightness_of_levels(pixels[top:])
         pixels.resize([top, width, 3], refcheck=False)
     return lightness
 

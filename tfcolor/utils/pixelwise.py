@@ -19,22 +19,6 @@ def is_large(num_pixels: int) -> bool:
     return num_pixels >= _LARGE
 
 
-def apply(function: Function, *pictures: np.ndarray) -> np.ndarray:
-    """Apply a function of single pixels to pictures.
-
-    Args:
-        function: maps tensors [N, C] to a tensor [N, ...].
-        pictures: arrays or tensors [H, W, C], not empty, all of the same height and width.
-
-    Returns:
-        The function's result for the whole pictures, [H, W, ...].
-    """
-    sides = pictures[0].shape[:2]
-    flat = (np.reshape(picture, [-1, picture.shape[-1]]) for picture in pictures)
-    (result,) = compiled(function, is_large(sides[0] * sides[1]))(*flat)
-    return result.reshape([*sides, *result.shape[1:]])
-
-
 @functools.cache
 def compiled(function: Function, by_xla: bool, block: int = _BLOCK) -> Callable[..., list[np.ndarray]]:
     """Compile a function of single pixels; the result is kept for later calls.
