@@ -77,21 +77,26 @@ def _encode(rgb, quality=85):  # that of `material.squares`
 def large_rows(folder: Path, scale: Scale) -> list[Row]:
     """Measure time and memory for photographs of 24 and 100 megapixels, file to file."""
     small = material.squares(folder, 1, 64)[0]
-    start = min(as_process(small, folder)[0] for _ in range(scale.of(full=3, quick=2, tiny=1)))
     photos = {size: folder / f"{size}.jpg" for size in (24, 100)}
     for size, photo in photos.items():
         megapixels = scale.of(full=size, quick=size, tiny=0.005)
         Image.fromarray(material.photograph(megapixels)).save(photo, quality=95, subsampling=0)
-    found = {size: as_process(photo, folder) for size, photo in photos.items()}
+    turns = range(scale.of(full=5, quick=2, tiny=1))
+    start, large = zip(*((as_process(small, folder)[0], as_process(photos[24], folder)) for _ in turns), strict=True)
+    found = {24: large, 100: [as_process(photos[100], folder)]}
     rgb = read_photo(photos[24]).rgb
     apart = alternate({"decoding": lambda: read_photo(photos[24]), "encoding": lambda: _encode(rgb, 95)}, 3)
-    both = [sum(pair) for pair in zip(*apart.values(), strict=True)]
-    without_start = [max(0.0, found[24][0] - start) / seconds for seconds in both]  # the tiny scale takes no time
-    note = f"without {start:.3g} s, which a photograph of 64x64 pixels takes; both need {max(both):.3g} s"
+    both = float(np.median(np.sum([*apart.values()], axis=0)))
+    # The tiny scale takes no time.
+    without_start = [max(0.0, whole - alone) / both for (whole, _), alone in zip(large, start, strict=True)]
+    note = f"without {np.median(start):.3g} s, which a photograph of 64x64 pixels takes; both need {both:.3g} s"
     return [
-        *(row(SECONDS.format(size), [found[size][0]], "s", note=NOTE) for size in photos),
+        *(row(SECONDS.format(size), [seconds for seconds, _ in found[size]], "s", note=NOTE) for size in photos),
         row("24 megapixels from file to file / decoding and encoding", without_start, "x", "< 2.5", note),
-        *(row(MEMORY.format(size), [found[size][1]], "MB", {100: "< 1500"}.get(size), NOTE) for size in photos),
+        *(
+            row(MEMORY.format(size), [peak for _, peak in found[size]], "MB", {100: "< 1500"}.get(size), NOTE)
+            for size in photos
+        ),
     ]
 
 

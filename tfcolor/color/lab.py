@@ -41,7 +41,7 @@ def levels_to_lab(rgb: tf.Tensor) -> tf.Tensor:
 
 def _lab_from_linear(rgb, linear):
     red, green, blue = tf.unstack(rgb, axis=-1)
-    xyz = _times(WHITE_FROM_RGB, tf.unstack(linear, axis=-1))  # relative to the white point
+    xyz = times(WHITE_FROM_RGB, tf.unstack(linear, axis=-1))  # relative to the white point
     fx, fy, fz = map(_lab_curve, xyz)
     # Equal channels may differ in the last bit after vectorised functions, so neutrality is enforced.
     is_gray = (red == green) & (green == blue)
@@ -63,7 +63,7 @@ def lab_to_rgb(lab: tf.Tensor) -> tf.Tensor:
 
 def lab_to_linear(lab: tf.Tensor) -> tf.Tensor:
     """Convert Lab float32 [..., 3] to linear sRGB float32 [..., 3], in [0, 1] for colours that sRGB can show."""
-    return tf.stack(linear_planes(*tf.unstack(lab, axis=-1)), axis=-1)
+    return tf.stack(_linear_planes(*tf.unstack(lab, axis=-1)), axis=-1)
 
 
 def linear_to_rgb(linear: tf.Tensor) -> tf.Tensor:
@@ -94,7 +94,7 @@ def linear_to_lightness(linear: tf.Tensor) -> tf.Tensor:
     Returns:
         L*, float32 [...], in [0, 100]: clipped if darker than black or brighter than white.
     """
-    (y,) = _times(WHITE_FROM_RGB[1:2], tf.unstack(linear, axis=-1))
+    (y,) = times(WHITE_FROM_RGB[1:2], tf.unstack(linear, axis=-1))
     return 116 * _lab_curve(tf.clip_by_value(y, 0.0, 1.0)) - 16
 
 
@@ -137,7 +137,7 @@ def to_gamut_border(lab: tf.Tensor) -> tf.Tensor:
 
     def bisect(low, high):
         middle = (low + high) / 2
-        outside = is_outside_gamut(tf.stack(linear_planes(lightness, a * middle, b * middle), axis=-1))
+        outside = is_outside_gamut(tf.stack(_linear_planes(lightness, a * middle, b * middle), axis=-1))
         return tf.where(outside, low, middle), tf.where(outside, middle, high)
 
     halved = bisect(0.0, 1.0)  # before the loop, since exported files would store arrays of zeros and ones
@@ -198,11 +198,11 @@ def _lab_curve(t):
     return tf.where(is_low, (KAPPA * t + 16) / 116, cube_root)
 
 
-def linear_planes(lightness: tf.Tensor, a: tf.Tensor, b: tf.Tensor) -> list[tf.Tensor]:
+def _linear_planes(lightness, a, b):
     """Compute linear R, G and B as three tensors, from L*, a* and b* as three tensors of one shape."""
     fy = (lightness + 16) / 116
     xyz = [curve_inverse(f)[0] for f in (fy + a / 500, fy, fy - b / 200)]  # relative to the white point
-    return _times(RGB_FROM_WHITE, xyz)
+    return times(RGB_FROM_WHITE, xyz)
 
 
 def curve_inverse(f: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -215,7 +215,7 @@ def curve_inverse(f: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return square * (3 * f - 2 * touching), 3 * square
 
 
-def _times(matrix, planes):
+def times(matrix: np.ndarray, planes: list[tf.Tensor]) -> list[tf.Tensor]:
     """Multiply a matrix by a vector of planes, without `tf.matmul`: GPUs multiply matrices in fewer bits."""
     rows = matrix.astype(planes[0].dtype.as_numpy_dtype)
     return [sum(m * plane for m, plane in zip(row, planes, strict=True)) for row in rows]

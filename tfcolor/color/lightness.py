@@ -34,9 +34,9 @@ def lightness_of_levels(rgb: np.ndarray) -> np.ndarray:
     red, green, blue = _luminance_of_levels(rgb.dtype.type)
 
     def luminance(part):
-        y = red[part[:, 0]]
-        y += green[part[:, 1]]
-        y += blue[part[:, 2]]
+        y = red.take(part[:, 0])  # in half the time of red[part[:, 0]]
+        y += green.take(part[:, 1])
+        y += blue.take(part[:, 2])
         return y
 
     return _by_blocks(luminance, rgb)

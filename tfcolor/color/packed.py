@@ -7,7 +7,7 @@ blue, and a mark in the highest. XLA computes one output of a function without r
 import numpy as np
 import tensorflow as tf
 
-from tfcolor.color.lab import GAMUT_SLACK, RGB_FROM_WHITE, curve_inverse, linear_planes, linear_to_rgb, to_levels
+from tfcolor.color.lab import GAMUT_SLACK, RGB_FROM_WHITE, curve_inverse, linear_to_rgb, times, to_levels
 
 _STEPS = 4  # of Newton's method: the factors of all colours that networks predict are then exact
 _NEAR = 0.01  # the last step of a factor that is as good as exact: errors are squared from step to step
@@ -27,8 +27,11 @@ def packed(lightness: tf.Tensor, a: tf.Tensor, b: tf.Tensor, dtype: tf.DType) ->
         int32 or int64 of the same shape, see above. Marked pixels have extreme colours, for which these steps do not
         suffice: `lab.visible` must convert them.
     """
-    factor, last_step = _gamut_factor(lightness, a, b)
-    linear = linear_planes(lightness, a * factor, b * factor)
+    middle, x_side, z_side = (lightness + 16) / 116, a / 500, -b / 200  # CIE 15; divisions are slow
+    y, _ = curve_inverse(middle)
+    factor, last_step = _gamut_factor(middle, y, x_side, z_side)
+    x, z = (curve_inverse(middle + factor * side)[0] for side in (x_side, z_side))
+    linear = times(RGB_FROM_WHITE, [x, y, z])
     is_outside = (_least(linear) < -_FAR) | (-_least([-x for x in linear]) > 1 + _FAR)
     is_left = is_outside | (tf.abs(last_step) > _NEAR)
     kind = tf.int32 if dtype == tf.uint8 else tf.int64
@@ -58,18 +61,16 @@ def copy_levels(source: np.ndarray, target: np.ndarray) -> None:
         target[..., channel] = source[..., channel]
 
 
-def _gamut_factor(lightness, a, b):
-    """The largest factor in [0, 1] of (a, b) that stays in sRGB, and the last step towards it.
+def _gamut_factor(middle, y, x_side, z_side):
+    """The largest factor in [0, 1] of `x_side` and `z_side` that stays in sRGB, and the last step towards it.
 
     Each channel of linear light moves, as the factor grows, towards 0 or 1. Newton's method finds where the first of
     them leaves.
     """
-    fy = (lightness + 16) / 116
-    y, _ = curve_inverse(fy)
-    factor = tf.ones_like(a)
+    factor = tf.ones_like(middle)
     for _ in range(_STEPS):
-        (x, x_slope), (z, z_slope) = curve_inverse(fy + factor * a / 500), curve_inverse(fy - factor * b / 200)
-        x_speed, z_speed = x_slope * a / 500, -z_slope * b / 200
+        (x, x_slope), (z, z_slope) = (curve_inverse(middle + factor * side) for side in (x_side, z_side))
+        x_speed, z_speed = x_slope * x_side, z_slope * z_side
         steps = []
         for of_x, of_y, of_z in RGB_FROM_WHITE.astype(np.float32):
             channel, speed = of_x * x + of_y * y + of_z * z, of_x * x_speed + of_z * z_speed
