@@ -32,7 +32,7 @@ from tfcolor.colorizer.tiles import (
     cut_with_context,
     tile_places,
 )
-from tfcolor.colorizer.working_size import ReducedOutputs, Strips, rows_of_cells
+from tfcolor.colorizer.working_size import ReducedOutputs, rows_of_cells
 from tfcolor.models.directory import find_model, load_model
 from tfcolor.networks.inputs import INPUTS
 from tfcolor.networks.layers import Network
@@ -353,14 +353,20 @@ class Colorizer:
         return found
 
     def prepare(self, height: int, width: int, dtype: type, decoding: Decoding, tile: int) -> None:
-        """Compile what `colorize_all` will need to paint pictures of these sides. It may run in another thread."""
-        lightness = np.zeros([1, 1], np.float32)
-        if not self._paints_lines((height, width), decoding):
-            painter(height * width, dtype)(lightness, np.zeros([1, 2], np.float32))
-            return
-        side, rows = self._strip_sides((height, width), tile)
-        strips = Strips(tf.zeros([4, rows, side]), tf.zeros([side], tf.int32), tf.zeros([side]))
-        line_painter(side, rows, dtype)(lightness, strips, 1.0)
+        """Trace and compile what decodes and paints pictures of these sides, on a black pixel.
+
+        Args:
+            height, width: the pictures' sides.
+            dtype: the results' type, uint8 or uint16.
+            decoding, tile: as in `colorize_all`, which may run in another thread.
+        """
+        margin = border(decoding.smoothing)
+        sides, place = [1 + 2 * margin] * 2, (slice(0, 1), slice(0, 1))
+        lightness, outputs = (tf.zeros([1, *sides, n]) for n in (1, self.objective.num_outputs))
+        if self.working_size:
+            stride = self.network.stride
+            outputs = ReducedOutputs(outputs, lightness, stride, [stride * side for side in sides], (1, 1))
+        self._tile_painter((height, width), dtype, decoding, tile)(Tile(slice(None), place, outputs, lightness, margin))
 
     def features(self, lightness: np.ndarray) -> tf.Tensor:
         """Return what the outputs are made of, each by a linear map; the outputs themselves if there is nothing else.
