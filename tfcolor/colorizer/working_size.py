@@ -130,9 +130,7 @@ class ReducedOutputs:
             side: pixels that the strips get along and across, at least those of the part; what is added is zero.
             rows: cells that they get, at least `rows_of_cells`; what is added is zero.
         """
-        lines = self._lines_of_cells(key, decode).numpy()[
-            which
-        ]  # NumPy takes a tenth of TensorFlow's time for so little
+        lines = self._lines_of_cells(key, decode).numpy()[which]  # NumPy is ten times as fast for so little
         left, columns = self._weights(1, place[1], 0, lines.shape[2])
         position = self._position(0, place[0], 0, lines.shape[1])
         above = np.floor(position).astype(np.int32)
