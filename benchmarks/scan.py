@@ -25,10 +25,10 @@ assert found.num_images
 def measure(folder: Path, scale: Scale) -> list[Row]:
     """Measure; every file is read once before that, so that the disk does not matter."""
     paths = material.photographs(folder, scale).paths
-    many = (paths * 100)[: scale.of(full=10_000, quick=5000, tiny=48)]
+    many = (paths * 100)[: scale.of(full=10_000, quick=10_000, tiny=48)]
     num_few = scale.of(full=40, quick=40, tiny=4)
     few = paths[:: len(paths) // num_few][:num_few]
-    repeats = scale.of(full=5, quick=2, tiny=1)
+    repeats = scale.of(full=5, quick=3, tiny=1)
     contestants = {"ours": lambda: scan(many), "decoder": lambda: decode(many), "its own": lambda: decode_rgb(many)}
     seconds = alternate(contestants, repeats)
     theirs = alternate({"scikit-image": lambda: skimage_scan.count(few, 10)}, 2)["scikit-image"]

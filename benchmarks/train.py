@@ -39,7 +39,7 @@ _NEEDS = {"Keras float32": AMX}  # the bars for these compare bfloat16 in matrix
 def measure(folder: Path, scale: Scale) -> list[Row]:
     """Measure with windows of 32 pixels, of which 16x16 are coloured, 200 bins, and batches of 64."""
     bins = material.bins(scale.of(full=NUM_BINS, quick=NUM_BINS, tiny=16))
-    batch_size = scale.of(full=64, quick=16, tiny=2)
+    batch_size = scale.of(full=64, quick=64, tiny=2)
     dataset = material.photographs(folder, scale)
     windows = Windows(dataset.paths, PATCH)
     return [*loop_rows(folder, dataset, bins, batch_size, scale), *rival_rows(windows, bins, batch_size, scale)]
@@ -127,7 +127,7 @@ def loop_and_step(
 
 def loop_rows(folder: Path, dataset: Dataset, bins: Bins, batch_size: int, scale: Scale) -> list[Row]:
     """Time the loop with its pipeline, checkpoints and logs, and compare it with its step alone."""
-    steps = REPORT_STEPS * scale.of(full=8, quick=2, tiny=2)
+    steps = REPORT_STEPS * scale.of(full=8, quick=3, tiny=2)
     options = TrainingOptions.of(dataset=dataset.name, steps=steps, batch_size=batch_size, patch=PATCH)
     batch = next(iter(batches(Windows(dataset.paths[:batch_size], PATCH), bins, "soft", batch_size)))
     rates = loop_and_step(options, folder / "run", dataset, bins, batch)
@@ -171,7 +171,7 @@ def rival_rows(windows: Windows, bins: Bins, batch_size: int, scale: Scale) -> l
     }
     if has_torch():
         contestants |= _torch_steps(network, batch)
-    seconds = alternate(contestants, scale.of(full=7, quick=2, tiny=1))
+    seconds = alternate(contestants, scale.of(full=7, quick=3, tiny=1))
     ours = seconds.pop("ours")
     rate = [pixels / s for s in ours]
     note = f"ours in {dtype.name}, batches of {batch_size}"

@@ -119,7 +119,7 @@ def _torch_passes(network: UNet, gray: tf.Tensor) -> dict[str, Callable[[], obje
 
 def training_rows(scale: Scale, encoder_is: str, bar: str | None = None) -> list[Row]:
     """Time a step on 16 windows of 160 pixels, with an encoder that is 'tuned' or 'unchanged'."""
-    patch, batch_size = scale.of(full=(PATCH, BATCH), quick=(PATCH, BATCH // 4), tiny=(32, 2))
+    patch, batch_size = scale.of(full=(PATCH, BATCH), quick=(PATCH, BATCH), tiny=(32, 2))
     encoder, width = scale.of(full=(ENCODER, 1.0), quick=(ENCODER, 1.0), tiny=("lite0", 1 / 16))
     lightness, *targets = made_batch(patch, batch_size)  # as many targets a side as for a U-Net
     batch, dtype, tuned = (lightness / 100, *targets), best_dtype(), encoder_is == "tuned"
@@ -155,7 +155,7 @@ def loop_rows(folder: Path, scale: Scale) -> list[Row]:
 
     In the first epoch photographs are decoded; later they are in memory.
     """
-    patch, batch_size = scale.of(full=(PATCH, BATCH), quick=(PATCH, BATCH // 2), tiny=(64, 2))
+    patch, batch_size = scale.of(full=(PATCH, BATCH), quick=(PATCH, BATCH), tiny=(64, 2))
     encoder, width = scale.of(full=(ENCODER, 1.0), quick=(ENCODER, 1.0), tiny=("lite0", 1 / 16))
     dataset, steps = material.photographs(folder, scale), REPORT_STEPS * scale.of(full=10, quick=3, tiny=2)
     network = {"network": "unet", "encoder": encoder, "width": width, "encoder_rate": 0.5, "initialization": "scratch"}
