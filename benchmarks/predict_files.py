@@ -81,7 +81,7 @@ def large_rows(folder: Path, scale: Scale) -> list[Row]:
     for size, photo in photos.items():
         megapixels = scale.of(full=size, quick=size, tiny=0.005)
         Image.fromarray(material.photograph(megapixels)).save(photo, quality=95, subsampling=0)
-    turns = range(scale.of(full=5, quick=2, tiny=1))
+    turns = range(scale.of(full=5, quick=3, tiny=1))
     start, large = zip(*((as_process(small, folder)[0], as_process(photos[24], folder)) for _ in turns), strict=True)
     found = {24: large, 100: [as_process(photos[100], folder)]}
     rgb = read_photo(photos[24]).rgb
