@@ -87,7 +87,7 @@ def large_rows(folder: Path, scale: Scale) -> list[Row]:
     rgb = read_photo(photos[24]).rgb
     apart = alternate({"decoding": lambda: read_photo(photos[24]), "encoding": lambda: _encode(rgb, 95)}, 3)
     both = float(np.median(np.sum([*apart.values()], axis=0)))
-    # The tiny scale takes no time.
+    # The photographs of the tiny scale are so small that a difference may be negative.
     without_start = [max(0.0, whole - alone) / both for (whole, _), alone in zip(large, start, strict=True)]
     note = f"without {np.median(start):.3g} s, which a photograph of 64x64 pixels takes; both need {both:.3g} s"
     return [
